@@ -1,0 +1,1 @@
+"""The only I/O: MQTT, listener, journal, stores, database."""

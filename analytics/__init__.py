@@ -1,0 +1,1 @@
+"""Forecast models, their features and scores."""

@@ -1,0 +1,1 @@
+"""The HTTP front: REST, SensorThings, the phone app and the officers' console."""

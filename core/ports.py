@@ -1,0 +1,334 @@
+"""Every door to the outside: what the rest of the code may ask of brokers, journal, store and database.
+
+Ports are async; the functions between them are sync and pure. Each port has one conformance test class, run against
+every adapter. All times are int ms since 1970 UTC unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from core.batch import Batch
+from core.clock import SimTime
+from core.deadletter import DeadLetter
+from core.message import Message
+from core.place import Deployment, Device, Org, Station, Waterway
+from core.series import SeriesKey
+from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
+
+# ---------------------------------------------------------------- messages in
+
+
+class MessageSource(Protocol):
+    """Where messages come from: a broker we subscribe to, or our own listener."""
+
+    async def open(self) -> None:
+        """Connect or listen. Raises UnavailableError (away) or RefusedError (wrong password)."""
+        ...
+
+    async def batch(self) -> list[Message]:
+        """Wait for at least one message, linger some ms, return what came, in order of arrival.
+
+        Survives a lost connection (it reconnects by itself). Cancelling it loses nothing.
+        """
+        ...
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """PUBACK these, in order; what came over a connection that is gone is skipped (it will come again)."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect cleanly; what was not acknowledged stays with its sender."""
+        ...
+
+
+class Delivery(Enum):
+    """What became of a publish."""
+
+    ACKNOWLEDGED = "acknowledged"
+    NO_SUBSCRIBERS = "no matching subscribers"  # MQTT 5 reason 0x10: acknowledged by a broker that gave it to nobody
+    REFUSED = "not authorized"
+
+
+class Publisher(Protocol):
+    """An MQTT client that publishes at QoS 1 and keeps each message until its PUBACK, over reconnects too."""
+
+    async def open(self) -> None:
+        """Connect. Raises UnavailableError or RefusedError."""
+        ...
+
+    async def publish(self, topic: str, payload: bytes) -> Delivery:
+        """Publish and wait for the PUBACK. Many may wait at once; they are sent in the order of the calls."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; the publishes still waiting end with UnavailableError."""
+        ...
+
+
+# ---------------------------------------------------------------- journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A run of journal records: [(position, message)], the position after them, and how many damaged bytes were skipped."""
+
+    records: list[tuple[int, Message]]
+    next: int
+    damaged_bytes: int = 0
+
+
+class Journal(Protocol):
+    """Append-only, fsynced file of messages; a position is a byte offset over all segments, rising for ever."""
+
+    id: str
+
+    @property
+    def end(self) -> int:
+        """The position after the last durable record."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """The position of the oldest record kept."""
+        ...
+
+    def append(self, messages: Sequence[Message]) -> int:
+        """Write and fsync; returns the new end. Raises JournalFullError, and then nothing was added.
+
+        Sync on purpose: the fsync must be over before the acknowledgement, and it releases the GIL.
+        """
+        ...
+
+    def read(self, position: int, *, limit: int) -> Slice:
+        """At most `limit` records from `position` on; empty at the end. A damaged record is skipped and counted."""
+        ...
+
+    def get(self, position: int) -> Message | None:
+        """The one record at `position`; None where it is no longer kept or damaged."""
+        ...
+
+    def close(self) -> None:
+        """Close the files."""
+        ...
+
+
+# ---------------------------------------------------------------- store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """A row the store will never take: its index in the batch and the store's words."""
+
+    row: int
+    text: str
+
+
+class SeriesStore(Protocol):
+    """Readings by series and time. The same identity (series key, time) again: the last write wins."""
+
+    name: str
+    durable_after: float  # how long after its answer a write is safe from a kill of the store [s]
+
+    async def open(self) -> None:
+        """Connect and check. Raises UnavailableError (away), RefusedError (password, no database), FormatError."""
+        ...
+
+    async def create(self) -> None:
+        """Make the database or file where it does not exist (`canhman migrate --create-store`)."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises as `open` does, where the store cannot take a write now."""
+        ...
+
+    async def write(self, batch: Batch, keys: Sequence[SeriesKey], cursor: int | None = None, *, journal: str = "") -> list[RefusedRow]:
+        """Upsert all rows with value, flag, tests and received; `batch.series` indexes `keys`.
+
+        With `cursor`, the store's cursor of `journal` moves there, in the same transaction where it has one, else
+        after the answer. Returns the rows it will never take. Raises UnavailableError or RefusedError: then nothing
+        may be assumed, and the same write may be repeated.
+        """
+        ...
+
+    async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
+        """Rewrite flag and tests of rows that exist; values and `received` are left alone."""
+        ...
+
+    async def cursor(self, journal: str) -> int:
+        """How far `journal` is stored; 0 where nothing is."""
+        ...
+
+    async def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, limit: int | None = None) -> Batch:
+        """Rows with start ≤ time < end, sorted by (series, time); `series` indexes `keys`.
+
+        With `limit`, at most that many of the oldest rows of each series.
+        """
+        ...
+
+    async def series(self, *, station: str | None = None) -> list[SeriesKey]:
+        """Every series stored (of one station), sorted. For `doctor` and repairs, not for everyday reads."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+# ---------------------------------------------------------------- database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySnapshot:
+    """All that is registered, at one `version` (rises with every change)."""
+
+    version: int
+    orgs: tuple[Org, ...]
+    devices: tuple[Device, ...]
+    stations: tuple[Station, ...]
+    deployments: tuple[Deployment, ...]
+    waterways: tuple[Waterway, ...]
+
+
+class Registry(Protocol):
+    """Orgs, devices, stations and deployments. Every change takes an actor and leaves a row in `audit`."""
+
+    async def version(self) -> int:
+        """The number of the last change; cheap, asked once a second."""
+        ...
+
+    async def snapshot(self) -> RegistrySnapshot:
+        """Everything, in one consistent read."""
+        ...
+
+    async def put(self, *items: Org | Device | Station | Deployment | Waterway, actor: str, why: str = "") -> int:
+        """Insert or change these in one transaction, with audit rows (before → after); returns the new version.
+
+        A Deployment is known by (device, channel, start). Raises ConflictError, and then changes nothing.
+        """
+        ...
+
+    async def audit(self, *, limit: int = 100) -> list[AuditRow]:
+        """The newest changes first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One change: who, when [system ms], to what, from what to what (JSON texts; `before` empty for a new one)."""
+
+    id: int
+    at: int
+    actor: str
+    kind: str
+    subject: str
+    before: str
+    after: str
+    why: str
+
+
+class States(Protocol):
+    """`series_state` and what goes with it in the same transaction."""
+
+    async def commit(self, commit: Commit) -> None:
+        """All of `commit` in one transaction. Idempotent: the same journal read again changes nothing but `changed`."""
+        ...
+
+    async def state_cursor(self, journal: str) -> int:
+        """The journal position the last commit covers; 0 where there is none."""
+        ...
+
+    async def states(self, *, station: str | None = None) -> list[SeriesState]:
+        """All rows (of one station), sorted by key."""
+        ...
+
+    async def changed_since(self, changed: int, *, limit: int = 1000) -> list[SeriesState]:
+        """Rows with `changed` greater, in rising order."""
+        ...
+
+    async def dirty(self) -> list[SeriesState]:
+        """Rows with `dirty_from` set."""
+        ...
+
+    async def judged(self, rows: Sequence[Judged]) -> int:
+        """Take in the judge's answers in one transaction; returns how many were still current and so cleared."""
+        ...
+
+    async def replace(self, rows: Sequence[SeriesState]) -> None:
+        """Rebuild from the store (`doctor --repair`): these rows, whatever stood there."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Refused messages and values; written by `States.commit`, at most one row per (journal, position, reason, key)."""
+
+    async def dead_letters(self, *, reason: str | None = None, device: str | None = None, limit: int = 100, before: int | None = None) -> list[DeadLetter]:
+        """Newest first; `before` an id, for paging."""
+        ...
+
+    async def dead_letter(self, id: int) -> DeadLetter:
+        """One of them. Raises NotFoundError."""
+        ...
+
+    async def dead_letter_counts(self) -> dict[str, int]:
+        """Unresolved by reason (sums of `count`)."""
+        ...
+
+    async def ask_replay(self, ids: Sequence[int], *, shift_ms: int = 0) -> int:
+        """Mark for ingest to read again, with times moved by `shift_ms`; returns how many were marked."""
+        ...
+
+    async def replays(self, journal: str, *, limit: int = 1000) -> list[DeadLetter]:
+        """Marked and not yet done, oldest first."""
+        ...
+
+
+class Enrolment(Protocol):
+    """Devices that wait for approval, and what of theirs is kept (in the journal; here only where it stands)."""
+
+    async def waiting_devices(self) -> list[WaitingDevice]:
+        """All that wait, by org and device."""
+        ...
+
+    async def waiting(self, device: str, journal: str, *, limit: int = 1000) -> list[Waiting]:
+        """The kept messages of one device in one journal, oldest first."""
+        ...
+
+    async def forget_waiting(self, device: str, *, actor: str) -> int:
+        """Reject: drop what is kept of it (audited); returns how many messages."""
+        ...
+
+
+class Identities(Protocol):
+    """What makes a redelivery recognisable: the memory behind (device, boot, seq); written by `States.commit`."""
+
+    async def seen(self, device: str) -> list[Seen]:
+        """The last 1,000 objects of a clockless device, oldest first."""
+        ...
+
+    async def boots(self, device: str) -> list[BootSpan]:
+        """What a device with a clock sent, by boot."""
+        ...
+
+    async def device_statuses(self) -> list[DeviceStatus]:
+        """The last word of every device."""
+        ...
+
+    async def counters(self) -> dict[str, int]:
+        """All counters, e.g. {"duplicate:kl01": 3}."""
+        ...
+
+
+class SimClockRow(Protocol):
+    """The saved hands of a simulated clock (`CANHMAN_CLOCK=sim`)."""
+
+    async def load_clock(self) -> SimTime | None:
+        """The saved row; None before the first start."""
+        ...
+
+    async def save_clock(self, clock: SimTime) -> None:
+        """Save it (each second, by the one process that owns the clock)."""
+        ...

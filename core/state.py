@@ -1,0 +1,136 @@
+"""The newest of each series (`series_state`), and what one second of ingest adds to the database in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.deadletter import DeadLetter
+from core.series import SeriesKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """A reading's time [ms], value and flag."""
+
+    time: int
+    value: float
+    flag: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesState:
+    """One row of `series_state`: newest stored, newest judged and newest good reading of a series.
+
+    `dirty_from` is the earliest time written since the judge finished, None = all judged; `changed` a rising number;
+    `config` the hash of the QC configuration of the last judgement.
+    """
+
+    key: SeriesKey
+    role: str
+    newest: Latest
+    received: int
+    judged: Latest | None
+    good: Latest | None
+    dirty_from: int | None
+    changed: int
+    config: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What ingest stored of one series since the last commit: its newest row, and the earliest time to judge again."""
+
+    key: SeriesKey
+    role: str
+    newest: Latest
+    received: int
+    dirty_from: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The judge's answer for one series: clears `dirty_from` only where `changed` is still what it read."""
+
+    key: SeriesKey
+    changed: int
+    newest: Latest
+    good: Latest | None
+    config: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The memory of one clockless object: (device, boot, seq) fixes `time`; `digest` covers readings and channels."""
+
+    device: str
+    boot: int
+    seq: int
+    time: int
+    received: int
+    position: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootSpan:
+    """What a device with a clock sent in one boot: lowest and highest `seq`, and the holes between [(from, to)]."""
+
+    device: str
+    boot: int
+    lowest: int
+    highest: int
+    holes: tuple[tuple[int, int], ...] = ()
+    last_time: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message of a device that waits for approval: where it stands in the journal. `id` is the row's, 0 for a new one."""
+
+    id: int = 0
+    org: str
+    device: str
+    journal: str
+    position: int
+    received: int
+    size: int
+    head: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingDevice:
+    """A device that waits for approval: how much of it is kept, and the head of its last message."""
+
+    org: str
+    device: str
+    messages: int
+    size: int
+    first_received: int
+    last_received: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceStatus:
+    """`online` or `offline`, as the device or its last will said it."""
+
+    device: str
+    status: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One transaction of ingest, at most once a second: all of it, or none, with the journal position it covers."""
+
+    journal: str
+    state_cursor: int
+    written: tuple[Written, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    boots: tuple[BootSpan, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    statuses: tuple[DeviceStatus, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)  # e.g. "duplicate:kl01" → added since the last commit
+    done_waiting: tuple[int, ...] = ()  # ids of waiting rows read again and stored
+    done_replays: tuple[int, ...] = ()  # ids of dead letters read again

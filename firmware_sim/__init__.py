@@ -1,0 +1,1 @@
+"""Simulated field devices over an estuary model, and the replay of recorded data."""

@@ -1,0 +1,1 @@
+"""From a journalled message to rows: decoders, routing, conversion, pipeline."""

@@ -1,0 +1,1 @@
+"""QC tests as plug-ins, and the judge that runs them."""
