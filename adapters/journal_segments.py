@@ -1,0 +1,220 @@
+"""The journal's segment files: their byte layout, and reading them past any damage. All numbers are little-endian.
+
+    header   magic "CMJ" · version u8 · journal id 16 B · base i64 · previous end i64 · created i64 [ms] · crc32 of all that
+    record   marker 4 B · crc32 u32 · length u32 · received i64 [ms] · flags u8 · topic u16 · source u16 │ topic · source · payload
+             └ length counts what stands right of the bar, topic and source are lengths; the crc covers all after itself
+
+A record's position is its segment's base + its offset in the file. Marker and the start value of the crc come from the
+journal's random id, and the crc also from the position: a payload that holds a forged or copied record is never taken for
+one, and a record is known by itself, whatever the bytes before it say. No length is believed before the crc agrees.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from core.errors import FormatError
+from core.message import Message
+
+MAGIC = b"CMJ"
+VERSION = 1
+SUFFIX = ".cmj"
+
+_HEADER = struct.Struct("<3sB16sqqq")
+_CRC = struct.Struct("<I")
+HEADER_BYTES = _HEADER.size + _CRC.size
+
+_RECORD = struct.Struct("<4sIIqBHH")
+_FRONT = struct.Struct("<4sI")  # the part the crc does not cover
+_COVERED = struct.Struct("<IqBHH")
+RECORD_BYTES = _RECORD.size
+_FRONT_BYTES = _FRONT.size
+
+_RETAIN, _DUP, _REFUSED = 4, 8, 16  # bits 0 and 1 are the QoS
+_MASK = 0xFFFF_FFFF
+
+Records = list[tuple[int, Message]]  # (position, message)
+
+CHUNK_BYTES = 1 << 20  # read at once
+READ_BYTES = 8 << 20  # one read stops after this many, so that big payloads do not fill the memory
+
+
+class Keys(NamedTuple):
+    """What makes records of one journal known: their marker, and where their crc starts."""
+
+    marker: bytes
+    seed: int
+
+
+class Segment(NamedTuple):
+    """One file: its base position, where the segment before it ended, when it was made [ms]; `intact` is about its header."""
+
+    path: Path
+    base: int
+    previous_end: int
+    created: int
+    intact: bool
+
+
+class Run(NamedTuple):
+    """How far a read came: offset to go on at, offset after the last intact record (0: none), bytes skipped as damaged."""
+
+    next: int
+    intact: int
+    damaged: int
+
+
+def keys_of(journal_id: str) -> Keys:
+    """The marker and the crc's start value that belong to a journal."""
+    raw = bytes.fromhex(journal_id)
+    return Keys(marker=crc32(raw, 1).to_bytes(4, "little"), seed=crc32(raw, 2))
+
+
+def segment_name(base: int) -> str:
+    """File name of the segment at `base`; names sort as positions do."""
+    return f"{base:020d}{SUFFIX}"
+
+
+def header(journal_id: str, base: int, previous_end: int, created: int) -> bytes:
+    """The first bytes of a segment."""
+    packed = _HEADER.pack(MAGIC, VERSION, bytes.fromhex(journal_id), base, previous_end, created)
+    return packed + _CRC.pack(crc32(packed))
+
+
+def id_in_header(path: Path) -> str | None:
+    """The journal id in a segment's header; None where the header is damaged."""
+    with path.open("rb") as file:
+        raw = file.read(HEADER_BYTES)
+    if len(raw) < HEADER_BYTES or crc32(raw[: _HEADER.size]) != _CRC.unpack_from(raw, _HEADER.size)[0]:
+        return None
+    return bytes(_HEADER.unpack_from(raw)[2]).hex()
+
+
+def inspect(path: Path, journal_id: str) -> Segment:
+    """Read a segment's header. Raises FormatError for another format, version or journal, or a renamed file.
+
+    A header with the right first bytes but a wrong crc is damage: the name gives the base and the records speak for themselves.
+    """
+    base = int(path.stem)
+    with path.open("rb") as file:
+        raw = file.read(HEADER_BYTES)
+    if len(raw) < 4 or raw[:4] == bytes(4):  # never written out before a power cut: an empty segment
+        return Segment(path, base, base, 0, intact=False)
+    if raw[:3] != MAGIC:
+        raise FormatError(f"{path}: not a journal segment: it begins with {raw[:3]!r}, expected {MAGIC!r}")
+    if raw[3] != VERSION:
+        raise FormatError(f"{path}: journal format version {raw[3]}, expected {VERSION}; use the Canh Mặn that wrote it")
+    if len(raw) < HEADER_BYTES or crc32(raw[: _HEADER.size]) != _CRC.unpack_from(raw, _HEADER.size)[0]:
+        return Segment(path, base, base, 0, intact=False)
+    _, _, found, found_base, previous_end, created = _HEADER.unpack_from(raw)
+    if found.hex() != journal_id:
+        raise FormatError(f"{path}: belongs to journal {found.hex()}, expected {journal_id}")
+    if found_base != base:
+        raise FormatError(f"{path}: holds positions from {found_base}, expected {base} by its name")
+    return Segment(path, base, previous_end, created, intact=True)
+
+
+def encode(messages: Iterable[Message], position: int, keys: Keys) -> bytes:
+    """The records of `messages`, the first of them at `position`."""
+    marker, seed = keys
+    front, covered = _FRONT.pack, _COVERED.pack
+    start = position
+    parts: list[bytes] = []
+    add = parts.append
+    for topic, payload, received, source, qos, retain, dup, refused, _ in messages:
+        # surrogatepass: what MQTT forbids in a topic is for routing to refuse, the journal keeps it
+        t = topic.encode("utf-8", "surrogatepass")
+        s = source.encode("utf-8", "surrogatepass") if source else b""
+        length = len(t) + len(s) + len(payload)
+        flags = qos | (_RETAIN if retain else 0) | (_DUP if dup else 0) | (_REFUSED if refused else 0)
+        body = b"".join((covered(length, received, flags, len(t), len(s)), t, s, payload))
+        add(front(marker, crc32(body, (seed + start) & _MASK)))
+        add(body)
+        start += _FRONT_BYTES + len(body)
+    return b"".join(parts)
+
+
+def take(buffer: bytes, position: int, keys: Keys, limit: int, out: Records) -> int:
+    """Append intact records from the start of `buffer`, which stands at `position`, until `out` holds `limit`.
+
+    Returns the offset it stopped at: the end, or the first thing that is not a whole intact record.
+    """
+    marker, seed = keys
+    unpack, make = _RECORD.unpack_from, tuple.__new__
+    size = len(buffer)
+    last = size - RECORD_BYTES
+    room = limit - len(out)
+    at = 0
+    while at <= last and room > 0:
+        mark, crc, length, received, flags, t, s = unpack(buffer, at)
+        topic_at = at + RECORD_BYTES
+        stop = topic_at + length
+        if mark != marker or stop > size or crc32(buffer[at + _FRONT_BYTES : stop], (seed + position + at) & _MASK) != crc:
+            break
+        source_at = topic_at + t
+        payload_at = source_at + s
+        topic = str(buffer[topic_at:source_at], "utf-8", "surrogatepass")
+        source = str(buffer[source_at:payload_at], "utf-8", "surrogatepass") if s else ""
+        fields = (topic, buffer[payload_at:stop], received, source, flags & 3, flags & _RETAIN != 0, flags & _DUP != 0, flags & _REFUSED != 0, 0)
+        out.append((position + at, make(Message, fields)))
+        at = stop
+        room -= 1
+    return at
+
+
+def read_run(fd: int, base: int, start: int, stop: int, keys: Keys, limit: int, out: Records) -> Run:
+    """Append records of one segment from offset `start` up to `stop`, skipping what is damaged.
+
+    Ends with `limit` records in `out`, at `stop`, or after some MiB once there is a record. `fd` is open for reading.
+    """
+    at, intact, damaged = start, 0, 0
+    while at < stop and len(out) < limit and (not out or at - start < READ_BYTES):
+        buffer = os.pread(fd, min(CHUNK_BYTES, stop - at), at)
+        used = take(buffer, base + at, keys, limit, out)
+        if not used and CHUNK_BYTES <= len(buffer) < (whole := _claimed(buffer, keys)) <= stop - at:  # longer than a chunk
+            used = take(os.pread(fd, whole, at), base + at, keys, limit, out)
+        if used:
+            at = intact = at + used
+            continue
+        found = _next_marker(fd, at + 1, stop, keys.marker)
+        damaged += found - at
+        at = found
+    return Run(next=at, intact=intact, damaged=damaged)
+
+
+def read_one(fd: int, base: int, position: int, keys: Keys) -> Message | None:
+    """The record at exactly `position`; None where none is intact there."""
+    at = position - base
+    head = os.pread(fd, RECORD_BYTES, at)
+    size = os.fstat(fd).st_size
+    if not RECORD_BYTES <= (whole := _claimed(head, keys)) <= size - at:
+        return None
+    out: Records = []
+    take(os.pread(fd, whole, at), position, keys, 1, out)
+    return out[0][1] if out else None
+
+
+def _claimed(buffer: bytes, keys: Keys) -> int:
+    """How long the record at the start of `buffer` says it is; 0 where none begins there."""
+    if len(buffer) < RECORD_BYTES or buffer[:4] != keys.marker:
+        return 0
+    return RECORD_BYTES + int(_RECORD.unpack_from(buffer)[2])
+
+
+def _next_marker(fd: int, start: int, stop: int, marker: bytes) -> int:
+    """Offset of the next marker from `start` on, `stop` where there is none before it."""
+    at = start
+    while at < stop:
+        buffer = os.pread(fd, min(CHUNK_BYTES, stop - at), at)
+        found = buffer.find(marker)
+        if found >= 0:
+            return at + found
+        if at + len(buffer) >= stop or len(buffer) < len(marker):
+            break
+        at += len(buffer) - len(marker) + 1  # a marker may lie across two chunks
+    return stop
