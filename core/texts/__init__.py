@@ -1,0 +1,64 @@
+"""Every sentence a person reads, by key, in Vietnamese and English: one flat TOML file per language beside this module.
+
+Both files hold the same keys with the same placeholders. Numbers are put in by `number`, so that they read as people write them.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from core.errors import FormatError, NotFoundError
+
+LANGUAGES = ("vi", "en")  # the first is the one to fall back on
+NBSP = "\u00a0"
+NO_NUMBER = "–"
+
+
+@cache
+def texts(lang: str) -> Mapping[str, str]:
+    """All texts of a language, key → text with `{placeholders}`. Raises NotFoundError for a language we do not have."""
+    if lang not in LANGUAGES:
+        raise NotFoundError(f"no texts in language {lang!r}; there are: {', '.join(LANGUAGES)}")
+    table = tomllib.loads(files(__name__).joinpath(f"{lang}.toml").read_text("utf-8"))
+    for key, text in table.items():
+        if not isinstance(text, str):
+            raise FormatError(f"{lang}.toml: {key!r} is not a text; quote keys that hold a dot")
+    return MappingProxyType(table)
+
+
+def say(lang: str, key: str, **values: object) -> str:
+    """The text `key` in `lang` with its placeholders filled in. Raises NotFoundError for an unknown key or a value not given."""
+    text = texts(lang).get(key)
+    if text is None:
+        raise NotFoundError(f"no text {key!r} in {lang}.toml")
+    try:
+        return text.format(**values)
+    except KeyError as missing:
+        raise NotFoundError(f"text {key!r} needs a value for {missing}") from None
+
+
+def number(value: float, decimals: int, lang: str, *, unit: str = "") -> str:
+    """`value` with `decimals` places, a comma before them in Vietnamese, and `unit` after a no-break space: `3,2 g/L`."""
+    if not math.isfinite(value):
+        return NO_NUMBER
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    if lang == "vi":
+        text = text.replace(".", ",")
+    return f"{text}{NBSP}{unit}" if unit else text
+
+
+def age(milliseconds: int, lang: str) -> str:
+    """How long ago in words, coarser the older it is: minutes, hours and minutes, days."""
+    minutes = max(0, milliseconds) // 60_000
+    if minutes < 60:
+        return say(lang, "age.minutes", minutes=minutes)
+    if minutes < 24 * 60:
+        return say(lang, "age.hours", hours=minutes // 60, minutes=minutes % 60)
+    return say(lang, "age.days", days=minutes // (24 * 60))
