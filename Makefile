@@ -1,0 +1,32 @@
+# Canh Mặn: everything a developer types. `make` alone shows the list.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install test lint format clean
+
+START := $(shell date +%s)
+# $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
+timed = status=0; { $(2); } || status=$$?; echo "$(1) took $$(( $$(date +%s) - $(START) )) s"; exit $$status
+ARGS ?=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: ## .venv/bin/canhman, from uv.lock
+	@deploy/install.sh
+
+test: ## every test, with real servers (ARGS="-k journal" chooses)
+	@deploy/install.sh test lint
+	@deploy/test_servers.sh
+	@$(call timed,make test,.venv/bin/python -m pytest $(ARGS))
+
+lint: ## ruff, mypy, layers, dependencies, lock
+	@deploy/install.sh test lint
+	@$(call timed,make lint,.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports && .venv/bin/deptry . && .venv/bin/uv lock --check --quiet)
+
+format: ## put the code into its form
+	@deploy/install.sh test lint
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+clean: ## remove what was made here (.venv and caches)
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
