@@ -1,0 +1,362 @@
+"""One paho-mqtt client driven by the running asyncio loop: connecting, reading, writing, keepalive and reconnecting.
+
+paho's own thread is not used: an exception in a callback would end it in silence, and every acknowledgement from another
+thread costs a wake-up. Only the dialling (DNS, TCP, TLS) runs in a worker thread, because paho does it blocking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+from paho.mqtt.client import Client
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from core.errors import CanhManError, ConfigError, RefusedError, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY_S = 0.2
+LAST_DELAY_S = 5.0
+_READS = 2000  # packets read in one go before other tasks get their turn
+# CONNACK codes that are weather: server unavailable, busy, moved, quota, rate (3.1.1's code 3 arrives as 0x88)
+_AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A broker and who we are there. `tls_ca` is the path of a CA file (None: the system's), and asks for TLS by itself."""
+
+    host: str
+    port: int
+    client_id: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    tls_ca: str | None = None
+    keepalive_s: int = 30
+    timeout_s: float = 5.0
+
+    def __str__(self) -> str:
+        return f"MQTT broker {self.host}:{self.port}"
+
+    @property
+    def who(self) -> str:
+        """`user 'kl01'`, for a message."""
+        return f"user {self.username!r}" if self.username else "a client without user name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connack:
+    """What a CONNACK says."""
+
+    reason: ReasonCode
+    session_present: bool
+    properties: Properties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the owner of a link does at its events; `make` builds the client, `up` finishes a connection (subscribes …)."""
+
+    make: Callable[[], Client]
+    connack: Callable[[Connack], None]  # at once, before paho resends what was in flight
+    up: Callable[[Connack], Awaitable[None]]  # raises RefusedError or UnavailableError to give this connection up
+    read: Callable[[], bool]  # after reading; false = read no more until `resume`
+    lost: Callable[[], None]
+
+
+class Link:
+    """A connection that comes back by itself; its life begins with `open` and ends with `close`."""
+
+    def __init__(self, endpoint: Endpoint, hooks: Hooks) -> None:
+        self.endpoint = endpoint
+        self.connected = False
+        self.connections = 0
+        self.events = 0  # the owner's callbacks count here what they were given, so that reading knows when it is dry
+        self._hooks = hooks
+        self._sock: socket.socket | None = None
+        self._connack: asyncio.Future[Connack] | None = None
+        self._down = asyncio.Event()
+        self._reason = ""
+        self._since = 0.0
+        self._paused = self._writing = self._flushing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def client(self) -> Client:
+        """The paho client; `open` makes it."""
+        return self._client
+
+    async def open(self) -> None:
+        """Connect, and keep connected from now on. Raises UnavailableError, RefusedError, or ConfigError (CA file)."""
+        self._loop = asyncio.get_running_loop()
+        self._client = self._make()
+        await self._connect()
+        self._keeper = self._loop.create_task(self._keep(), name=f"{self.endpoint} {self.endpoint.client_id}")
+
+    async def close(self) -> None:
+        """Write what is queued, DISCONNECT, and stop coming back."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self._sock is not None:
+            self._down.clear()
+            self._client.disconnect()
+            self.flush()
+            if self._sock is not None:  # more than the socket's buffer is waiting
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(2):
+                        await self._down.wait()
+            self._lose("closed by us")
+        self.connected = False
+
+    def flush(self) -> None:
+        """Write what paho has queued, now as far as the socket takes it."""
+        self._flushing = False
+        if self._sock is None:
+            return
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - whatever breaks inside paho breaks this connection, not the process
+            self._broken(error)
+        if self._sock is None:
+            return
+        wants = self._client.want_write()
+        if wants and not self._writing:
+            self._loop.add_writer(self._sock, self.flush)
+        elif self._writing and not wants:
+            self._loop.remove_writer(self._sock)
+        self._writing = wants
+
+    def flush_soon(self) -> None:
+        """Write once at the end of this turn of the loop, however often it is asked."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self.flush)
+
+    def resume(self) -> None:
+        """Read again after `Hooks.read` said no."""
+        if self._paused:
+            self._paused = False
+            if self._sock is not None:
+                self._loop.add_reader(self._sock, self._readable)
+                self._loop.call_soon(self._readable)  # TLS may hold decrypted bytes that no selector sees
+
+    # ------------------------------------------------------------ connecting
+
+    def _make(self) -> Client:
+        client = self._hooks.make()
+        where = self.endpoint
+        if where.username:
+            client.username_pw_set(where.username, where.password)
+        if where.tls or where.tls_ca is not None:
+            try:
+                client.tls_set(ca_certs=where.tls_ca)
+            except OSError as error:  # ssl.SSLError is one too
+                raise ConfigError(f"CA file {where.tls_ca} cannot be used: {error}") from error
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = _nothing  # set, so that paho queues packets and `flush` sends them together
+        return client
+
+    async def _connect(self) -> None:
+        """Dial, wait for the CONNACK, let the owner finish. Raises UnavailableError or RefusedError, with nothing left open."""
+        self._connack = self._loop.create_future()
+        try:
+            await self._dial()
+            async with asyncio.timeout(self.endpoint.timeout_s):
+                connack = await self._connack
+                if connack.reason.is_failure:
+                    raise self._refusal(str(connack.reason), connack.reason.value in _AWAY)
+                await self._hooks.up(connack)
+            if self._sock is None:
+                raise UnavailableError(f"{self.endpoint} closed the connection: {self._reason}")
+        except BaseException as error:
+            self._lose("given up")
+            if isinstance(error, TimeoutError):
+                raise UnavailableError(f"{self.endpoint} gave no answer within {self.endpoint.timeout_s:g} s") from error
+            raise
+        finally:
+            if self._connack.done() and not self._connack.cancelled():
+                self._connack.exception()  # seen: nobody may be waiting for it any more
+            self._connack = None
+        self.connected = True
+        self.connections += 1
+        self._since = self._loop.time()
+        self._down.clear()
+        self._hooks.read()
+
+    async def _dial(self) -> None:
+        dialling = self._loop.run_in_executor(None, self._client.reconnect)
+        try:
+            await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(self._hang_up)  # the thread cannot be stopped; what it opens is closed
+            raise
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                raise UnavailableError(f"{self.endpoint} closed the connection during the TLS handshake") from error
+            raise self._refusal(f"TLS: {error.reason or error}", away=False) from error
+        except OSError as error:
+            raise UnavailableError(f"{self.endpoint} cannot be reached: {error}") from error
+        sock = self._client.socket()
+        if sock is None:
+            raise UnavailableError(f"{self.endpoint} closed the connection at once")
+        self._attach(cast("socket.socket", sock))
+
+    def _hang_up(self, dialling: asyncio.Future[Any]) -> None:
+        sock = self._client.socket()
+        if (dialling.cancelled() or dialling.exception() is None) and sock is not None:
+            sock.close()
+
+    def _refusal(self, why: str, away: bool) -> CanhManError:
+        if away:
+            return UnavailableError(f"{self.endpoint} is not available: {why}")
+        return RefusedError(f"{self.endpoint} refuses {self.endpoint.who}: {why}")
+
+    async def _keep(self) -> None:
+        """Reconnect for ever, ever more patiently; one line in the log when it goes and one when it is back."""
+        delay = FIRST_DELAY_S
+        while True:
+            await self._down.wait()
+            gone = self._loop.time()
+            if gone - self._since > LAST_DELAY_S:  # a connection that only just came up does not make us eager again
+                delay = FIRST_DELAY_S
+            log.warning("mqtt connection lost", broker=str(self.endpoint), client=self.endpoint.client_id, reason=self._reason)
+            told = False
+            while not self.connected:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LAST_DELAY_S)
+                try:
+                    await self._connect()
+                except UnavailableError:
+                    continue
+                except Exception as error:  # noqa: BLE001 - a fault in here must not end the reconnecting
+                    if not told:
+                        log.error("mqtt cannot connect again", client=self.endpoint.client_id, error=str(error))
+                    told = True
+            log.info("mqtt connected again", broker=str(self.endpoint), client=self.endpoint.client_id, after_s=round(self._loop.time() - gone, 1))
+
+    # ------------------------------------------------------------ the socket
+
+    def _attach(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a PUBACK waits for nobody
+        self._sock = sock
+        self._paused = self._writing = False
+        self._loop.add_reader(sock, self._readable)
+        self._timer = self._loop.call_later(self._tick_s, self._tick)
+        self.flush()
+
+    @property
+    def _tick_s(self) -> float:
+        return min(1.0, self.endpoint.keepalive_s / 4)
+
+    def _tick(self) -> None:
+        """Keepalive: pings, and notices an answer that does not come."""
+        self._timer = self._loop.call_later(self._tick_s, self._tick)
+        if self._paused:
+            return  # unread answers are not missing ones; the broker may end a connection whose reader is stuck
+        try:
+            self._client.loop_misc()
+        except Exception as error:  # noqa: BLE001 - see flush
+            self._broken(error)
+        self.flush()
+
+    def _readable(self) -> None:
+        """Read until the socket is dry, the owner has enough or others should have their turn."""
+        if self._sock is None or self._paused:
+            return
+        more = True
+        try:
+            for _ in range(_READS):
+                before = self.events
+                if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    self._lose("the connection broke")
+                if self._sock is None or (self.events == before and not _pending(self._sock)):
+                    more = False
+                    break
+        except Exception as error:  # noqa: BLE001 - see flush
+            self._broken(error)
+        enough = not self._hooks.read()
+        if self._sock is None:
+            return
+        if enough:
+            self._paused = True
+            self._loop.remove_reader(self._sock)
+        elif more and _pending(self._sock):
+            self._loop.call_soon(self._readable)
+        self.flush()
+
+    def _broken(self, error: Exception) -> None:
+        log.error("mqtt client failed, connecting again", client=self.endpoint.client_id, error=repr(error))
+        self._lose(repr(error))
+
+    def _lose(self, reason: str) -> None:
+        """Close the socket where it is open; tell the owner and the keeper once."""
+        sock = self._sock
+        if sock is not None:
+            self._detach()
+            sock.close()
+        if self._connack is not None and not self._connack.done():
+            self._connack.set_exception(UnavailableError(f"{self.endpoint} closed the connection before it answered: {reason}"))
+        if sock is not None:
+            self._reason = reason
+            self.connected = False
+            self._hooks.lost()
+            self._down.set()
+
+    def _detach(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+        self._writing = self._paused = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ------------------------------------------------------------ paho's callbacks, all within the loop's thread
+
+    def _on_connect(self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
+        self.events += 1
+        connack = Connack(reason=reason, session_present=bool(flags.session_present), properties=properties or _no_properties())
+        if not reason.is_failure:
+            self._hooks.connack(connack)
+        if self._connack is not None and not self._connack.done():
+            self._connack.set_result(connack)
+
+    def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
+        self._lose(str(reason))
+
+    def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
+        """Paho closes the socket: out of the selector first. It calls this from the dialling thread too, for an old socket."""
+        if sock is self._sock:
+            reason = "closed by the broker"
+            self._lose(reason)
+
+
+def _pending(sock: socket.socket) -> bool:
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
+def _nothing(client: Client, userdata: Any, sock: Any) -> None:
+    """Writing is `Link.flush`'s business."""
+
+
+def _no_properties() -> Properties:
+    return Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]  # paho leaves it untyped
