@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,14 +15,15 @@ from core.plugins import collect
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     """An empty package of its own for each test; put plug-ins into its folder."""
     name = f"plugged_{abs(hash(request.node.name))}"
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    request.addfinalizer(lambda: [sys.modules.pop(m) for m in list(sys.modules) if m.split(".")[0] == name])
-    return importlib.import_module(name)
+    yield importlib.import_module(name)
+    for module in [m for m in sys.modules if m.split(".")[0] == name]:
+        del sys.modules[module]
 
 
 def put(package: ModuleType, module: str, text: str) -> None:
