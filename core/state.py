@@ -73,7 +73,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootSpan:
-    """What a device with a clock sent in one boot: lowest and highest `seq`, and the holes between [(from, to)]."""
+    """What a device with a clock sent in one boot: lowest and highest `seq`, and the holes between [(from, to)].
+
+    `last_time` is that of the highest; `fallen_back` the `seq` whose time lay over 1 h before their predecessor's. A
+    `boot` of −1 stands for a device that sends `seq` alone.
+    """
 
     device: str
     boot: int
@@ -81,6 +85,7 @@ class BootSpan:
     highest: int
     holes: tuple[tuple[int, int], ...] = ()
     last_time: int = 0
+    fallen_back: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,5 @@
+"""`python -m canhman`."""
+
+from canhman.cli import main
+
+main()

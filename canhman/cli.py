@@ -1,0 +1,53 @@
+"""`canhman`: the command line. Exit codes: 0 done, 1 failed (one line says why), 2 used wrongly."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import canhman.commands
+from canhman import terminal
+from core.errors import CanhManError
+from core.plugins import collect
+
+
+def build() -> typer.Typer:
+    """The application with every command of `canhman/commands`."""
+    app = typer.Typer(
+        name="canhman",
+        help="Canh Mặn keeps watch over salt: field sensors to warnings in the Mekong Delta's dry season.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+        if version:
+            from importlib.metadata import version as installed
+
+            terminal.result(f"canhman {installed('canhman')}")
+            raise typer.Exit
+
+    for name, commands in collect(canhman.commands, "APP", typer.Typer).items():
+        single = len(commands.registered_commands) == 1 and commands.registered_commands[0].name == name
+        app.add_typer(commands, name=None if single else name)
+    return app
+
+
+def main() -> None:
+    """Run; an error of ours is one line and exit code 1, never a traceback."""
+    try:
+        build()()
+    except CanhManError as error:
+        terminal.say(f"canhman: {error}", style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""`canhman judge`: quality control by itself, beside shared ingest processes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+APP = typer.Typer()
+
+
+@APP.command("judge", epilog="Example: canhman judge --once")
+def judge(
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a missing server at start.")] = 60,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to judge.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")] = False,
+) -> None:
+    """Judge every series that was written to since it was judged last."""
+    import asyncio
+
+    from canhman import logs, services, terminal
+    from canhman.settings import read_settings
+
+    logs.set_up(json=log_json)
+    rows = asyncio.run(services.judge(read_settings(), wait_s=wait, once=once, started=lambda what: terminal.say(f"canhman judge: {what}", style="green")))
+    if once:
+        terminal.result(f"{rows} rows judged")

@@ -1,0 +1,39 @@
+"""The TOML files of `config/`: the defaults in the wheel, overridden file by file from CANHMAN_CONFIG."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import config
+from core.errors import ConfigError
+from quality.rules import QcConfig, parse
+
+FILES = tuple(sorted(entry.name for entry in files(config).iterdir() if entry.name.endswith(".toml")))
+
+
+def read_toml(name: str, folder: Path | None) -> dict[str, Any]:
+    """The document `name` (e.g. `qc.toml`) from `folder` where it is there, else the default. Raises ConfigError."""
+    own = folder / name if folder else None
+    try:
+        data = own.read_bytes() if own and own.exists() else (files(config) / name).read_bytes()
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{own or name}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{own}: {error.strerror}") from error
+
+
+def read_qc(folder: Path | None) -> QcConfig:
+    """Quality control's parameters. Raises ConfigError for a folder that is none, or a file it does not know."""
+    if folder is not None:
+        if not folder.is_dir():
+            raise ConfigError(f"CANHMAN_CONFIG={str(folder)!r} is not a folder")
+        for path in sorted(folder.glob("*.toml")):
+            if path.name not in FILES:
+                raise ConfigError(f"{path}: no configuration file is called that; known: {', '.join(FILES)}")
+    name = "qc.toml"
+    where = str(folder / name) if folder and (folder / name).exists() else name
+    return parse(read_toml(name, folder), where=where)

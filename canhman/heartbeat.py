@@ -1,0 +1,47 @@
+"""What a running service says of itself, for `doctor` in another process: a small file, written whole each two seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+EVERY_S = 2.0
+STALE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """`at` [system s]; `troubles` by part, in words; `figures` by name."""
+
+    service: str
+    pid: int
+    at: float
+    troubles: dict[str, str]
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Written within the last ten seconds."""
+        return time.time() - self.at < STALE_S
+
+
+def write(folder: Path, service: str, troubles: dict[str, str], figures: dict[str, int]) -> None:
+    """Replace the file of `service`. A full disk is no reason to stop a service: then the old file stays."""
+    beat = Heartbeat(service=service, pid=os.getpid(), at=time.time(), troubles=troubles, figures=figures)
+    draft = folder / f".{service}.heartbeat.new"
+    try:
+        draft.write_text(json.dumps(asdict(beat), ensure_ascii=False))
+        draft.replace(folder / f"{service}.heartbeat.json")
+    except OSError:
+        return
+
+
+def read(folder: Path, service: str) -> Heartbeat | None:
+    """The last word of `service`; None where it never ran here."""
+    try:
+        return Heartbeat(**json.loads((folder / f"{service}.heartbeat.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

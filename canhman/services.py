@@ -1,0 +1,186 @@
+"""Services that run until they are told to stop: ingest, and the judge by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from adapters.journal import FileJournal
+from adapters.listener import Listener
+from adapters.sql.database import SqlDatabase
+from canhman import heartbeat, wiring
+from canhman.authority import RegistryAuthority
+from canhman.clocks import FollowedClock
+from canhman.configuration import read_qc
+from canhman.judge_lock import JudgeLock
+from canhman.settings import Settings
+from core.clock import Clock
+from core.errors import RefusedError, UnavailableError
+from core.ports import MessageSource, SeriesStore
+from ingest.health import Health
+from ingest.pipeline import Processor
+from ingest.run import Worker, receive
+from quality.sweep import sweep
+
+log = structlog.get_logger()
+
+
+def _tell(part: str, trouble: str) -> None:
+    if trouble:
+        log.error(f"{part} is in trouble", why=trouble)
+    else:
+        log.info(f"{part} works again")
+
+
+async def ingest(settings: Settings, *, wait_s: float, judging: bool, started: Callable[[str], None]) -> None:
+    """`canhman ingest`: until SIGTERM or SIGINT. Raises only at start, while a server is missing or refuses us."""
+    db = wiring.database(settings, wait_s=wait_s)
+    config = read_qc(settings.config)
+    at = await wiring.clock(settings, db)
+    health = Health(_tell)
+    async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
+        processor = Processor(journal=journal, store=store, database=db, config=config, clock=at, mode=settings.enrol, public=settings.enrol_public)
+        lock = JudgeLock(wiring.data_folder(settings))
+
+        async def judge() -> int:
+            return (await sweep(db, store, config)).series if lock.take() else 0
+
+        worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
+        started(_where(settings, source))
+        await _until_stopped(settings, worker, journal, source, authority, at, health, processor)
+        lock.release()
+    db.close()
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, db: SqlDatabase, at: Clock, wait_s: float, *, shared: bool
+) -> AsyncIterator[tuple[FileJournal, SeriesStore, MessageSource, RegistryAuthority]]:
+    """Store, journal and source, opened in this order and closed in the other."""
+    say = log.warning
+    store = wiring.store(settings, shared=shared)
+    authority = RegistryAuthority(db, wiring.secret(settings), closed=settings.enrol == "closed")
+    source = wiring.source(settings, authority, at)
+    journal = wiring.journal(settings, at)
+    try:
+        await wiring.patient(store.open, wait_s=wait_s, say=say)
+        journal.open()
+        furthest = max(await store.cursor(journal.id), await db.state_cursor(journal.id))
+        if furthest > journal.end:  # the disk lost the end of the journal: never reuse a position a cursor has passed
+            log.error("the journal ends before its cursor", end=journal.end, cursor=furthest)
+            journal.close()
+            journal.open(floor=furthest)
+        await asyncio.to_thread(authority.read)
+        await wiring.patient(source.open, wait_s=wait_s, say=say)
+        yield journal, store, source, authority
+    finally:
+        await source.close()
+        journal.close()
+        await store.close()
+
+
+def _where(settings: Settings, source: MessageSource) -> str:
+    if isinstance(source, Listener):
+        return f"listening for devices on {settings.broker_address.host}:{source.port}"
+    return f"subscribed at {settings.broker_address.host}:{settings.broker_address.port}"
+
+
+async def _until_stopped(
+    settings: Settings,
+    worker: Worker,
+    journal: FileJournal,
+    source: MessageSource,
+    authority: RegistryAuthority,
+    at: Clock,
+    health: Health,
+    processor: Processor,
+) -> None:
+    stop = _stop_event()
+    thread = threading.Thread(target=lambda: asyncio.run(worker.run()), name="worker", daemon=True)
+    thread.start()
+    folder = wiring.data_folder(settings)
+
+    async def beat() -> None:
+        while True:
+            figures = {"journal_end": journal.end, "stored_to": processor.cursor, "bytes_behind": journal.end - processor.cursor}
+            await asyncio.to_thread(heartbeat.write, folder, "ingest", health.troubles, figures)
+            await asyncio.sleep(heartbeat.EVERY_S)
+
+    tasks = [
+        asyncio.create_task(_for_ever(lambda: receive(source, journal, health))),
+        asyncio.create_task(_for_ever(beat)),
+        asyncio.create_task(_for_ever(authority.follow)),
+    ]
+    if isinstance(at, FollowedClock):
+        tasks.append(asyncio.create_task(_for_ever(at.follow)))
+    await stop.wait()
+    log.info("stopping: nothing new is taken; what is in the journal is finished")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    worker.stop()
+    await asyncio.to_thread(thread.join)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:  # a service outlives its own faults; the trace is in the log
+            log.exception("a fault in a service loop; beginning again")
+            await asyncio.sleep(1.0)
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def judge(settings: Settings, *, wait_s: float, once: bool, started: Callable[[str], None]) -> int:
+    """`canhman judge`: judge what is dirty, until stopped or (`once`) until nothing is. Returns rows judged."""
+    db = wiring.database(settings, wait_s=wait_s)
+    config = read_qc(settings.config)
+    store = wiring.store(settings, shared=True, journalled=False)
+    lock = JudgeLock(wiring.data_folder(settings))
+    total = 0
+    try:
+        await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
+        if not lock.take():
+            raise RefusedError("another judge runs on this CANHMAN_DATA (an ingest judges too unless it has --no-judge); stop it first")
+        started("judging")
+        stop = _stop_event()
+        health = Health(_tell)
+        while not stop.is_set():
+            try:
+                done = await sweep(db, store, config)
+            except (UnavailableError, RefusedError) as error:
+                if once:
+                    raise
+                health.red("store or database", str(error))
+            else:
+                health.green("store or database")
+                total += done.judged
+                if once and not done.series:
+                    break
+                if done.series:
+                    log.info("judged", series=done.series, rows=done.judged, changed=done.changed, cleared=done.cleared)
+            if not once:
+                heartbeat.write(wiring.data_folder(settings), "judge", health.troubles, {"judged": total})
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await stop.wait()
+    finally:
+        lock.release()
+        await store.close()
+        db.close()
+    return total

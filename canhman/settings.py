@@ -1,0 +1,179 @@
+"""Settings from the environment (`CANHMAN_*`), read once; domain choices are TOML in `config/`, never here.
+
+Every problem is one line that names the variable, what stood there and what may stand there; no secret is repeated.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import ConfigError
+
+PREFIX = "CANHMAN_"
+
+
+class BrokerAddress(BaseModel):
+    """Where messages come from: a broker (`mqtt`, `mqtts`) or our own listener (`embedded`, `embeddeds`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    embedded: bool
+    tls: bool
+    host: str
+    port: int
+    user: str = ""
+
+
+class StoreAddress(BaseModel):
+    """Where readings go: a SQLite file, or an InfluxDB (or what speaks its API) by version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["sqlite", "influxdb"]
+    path: Path | None = None
+    host: str = ""
+    port: int = 8086
+    database: str = "canhman"
+    api: Literal["v1", "v2"] = "v1"
+    org: str = ""
+    tls: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings; each field is the variable CANHMAN_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    broker: str = Field(default="embedded://127.0.0.1:1883", description="mqtt://user@host[:port], mqtts://…, or embedded://host:port (our own listener)")
+    broker_password: SecretStr = Field(default=SecretStr(""), description="password of the user in CANHMAN_BROKER")
+    broker_ca: Path | None = Field(default=None, description="file of the authority that signed the broker's certificate")
+    tls_cert: Path | None = Field(default=None, description="certificate chain of our own listener (embeddeds://)")
+    tls_key: Path | None = Field(default=None, description="private key of our own listener")
+    store: str = Field(default="", description="sqlite:///path, or influxdb://host:8086/canhman?api=v1|v2&org=…&tls=1 (default: series.db in CANHMAN_DATA)")
+    store_token: SecretStr = Field(default=SecretStr(""), description="InfluxDB token; user:password for api=v1")
+    database: str = Field(default="", description="sqlite:///path or postgresql+psycopg://… (default: registry.db in CANHMAN_DATA)")
+    data: Path = Field(default=Path("data"), description="folder of SQLite files, journal and secret")
+    secret: SecretStr = Field(default=SecretStr(""), description="installation secret (default: made in CANHMAN_DATA at first start)")
+    clock: Literal["system", "sim"] = Field(default="system", description="system, or sim: the simulated clock in the database")
+    enrol: Literal["approve", "open", "closed"] = Field(default="approve", description="what becomes of a device nobody registered")
+    enrol_public: bool = Field(default=False, description="1: stations that register themselves are public")
+    config: Path | None = Field(default=None, description="folder whose TOML files override the defaults, file by file")
+    listen: str = Field(default="127.0.0.1:8000", description="address of pages and API")
+    metrics: str = Field(default="127.0.0.1:9100", description="address of /metrics")
+    url: str = Field(default="", description="public address of this installation, for links")
+    webhook_secret: SecretStr = Field(default=SecretStr(""), description="key that signs webhooks")
+
+    @property
+    def broker_address(self) -> BrokerAddress:
+        """CANHMAN_BROKER, read."""
+        return parse_broker(self.broker)
+
+    @property
+    def store_address(self) -> StoreAddress:
+        """CANHMAN_STORE, read; the default is series.db in CANHMAN_DATA."""
+        return parse_store(self.store) if self.store else StoreAddress(kind="sqlite", path=self.data / "series.db")
+
+    @property
+    def database_url(self) -> str:
+        """CANHMAN_DATABASE; the default is registry.db in CANHMAN_DATA."""
+        return self.database or f"sqlite:///{self.data / 'registry.db'}"
+
+
+def read_settings() -> Settings:
+    """Read and check the environment. Raises ConfigError in one line."""
+    found = {name for name in os.environ if name.startswith(PREFIX)}
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(found - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        raise ConfigError(f"no setting is called {name}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(known))}"))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise ConfigError(f"{name}={_quoted(name, first.get('input'))}: {first['msg']}") from None
+    parse_broker(settings.broker)
+    if settings.store:
+        parse_store(settings.store)
+    return settings
+
+
+def _quoted(name: str, value: object) -> str:
+    return "(hidden)" if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET")) else repr(value)
+
+
+def parse_broker(text: str) -> BrokerAddress:
+    """Read a broker URL. Raises ConfigError."""
+    where = "CANHMAN_BROKER"
+    shape = "mqtt://user@host:1883, mqtts://user@host:8883 or embedded://127.0.0.1:1883"
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("mqtt", "mqtts", "embedded", "embeddeds") or not rest:
+        raise ConfigError(f"{where}={_hide_password(text)!r}: expected {shape}")
+    user, at, address = rest.rpartition("@")
+    if ":" in user and not user.startswith("org:"):
+        raise ConfigError(f"{where}: a password does not belong in an address; put it in CANHMAN_BROKER_PASSWORD")
+    parts = _split(f"{scheme}://{address if at else rest}", where)
+    options = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    client = options.pop("client", ["paho"])[0]
+    if options or client != "paho":
+        raise ConfigError(f"{where}={text!r}: only ?client=paho is known in this version")
+    tls = scheme in ("mqtts", "embeddeds")
+    port = parts.port if parts.port is not None else (8883 if tls else 1883)
+    return BrokerAddress(embedded=scheme.startswith("embedded"), tls=tls, host=parts.hostname or "", port=port, user=unquote(user))
+
+
+def parse_store(text: str) -> StoreAddress:
+    """Read a store URL. Raises ConfigError."""
+    where = "CANHMAN_STORE"
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+        return StoreAddress(kind="sqlite", path=Path(text.removeprefix("sqlite:///")))
+    if not text.startswith("influxdb://"):
+        raise ConfigError(f"{where}={_hide_password(text)!r}: expected sqlite:///path or influxdb://host:8086/canhman?api=v1|v2&org=…&tls=1")
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        raise ConfigError(f"{where}: user and password do not belong in an address; put them in CANHMAN_STORE_TOKEN (user:password for api=v1)")
+    parts = _split(text, where)
+    try:
+        options = {name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
+    except ValueError:
+        raise ConfigError(f"{where}={text!r}: the part after ? must be name=value pairs") from None
+    unknown = set(options) - {"api", "org", "tls"}
+    if unknown:
+        raise ConfigError(f"{where}={text!r}: unknown option {sorted(unknown)[0]!r}; known: api, org, tls")
+    api = options.get("api", "v1")
+    if api not in ("v1", "v2"):
+        raise ConfigError(f"{where}={text!r}: api={api}, expected v1 or v2")
+    if api == "v2" and not options.get("org"):
+        raise ConfigError(f"{where}={text!r}: api=v2 needs org=NAME")
+    database = parts.path.strip("/") or "canhman"
+    return StoreAddress(
+        kind="influxdb",
+        host=parts.hostname or "",
+        port=parts.port or 8086,
+        database=database,
+        api="v2" if api == "v2" else "v1",
+        org=options.get("org", ""),
+        tls=options.get("tls", "0") == "1",
+    )
+
+
+def _split(text: str, where: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigError(f"{where}={text!r}: {error}") from None
+    if not parts.hostname:
+        raise ConfigError(f"{where}={text!r}: no host in it")
+    return parts
+
+
+def _hide_password(text: str) -> str:
+    head, at, tail = text.rpartition("@")
+    return f"…@{tail}" if at and ":" in head.partition("://")[2] else text

@@ -1,0 +1,83 @@
+"""What commands print: tables and lines for people, JSON for machines, progress bars on long work."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str, *, style: str = "") -> None:
+    """A line for people, on standard error, so that results on standard output stay clean."""
+    ERR.print(Text(line, style=style))
+
+
+def result(line: str) -> None:
+    """A line of result on standard output; what it holds is never read as markup."""
+    OUT.print(Text(line))
+
+
+def as_json(value: Any) -> None:
+    """A result for machines."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """A table on standard output, or the sentence `empty` where there is no row."""
+    if not rows:
+        result(empty)
+        return
+    view = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        view.add_column(column, overflow="fold")
+    for row in rows:
+        view.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    OUT.print(view)
+
+
+class Bar(Protocol):
+    """A running progress bar."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """`done` of the total so far."""
+        ...
+
+
+@contextmanager
+def progress(title: str, total: int | None, *, quiet: bool = False) -> Iterator[Bar]:
+    """A progress bar on standard error; silent where it is no terminal or `quiet`."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=ERR, disable=quiet or not ERR.is_terminal, transient=True) as bar:
+        task = bar.add_task(title, total=total, note="")
+
+        def move(done: int, note: str = "") -> None:
+            bar.update(task, completed=done, note=note)
+
+        yield move
+
+
+def actor() -> str:
+    """Who runs this command, for the audit trail."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli"

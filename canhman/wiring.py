@@ -1,0 +1,173 @@
+"""From settings to parts: which adapter stands behind which port. The only place that chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from adapters.influx import InfluxStore
+from adapters.journal import FileJournal
+from adapters.listener import Listener
+from adapters.mqtt import PahoSource
+from adapters.mqtt_publisher import PahoPublisher
+from adapters.sql.database import SqlDatabase, open_database
+from adapters.sql.schema import prepare
+from adapters.sqlite_store import SqliteStore
+from canhman.authority import RegistryAuthority
+from canhman.clocks import FollowedClock
+from canhman.settings import BrokerAddress, Settings
+from core.clock import Clock, SystemClock
+from core.errors import ConfigError, UnavailableError
+from core.ports import MessageSource, SeriesStore
+from registry.broker_files import join_key
+
+T = TypeVar("T")
+
+
+def data_folder(settings: Settings) -> Path:
+    """CANHMAN_DATA, made where it is absent. Raises ConfigError."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"CANHMAN_DATA={str(settings.data)!r} cannot be made: {error.strerror}") from error
+    return settings.data
+
+
+def secret(settings: Settings) -> bytes:
+    """The installation's secret: CANHMAN_SECRET, else the file `secret` in CANHMAN_DATA, made at first start."""
+    given = settings.secret.get_secret_value()
+    if given:
+        if len(given) < 16:
+            raise ConfigError("CANHMAN_SECRET is too short: at least 16 characters, e.g. from `openssl rand -base64 32`")
+        return given.encode()
+    path = data_folder(settings) / "secret"
+    with contextlib.suppress(FileExistsError):
+        # written whole under another name first: two processes at first start must end with one secret
+        draft = path.with_name(f"secret.{os.getpid()}.new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        finally:
+            draft.unlink()
+    try:
+        return path.read_text().strip().encode()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def database(settings: Settings, *, wait_s: float = 0.0) -> SqlDatabase:
+    """The database, its tables made where it is empty. Raises UnavailableError, RefusedError, FormatError, ConfigError."""
+    if not settings.database:
+        data_folder(settings)
+    prepare(settings.database_url, wait=wait_s)
+    return open_database(settings.database_url)
+
+
+async def clock(settings: Settings, db: SqlDatabase) -> Clock:
+    """The installation's clock, as CANHMAN_CLOCK says."""
+    return SystemClock() if settings.clock == "system" else await FollowedClock.of(db)
+
+
+def store(settings: Settings, *, shared: bool = False, journalled: bool = True) -> SeriesStore:
+    """The series store, not opened. `shared`: other processes write too; `journalled`: a journal stands before it."""
+    address = settings.store_address
+    if address.kind == "sqlite" and address.path is not None:
+        return SqliteStore(address.path, synchronous="NORMAL" if journalled else "FULL")
+    return InfluxStore(
+        f"http{'s' if address.tls else ''}://{address.host}:{address.port}",
+        database=address.database,
+        api=address.api,
+        org=address.org,
+        token=settings.store_token.get_secret_value(),
+        cursor_path=data_folder(settings) / "journal" / "influx.cursor",
+        shared=shared,
+    )
+
+
+def journal(settings: Settings, at: Clock) -> FileJournal:
+    """The journal in CANHMAN_DATA, not opened."""
+    return FileJournal(data_folder(settings) / "journal", clock=at)
+
+
+def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> MessageSource:
+    """Where messages come from, not opened."""
+    address = settings.broker_address
+    if not address.embedded:
+        return PahoSource(
+            address.host,
+            address.port,
+            client_id="canhman-ingest",
+            username=address.user,
+            password=settings.broker_password.get_secret_value(),
+            clock=at,
+            tls=address.tls,
+            tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
+        )
+    return Listener(address.host, address.port, authority=authority, clock=at, ssl=_server_tls(settings) if address.tls else None)
+
+
+def _server_tls(settings: Settings) -> ssl.SSLContext:
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise ConfigError("embeddeds:// needs CANHMAN_TLS_CERT and CANHMAN_TLS_KEY (PEM files)")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"CANHMAN_TLS_CERT={str(settings.tls_cert)!r}, CANHMAN_TLS_KEY: {error}") from error
+    return context
+
+
+def login(settings: Settings, org: str, db: SqlDatabase | None) -> tuple[str, str]:
+    """User name and password a simulator or `publish` uses: those of CANHMAN_BROKER, else at our listener the join key."""
+    address = settings.broker_address
+    if address.user or not address.embedded:
+        return address.user, settings.broker_password.get_secret_value()
+    generation = 1
+    if db is not None:
+        found = asyncio.run(db.snapshot()).orgs
+        generation = next((o.join_generation for o in found if o.id == org), 1)
+    return f"org:{org}", join_key(secret(settings), org, generation)
+
+
+def publisher(address: BrokerAddress, settings: Settings, *, client_id: str, user: str, password: str, window: int) -> PahoPublisher:
+    """An MQTT client for simulators, `replay` and `publish`, not opened."""
+    host = "127.0.0.1" if address.embedded and address.host in ("0.0.0.0", "::") else address.host  # noqa: S104 it is compared, not bound
+    return PahoPublisher(
+        host,
+        address.port,
+        client_id=client_id,
+        username=user,
+        password=password,
+        tls=address.tls,
+        tls_ca=str(settings.broker_ca or settings.tls_cert) if (settings.broker_ca or settings.tls_cert) else None,
+        window=window,
+    )
+
+
+async def patient(work: Callable[[], Awaitable[T]], *, wait_s: float, say: Callable[[str], None]) -> T:
+    """Do `work`, waiting up to `wait_s` for a server that is away; says so once. Raises what it raised last."""
+    deadline = time.monotonic() + wait_s
+    said = False
+    pause = 0.2
+    while True:
+        try:
+            return await work()
+        except UnavailableError as error:
+            if time.monotonic() + pause > deadline:
+                raise
+            if not said:
+                say(f"waiting up to {wait_s:.0f} s: {error}")
+                said = True
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 2.0)

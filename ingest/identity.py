@@ -1,0 +1,164 @@
+"""What makes a redelivery recognisable: an object is known by (device, boot, seq), and its first arrival fixes its time.
+
+Devices that send `time` are identified by it; of them only the span and the holes of each boot are kept, to count gaps
+and duplicates. Of clockless devices the last 1,000 objects are remembered with time, arrival, position and digest.
+State with a lifetime: loaded per device from the database, changed in memory, written with the next commit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from core.clock import Y2000_MS
+from core.state import BootSpan, Seen
+from ingest.decoder import Record
+
+REMEMBERED = 1000
+IMPLIED_BOOT = -1  # of a device that sends seq without boot
+MAX_BOOTS = 100  # per device
+MAX_HOLES = 200  # per boot; older holes are given up as lost, so that a hostile seq cannot fill the memory
+AHEAD_MS = 10 * 60_000
+FALLEN_BACK_MS = 3_600_000
+
+
+class Resolved(NamedTuple):
+    """When an object was measured, when it first arrived, and what its identity says of it."""
+
+    time: int
+    received: int
+    duplicate: bool
+    conflicting: bool
+    fallen_back: bool
+
+
+@dataclass(slots=True)
+class _Device:
+    seen: OrderedDict[tuple[int, int], Seen] = field(default_factory=OrderedDict)
+    boots: OrderedDict[int, BootSpan] = field(default_factory=OrderedDict)
+
+
+class Identities:
+    """The memory of all devices met since start. One per processor."""
+
+    def __init__(self) -> None:
+        self._devices: dict[str, _Device] = {}
+        self._new_seen: dict[tuple[str, int, int], Seen] = {}
+        self._new_boots: dict[tuple[str, int], BootSpan] = {}
+
+    def knows(self, device: str) -> bool:
+        """False where `load` must be called first."""
+        return device in self._devices
+
+    def load(self, device: str, seen: list[Seen], boots: list[BootSpan]) -> None:
+        """Take in what the database remembers of a device."""
+        memory = _Device()
+        for item in seen[-REMEMBERED:]:
+            memory.seen[(item.boot, item.seq)] = item
+        for span in boots[-MAX_BOOTS:]:
+            memory.boots[span.boot] = span
+        self._devices[device] = memory
+
+    def forget(self) -> tuple[tuple[Seen, ...], tuple[BootSpan, ...]]:
+        """What changed since the last call, for the next commit."""
+        changed = tuple(self._new_seen.values()), tuple(self._new_boots.values())
+        self._new_seen, self._new_boots = {}, {}
+        return changed
+
+    def remembers(self, device: str, record: Record) -> bool:
+        """True where this clockless object arrived before."""
+        return record.boot is not None and record.seq is not None and (record.boot, record.seq) in self._devices[device].seen
+
+    def resolve(self, device: str, record: Record, *, received: int, position: int) -> Resolved | None:
+        """The time of an object, or None where it has none (the record says why). Idempotent for the same position."""
+        memory = self._devices[device]
+        if record.age_ms is not None and record.boot is not None and record.seq is not None:
+            first = Seen(
+                device=device,
+                boot=record.boot,
+                seq=record.seq,
+                time=received - record.age_ms,
+                received=received,
+                position=position,
+                digest=record.digest,
+            )
+            return self._clockless(memory, first)
+        if record.time is None:
+            return None
+        if record.seq is None:
+            return Resolved(record.time, received, duplicate=False, conflicting=False, fallen_back=False)
+        duplicate, fallen_back = self._count(memory, device, record, record.seq, record.time, received)
+        return Resolved(record.time, received, duplicate=duplicate, conflicting=False, fallen_back=fallen_back)
+
+    def _clockless(self, memory: _Device, arrived: Seen) -> Resolved:
+        identity = (arrived.boot, arrived.seq)
+        known = memory.seen.get(identity)
+        if known is None:
+            memory.seen[identity] = arrived
+            self._new_seen[(arrived.device, *identity)] = arrived
+            if len(memory.seen) > REMEMBERED:
+                memory.seen.popitem(last=False)
+            return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=False, fallen_back=False)
+        if known.digest == arrived.digest:
+            return Resolved(known.time, known.received, duplicate=known.position != arrived.position, conflicting=False, fallen_back=False)
+        # the same number for another content: both are kept, each at its own time
+        return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=True, fallen_back=False)
+
+    def _count(self, memory: _Device, device: str, record: Record, seq: int, time: int, received: int) -> tuple[bool, bool]:
+        boot = IMPLIED_BOOT if record.boot is None else record.boot
+        span = memory.boots.get(boot)
+        if record.boot is None and span is not None and seq < span.highest:
+            span = None  # seq fell without boot: a restart is assumed, and no gap is counted
+        sane = Y2000_MS <= time <= received + AHEAD_MS
+        if span is None:
+            self._keep(memory, BootSpan(device=device, boot=boot, lowest=seq, highest=seq, last_time=time if sane else 0))
+            return False, False
+        if seq > span.highest:
+            return False, self._forward(memory, span, seq, time, sane)
+        if seq < span.lowest:
+            holes = ((seq + 1, span.lowest - 1), *span.holes) if seq + 1 < span.lowest else span.holes
+            self._keep(memory, _replace(span, lowest=seq, holes=holes[-MAX_HOLES:]))
+            return False, False
+        filled = _fill(span.holes, seq)
+        if filled is None:
+            return True, seq in span.fallen_back
+        self._keep(memory, _replace(span, holes=filled))
+        return False, False
+
+    def _forward(self, memory: _Device, span: BootSpan, seq: int, time: int, sane: bool) -> bool:
+        """A new highest `seq`. True where it follows its predecessor while its time lies over 1 h before it."""
+        follows = seq == span.highest + 1
+        fell = follows and sane and span.last_time > 0 and time < span.last_time - FALLEN_BACK_MS
+        self._keep(
+            memory,
+            _replace(
+                span,
+                highest=seq,
+                holes=(span.holes if follows else (*span.holes, (span.highest + 1, seq - 1)))[-MAX_HOLES:],
+                last_time=time if sane else span.last_time,
+                fallen_back=(*span.fallen_back, seq)[-MAX_HOLES:] if fell else span.fallen_back,
+            ),
+        )
+        return fell
+
+    def _keep(self, memory: _Device, span: BootSpan) -> None:
+        memory.boots[span.boot] = span
+        memory.boots.move_to_end(span.boot)
+        if len(memory.boots) > MAX_BOOTS:
+            memory.boots.popitem(last=False)
+        self._new_boots[(span.device, span.boot)] = span
+
+
+def _replace(span: BootSpan, **changes: object) -> BootSpan:
+    fields = {name: getattr(span, name) for name in BootSpan.__slots__}
+    return BootSpan(**(fields | changes))
+
+
+def _fill(holes: tuple[tuple[int, int], ...], seq: int) -> tuple[tuple[int, int], ...] | None:
+    """The holes without `seq`; None where it lies in none (so it was here before)."""
+    for i, (low, high) in enumerate(holes):
+        if low <= seq <= high:
+            rest = [(a, b) for a, b in ((low, seq - 1), (seq + 1, high)) if a <= b]
+            return (*holes[:i], *rest, *holes[i + 1 :])
+    return None

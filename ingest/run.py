@@ -1,0 +1,221 @@
+"""The two loops of ingest: receive (socket → journal → acknowledge) and work (journal → store → database).
+
+They run in two threads and meet only at the journal. While running nothing exits: a full journal means no
+acknowledgement, an absent store means that acknowledged messages wait in the journal; both are said once, in red.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import structlog
+
+from core.batch import Batch
+from core.errors import CanhManError, JournalFullError, RefusedError, UnavailableError
+from core.message import Message
+from core.ports import Journal, MessageSource
+from ingest.health import Health
+from ingest.pipeline import Database, Processor
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+BATCH = 2000
+COMMIT_S = 1.0
+MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
+STOP_S = 5.0  # how long a stop may go on with what is already in the journal
+
+Judge = Callable[[], Awaitable[int]]
+"""One round of the judge; returns how many series it looked at."""
+
+
+class WaitingJournal(Journal, Protocol):
+    """A journal whose reader can sleep until there is more."""
+
+    def wait_for(self, position: int, timeout: float) -> bool:
+        """Block until `end` is past `position`, at most `timeout` seconds."""
+        ...
+
+
+async def receive(source: MessageSource, journal: Journal, health: Health) -> None:
+    """Until cancelled: a batch from the source, one fsync, and only then the acknowledgements."""
+    while True:
+        messages = await source.batch()
+        while not _keep(journal, messages, health):  # noqa: ASYNC110 a full disk sends no event
+            await asyncio.sleep(1.0)  # not acknowledged, so its senders keep it too
+        source.acknowledge(messages)
+
+
+def _keep(journal: Journal, messages: Sequence[Message], health: Health) -> bool:
+    try:
+        journal.append(messages)
+    except JournalFullError as error:
+        health.red("journal", f"{error}; nothing is acknowledged until there is room")
+        return False
+    health.green("journal")
+    return True
+
+
+class Worker:
+    """The second loop. `run` goes on until `stop`, then finishes what is in the journal, within a bound."""
+
+    def __init__(self, *, processor: Processor, journal: WaitingJournal, database: Database, judge: Judge | None, health: Health) -> None:
+        self._processor = processor
+        self._journal = journal
+        self._database = database
+        self._judge = judge
+        self._health = health
+        self._stop = threading.Event()
+        self._deadline = float("inf")
+        self._kept_house_at = 0.0
+        self._judge_at = 0.0
+
+    def stop(self) -> None:
+        """Ask the loop to end (from any thread)."""
+        self._deadline = time.monotonic() + STOP_S
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped. A fault of our own is logged and the loop goes on: nothing but a stop ends it."""
+        started = False
+        while not self._over():
+            try:
+                if not started:
+                    await self._patiently("store", self._processor.start)
+                    started = True
+                await self._round()
+            except _Stopped:
+                break
+            except CanhManError as error:
+                log.error("ingest goes on after an error", error=str(error))
+                self._pause(1.0)
+            except Exception:  # the loop must outlive any fault of ours; the trace is in the log
+                log.exception("a fault in ingest; going on")
+                self._pause(1.0)
+        if started:
+            await self._keep_house(last=True)
+
+    def _over(self) -> bool:
+        if not self._stop.is_set():
+            return False
+        return self._journal.end <= self._processor.cursor or time.monotonic() > self._deadline
+
+    async def _round(self) -> None:
+        found = self._journal.read(self._processor.cursor, limit=BATCH)
+        if found.damaged_bytes:
+            log.error("a damaged part of the journal was skipped", position=self._processor.cursor, bytes=found.damaged_bytes)
+        if found.records:
+            batch = await self._convert(found.records)
+            await self._patiently("store", lambda: self._processor.write(batch, found.next))
+        elif found.next > self._processor.cursor:
+            self._processor.cursor = found.next
+        else:
+            self._journal.wait_for(self._processor.cursor, 0.2)
+        if time.monotonic() - self._kept_house_at >= COMMIT_S or len(self._processor.pending) > MAX_PENDING:
+            await self._keep_house()
+
+    # ------------------------------------------------------------ batches
+
+    async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int] | None = None) -> Batch:
+        """Rows of a batch; a message that makes our own code fail becomes a dead letter and never stalls the rest."""
+        try:
+            return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts))
+        except (_Stopped, CanhManError):
+            raise
+        except Exception:  # found one by one below, with its own dead letter
+            log.exception("a batch failed; looking for the message")
+        parts: list[Batch] = []
+        for record in records:
+            try:
+                parts.append(await self._processor.process([record], shifts=shifts))
+            except CanhManError:
+                raise
+            except Exception as error:  # noqa: BLE001 whatever it is, the message is at fault together with us
+                self._processor.give_up(*record, error)
+        return Batch.concat(parts).last_wins()
+
+    async def _again(self, places: Mapping[int, int], shifts: Mapping[int, int]) -> list[int]:
+        """Read single messages again, {row id: position}; returns the ids that are done with."""
+        records = [(position, message) for position in sorted(set(places.values())) if (message := self._journal.get(position)) is not None]
+        batch = await self._convert(records, shifts)
+        await self._patiently("store", lambda: self._processor.write(batch, None))
+        return list(places)
+
+    # ------------------------------------------------------------ once a second
+
+    async def _keep_house(self, *, last: bool = False) -> None:
+        """Commit, take in a changed registry, read again what was approved or asked for, judge."""
+        self._kept_house_at = time.monotonic()
+        try:
+            await self._processor.commit()
+            if not last:
+                await self._processor.refresh()
+                await self._approved()
+                await self._replays()
+            self._health.green("database")
+            await self._judge_now(last=last)
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("database", str(error))
+            if len(self._processor.pending) > MAX_PENDING:
+                self._pause(1.0)
+
+    async def _approved(self) -> None:
+        """What waited for a device that is registered now: the same path, from the same journal."""
+        waiting = await self._database.waiting_devices()
+        self._processor.now_waits(waiting)
+        for device in waiting:
+            if self._processor.directory.device(device.device) is None:
+                continue
+            while rows := await self._database.waiting(device.device, self._journal.id):
+                self._processor.pending.done_waiting += await self._again({row.id: row.position for row in rows}, {})
+                await self._processor.commit()
+                log.info("stored what had waited for approval", device=device.device, messages=len(rows))
+
+    async def _replays(self) -> None:
+        """Dead letters somebody asked to read again."""
+        while rows := await self._database.replays(self._journal.id):
+            done = await self._again({row.id: row.position for row in rows}, {row.position: row.shift_ms for row in rows})
+            self._processor.pending.done_replays += done
+            await self._processor.commit()
+            log.info("read dead letters again", messages=len(rows))
+
+    async def _judge_now(self, *, last: bool) -> None:
+        if self._judge is None or (time.monotonic() < self._judge_at and not last):
+            return
+        began = time.monotonic()
+        await self._judge()
+        # under load the judge takes at most a fifth of this thread
+        self._judge_at = time.monotonic() + max(COMMIT_S * 0.9, 4 * (time.monotonic() - began))
+
+    # ------------------------------------------------------------ patience
+
+    async def _patiently(self, part: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`, again and again while a server is away; only a stop ends it otherwise."""
+        pause = 0.2
+        while True:
+            try:
+                result = await work()
+            except (UnavailableError, RefusedError) as error:
+                self._health.red(part, str(error))
+            else:
+                self._health.green(part)
+                return result
+            if self._stop.is_set() and time.monotonic() > self._deadline:
+                raise _Stopped
+            self._pause(pause)
+            pause = min(pause * 2, 5.0)
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, but not through a stop."""
+        if self._stop.is_set():
+            time.sleep(min(seconds, 0.2))
+        else:
+            self._stop.wait(seconds)
+
+
+class _Stopped(Exception):  # noqa: N818 it is no error, it ends the loop
+    """A stop came while a server was away."""

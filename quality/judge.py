@@ -1,0 +1,84 @@
+"""The judge: every QC test over a block, rolled up to one flag per row. One function for live data and for batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.batch import Batch
+from core.flags import CLOCK_BIT, GIVEN_BITS, INHERITED_BIT, WITHDRAWN_BIT, Flag, roll_up
+from quality.qc import Block, Context, QcTest, place
+from quality.rules import Rules
+
+Flags = NDArray[np.uint8]
+Bits = NDArray[np.int64]
+
+_GIVEN_MASK = np.int64(sum(1 << bit for bit in GIVEN_BITS.values() if bit != INHERITED_BIT))
+
+
+def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None) -> tuple[Flags, Bits]:
+    """Flags and test bits for every row of `batch`, which is sorted by (series, time) with each identity once.
+
+    A pure function of time, value and the given bits (clock, withdrawn) of the rows: the flags a row carried before
+    play no part. Rows whose context lies outside the block are judged by what is there, so a caller that cut a block
+    out of a longer series uses only the rows that had theirs (`context`). NaN is 9. Returns flag (n,), tests (n,).
+    """
+    rules.grow()
+    flags = np.full(len(batch), Flag.MISSING, dtype=np.uint8)
+    bits: Bits = batch.tests & _GIVEN_MASK
+    present = np.flatnonzero(np.isfinite(batch.value))
+    flags[present], found = _run(batch.take(present), rules, list(rules.config.tests.values() if tests is None else tests))
+    bits[present] |= found
+    clock = (bits >> CLOCK_BIT) & 1 == 1
+    flags[clock] = roll_up(flags[clock], np.full(int(clock.sum()), Flag.SUSPECT, dtype=np.uint8))
+    flags[(bits >> WITHDRAWN_BIT) & 1 == 1] = Flag.MISSING
+    _inherit(batch, rules, flags, bits)
+    return flags, bits
+
+
+def _run(batch: Batch, rules: Rules, tests: list[QcTest]) -> tuple[Flags, Bits]:
+    block = Block.of(batch)
+    flags = np.full(len(batch), Flag.NOT_EVALUATED, dtype=np.uint8)
+    bits: Bits = np.zeros(len(batch), dtype=np.int64)
+    for test in tests:
+        verdict = test.run(block, rules.params(test.name, batch.series))
+        flags = roll_up(flags, verdict)
+        bits |= ((verdict == Flag.SUSPECT) | (verdict == Flag.FAIL)).astype(np.int64) << test.bit
+    return flags, bits
+
+
+def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits) -> None:
+    """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`."""
+    places = place(batch.series, batch.time)
+    withdrawn = (bits >> WITHDRAWN_BIT) & 1 == 1
+    for sources in rules.sources:  # in the order of DERIVED: what is derived twice inherits twice
+        for column in range(sources.shape[1]):
+            source = sources[:, column][batch.series]
+            rows = np.flatnonzero(source >= 0)
+            if not len(rows):
+                continue
+            wanted = place(source[rows], batch.time[rows])
+            at = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
+            met = places[at] == wanted
+            rows, at = rows[met], at[met]
+            gone = withdrawn[at]
+            worse = (flags[at] == Flag.SUSPECT) | (flags[at] == Flag.FAIL)
+            flags[rows[worse]] = roll_up(flags[rows[worse]], flags[at[worse]])
+            flags[rows[gone]] = Flag.MISSING
+            bits[rows[worse | gone]] |= np.int64(1) << INHERITED_BIT
+            withdrawn[rows[gone]] = True
+
+
+def row_tests(rules: Rules) -> list[QcTest]:
+    """The tests that need no context: ingest runs them before the first write."""
+    return [test for test in rules.config.tests.values() if test.is_row_test]
+
+
+def context(tests: Iterable[QcTest]) -> tuple[Context, Context]:
+    """The largest `before` and `after` of `tests`."""
+    tests = list(tests)
+    before = Context(samples=max((t.before.samples for t in tests), default=0), hours=max((t.before.hours for t in tests), default=0.0))
+    after = Context(samples=max((t.after.samples for t in tests), default=0), hours=max((t.after.hours for t in tests), default=0.0))
+    return before, after

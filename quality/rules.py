@@ -1,0 +1,135 @@
+"""Which parameters hold for which series: the tests, their defaults, `config/qc.toml`, a station's own section."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import quality.tests
+from core.derived import DERIVED
+from core.errors import ConfigError
+from core.plugins import collect
+from core.quantities import QUANTITIES
+from core.series import SeriesKey
+from quality.qc import Floats, QcTest
+
+TESTS: dict[str, QcTest] = collect(quality.tests, "TEST", QcTest)
+
+# (test, quantity) → parameters; (station, test, quantity) → parameters
+_General = dict[tuple[str, str], dict[str, float]]
+_Local = dict[tuple[str, str, str], dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QcConfig:
+    """The parsed configuration. `hash` is recorded with every judgement."""
+
+    general: _General
+    local: _Local
+    approved_by: str
+    hash: str
+    tests: Mapping[str, QcTest] = field(default_factory=lambda: TESTS)
+
+    def params(self, test: QcTest, station: str, quantity: str) -> dict[str, float]:
+        """The parameters of one test for one quantity at one station: defaults, general, local, in this order."""
+        base = dict(test.params)
+        if test.name == "range":  # what the thing itself can be is the registry's word
+            base |= {"fail_low": QUANTITIES[quantity].low, "fail_high": QUANTITIES[quantity].high}
+        return base | self.general.get((test.name, quantity), {}) | self.local.get((station, test.name, quantity), {})
+
+
+def parse(document: Mapping[str, Any], *, tests: Mapping[str, QcTest] = TESTS, where: str = "qc.toml") -> QcConfig:
+    """Read a parsed `qc.toml`. Raises ConfigError for an unknown test, quantity or parameter, or one that makes no sense."""
+    general: _General = {}
+    local: _Local = {}
+    for name, section in document.items():
+        if name == "approved_by":
+            continue
+        if name == "station":
+            for station, own in section.items():
+                for (test, quantity), params in _sections(own, tests, f"{where}: station.{station}").items():
+                    local[(station, test, quantity)] = params
+        else:
+            general |= _sections({name: section}, tests, where)
+    canonical = json.dumps({"document": document, "defaults": {t.name: dict(t.params) for t in tests.values()}}, sort_keys=True, ensure_ascii=False)
+    config = QcConfig(
+        general=general,
+        local=local,
+        approved_by=str(document.get("approved_by", "")),
+        hash=hashlib.sha256(canonical.encode()).hexdigest()[:12],
+        tests=tests,
+    )
+    for station, test, quantity in [("", t, q) for t, q in general] + list(local):
+        try:
+            tests[test].check(config.params(tests[test], station, quantity))
+        except ValueError as error:
+            raise ConfigError(f'{where}: {test}."{quantity}"{f" of station {station}" if station else ""}: {error}') from error
+    return config
+
+
+def _sections(document: Mapping[str, Any], tests: Mapping[str, QcTest], where: str) -> _General:
+    found: _General = {}
+    for test, quantities in document.items():
+        if test not in tests:
+            raise ConfigError(f"{where}: no QC test is called {test!r}; known: {', '.join(sorted(tests))}")
+        if not isinstance(quantities, Mapping):
+            raise ConfigError(f'{where}: {test} needs a section per quantity, e.g. [{test}."water.ec"]')
+        for quantity, params in quantities.items():
+            if quantity not in QUANTITIES:
+                raise ConfigError(f"{where}: {test}: no quantity is called {quantity!r}")
+            found[(test, quantity)] = _numbers(params, tests[test], f'{where}: {test}."{quantity}"')
+    return found
+
+
+def _numbers(params: Any, test: QcTest, where: str) -> dict[str, float]:
+    if not isinstance(params, Mapping):
+        raise ConfigError(f"{where} must be a section of parameters, found {params!r}")
+    for name, value in params.items():
+        if name not in test.params:
+            raise ConfigError(f"{where}: no parameter {name!r}; known: {', '.join(test.params)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ConfigError(f"{where}: {name} must be a number, found {value!r}")
+    return {name: float(value) for name, value in params.items()}
+
+
+class Rules:
+    """Parameter and source columns for a growing list of series: row i stands for `keys[i]`."""
+
+    def __init__(self, config: QcConfig, keys: Sequence[SeriesKey]) -> None:
+        self.config = config
+        self._keys = keys
+        self._index: dict[SeriesKey, int] = {}
+        self._columns: dict[str, dict[str, Floats]] = {t: {p: np.zeros(0) for p in test.params} for t, test in config.tests.items()}
+        # source_columns[d] is (k, sources): the series each derived quantity d came from, -1 where it is another quantity
+        self.sources: list[NDArray[np.int32]] = [np.zeros((0, len(d.sources)), dtype=np.int32) for d in DERIVED]
+
+    def grow(self) -> None:
+        """Take in keys appended since the last call; costs nothing where there are none."""
+        known = len(self._index)
+        if known == len(self._keys):
+            return
+        new = self._keys[known:]
+        for i, key in enumerate(new, known):
+            self._index[key] = i
+        for name, test in self.config.tests.items():
+            rows = [self.config.params(test, key.station, key.quantity) for key in new]
+            for param, column in self._columns[name].items():
+                self._columns[name][param] = np.concatenate([column, [row[param] for row in rows]])
+        for d, derived in enumerate(DERIVED):
+            # a source may be registered after what is derived from it, so the whole column is looked up again
+            table = np.full((len(self._keys), len(derived.sources)), -1, dtype=np.int32)
+            for i, key in enumerate(self._keys):
+                if key.quantity == derived.quantity:
+                    table[i] = [self._index.get(key._replace(quantity=source), -1) for source in derived.sources]
+            self.sources[d] = table
+
+    def params(self, test: str, series: NDArray[np.int32]) -> dict[str, Floats]:
+        """The parameters of `test`, one value per row of `series` (n,)."""
+        return {name: column[series] for name, column in self._columns[test].items()}

@@ -1,0 +1,167 @@
+"""The judge's round: whatever was written since it last passed is read back from the store, judged, and cleared.
+
+One mechanism for live data, late data, backlogs and restarts: flags are a function of what the store holds, so any
+split, order of arrival, duplicate or restart ends in the flags of the batch form. `series_state.dirty_from` wakes it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.batch import Batch
+from core.flags import Flag
+from core.place import ALWAYS, FOREVER
+from core.ports import SeriesStore, States
+from core.series import SeriesKey
+from core.state import Judged, Latest, SeriesState
+from quality.judge import context, judge
+from quality.qc import HOUR_MS, Context
+from quality.rules import QcConfig, Rules
+
+BLOCK_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What one round did: series looked at, rows judged, rows whose flag changed, series cleared."""
+
+    series: int
+    judged: int
+    changed: int
+    cleared: int
+
+
+async def sweep(states: States, store: SeriesStore, config: QcConfig, *, block_rows: int = BLOCK_ROWS) -> Sweep:
+    """Judge every dirty series once. Raises what the store or the database raise; nothing is cleared then."""
+    dirty = sorted(await states.dirty(), key=lambda s: s.key)
+    judged_rows = changed_rows = cleared = 0
+    for station, rows in itertools.groupby(dirty, key=lambda s: s.key.station):
+        wanted = {_group(s.key) for s in rows}
+        known = await states.states(station=station)
+        answers: list[Judged] = []
+        for group in sorted(wanted):
+            members = [s for s in known if _group(s.key) == group]
+            round_ = _Round(members, store, config, block_rows)
+            answers += await round_.run()
+            judged_rows += round_.judged
+            changed_rows += round_.changed
+        cleared += await states.judged(answers)
+    return Sweep(series=len(dirty), judged=judged_rows, changed=changed_rows, cleared=cleared)
+
+
+def _group(key: SeriesKey) -> tuple[str, str, str]:
+    """Series that are judged together: a derived value needs its sources beside it."""
+    return (key.point, key.sensor, key.quantity.split(".", 1)[0])
+
+
+class _Round:
+    """One group of series (one sensor at one point) from its earliest dirty time to its newest row."""
+
+    def __init__(self, members: Sequence[SeriesState], store: SeriesStore, config: QcConfig, block_rows: int) -> None:
+        self._members = sorted(members, key=lambda s: s.key)
+        self._keys = [s.key for s in self._members]
+        self._store = store
+        self._config = config
+        self._rules = Rules(config, self._keys)
+        self._before, self._after = context(config.tests.values())
+        self._block_rows = block_rows
+        self._newest: dict[int, Latest] = {}
+        self._good: dict[int, Latest] = {}
+        self.judged = 0
+        self.changed = 0
+
+    async def run(self) -> list[Judged]:
+        """Judge block after block; the answers are for every series that was dirty or whose flags changed."""
+        dirty_from = min(s.dirty_from for s in self._members if s.dirty_from is not None)
+        start = await self._reach_back(dirty_from, self._after)
+        touched: set[int] = {i for i, s in enumerate(self._members) if s.dirty_from is not None}
+        since = start
+        while since < FOREVER:
+            batch, until = await self._read(since)
+            touched |= await self._judge(batch, since, until)
+            since = until
+        return [await self._answer(i, start) for i in sorted(touched) if i in self._newest]
+
+    async def _read(self, since: int) -> tuple[Batch, int]:
+        """Rows from the context before `since` on, and the time up to which (excluded) they can be judged now."""
+        start = await self._reach_back(since, self._before)
+        rows = self._block_rows
+        while True:
+            batch = await self._store.read(self._keys, start, FOREVER, limit=rows)
+            counts = np.bincount(batch.series, minlength=len(self._keys))
+            cut = [int(batch.time[batch.series == i][-1]) for i in np.flatnonzero(counts >= rows)]
+            if not cut:
+                return batch, FOREVER
+            # where a series goes on behind the block, its last rows still lack what comes after them
+            complete = batch.take(batch.time <= min(cut))
+            until = min(self._needs_after(complete, int(i)) for i in np.flatnonzero(counts >= rows))
+            if until > since:
+                return complete, until
+            rows *= 4
+
+    def _needs_after(self, batch: Batch, series: int) -> int:
+        times = batch.time[batch.series == series]
+        by_hours = int(times[-1]) - int(self._after.hours * HOUR_MS)
+        by_samples = int(times[-1 - self._after.samples]) if len(times) > self._after.samples else int(times[0])
+        return min(by_hours, by_samples)
+
+    async def _judge(self, batch: Batch, since: int, until: int) -> set[int]:
+        flags, bits = judge(batch, self._rules)
+        mine = (batch.time >= since) & (batch.time < until)
+        differs = mine & ((flags != batch.flag) | (bits != batch.tests))
+        fresh = Batch(series=batch.series, time=batch.time, value=batch.value, flag=flags, tests=bits, received=batch.received)
+        if differs.any():
+            await self._store.write_flags(fresh.take(differs), self._keys)
+        self.judged += int(mine.sum())
+        self.changed += int(differs.sum())
+        for i in range(len(self._keys)):
+            rows = np.flatnonzero(mine & (batch.series == i))
+            if len(rows):
+                self._newest[i] = _latest(fresh, int(rows[-1]))
+            good = rows[flags[rows] == Flag.GOOD]
+            if len(good):
+                self._good[i] = _latest(fresh, int(good[-1]))
+        return set(np.unique(batch.series[differs]).tolist())
+
+    async def _answer(self, i: int, start: int) -> Judged:
+        state = self._members[i]
+        good = self._good.get(i)
+        if good is None:
+            good = state.good
+            if good is not None and good.time >= start:  # it was good before this round and is no more
+                good = await self._last_good_before(self._keys[i], start)
+        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=self._config.hash)
+
+    async def _last_good_before(self, key: SeriesKey, end: int) -> Latest | None:
+        span = 24 * HOUR_MS
+        while end > ALWAYS:
+            start = max(ALWAYS, end - span)
+            batch = await self._store.read([key], start, end)
+            good = np.flatnonzero(batch.flag == Flag.GOOD)
+            if len(good):
+                return _latest(batch, int(good[-1]))
+            end, span = start, span * 8
+        return None
+
+    async def _reach_back(self, time: int, need: Context) -> int:
+        """A time far enough before `time` that every series has `need` there (or begins later)."""
+        by_hours = max(ALWAYS, time - int(need.hours * HOUR_MS))
+        if not need.samples:
+            return by_hours
+        span = 6 * HOUR_MS
+        while True:
+            start = max(ALWAYS, time - span)
+            batch = await self._store.read(self._keys, start, time)
+            if start == ALWAYS or (np.bincount(batch.series, minlength=len(self._keys)) >= need.samples).all():
+                break
+            span *= 8
+        back = [batch.time[batch.series == i][-need.samples :] for i in range(len(self._keys))]
+        return min([by_hours, *(int(times[0]) for times in back if len(times))])
+
+
+def _latest(batch: Batch, row: int) -> Latest:
+    return Latest(time=int(batch.time[row]), value=float(batch.value[row]), flag=int(batch.flag[row]))

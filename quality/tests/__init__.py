@@ -1,0 +1,1 @@
+"""QC tests: one file each, exporting `TEST`; bit numbers are fixed for ever."""
