@@ -1,0 +1,42 @@
+"""`States.commit`: one second of ingest in one transaction.
+
+What makes reading the same journal again harmless, part by part: `written` only moves newest forward and dirty_from back;
+`dead` and `waiting` are known by their journal position; `seen`, `boots` and `statuses` are upserts. Counters cannot be
+told apart, so they are taken in only where the commit moves `state_cursor` forward: **a commit's counters must cover
+positions from the stored `state_cursor` on, no earlier ones**. `state_cursor` never moves back.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from adapters.sql import deadletters, enrolment, identities, states
+from adapters.sql import tables as t
+from adapters.sql.engine import incoming, upsert
+from core.state import Commit
+
+
+def write(c: Connection, commit: Commit, *, at: int) -> None:
+    """All of `commit`; `at` [system ms] dates the dead letters it resolves."""
+    states.write(c, commit.written)  # first: it takes the lock that orders writers
+    covered = state_cursor(c, commit.journal)
+    again = enrolment.done(c, commit.done_waiting)
+    deadletters.write(c, commit.dead, done=commit.done_replays, again=again, at=at)
+    enrolment.write(c, commit.waiting)
+    identities.write_seen(c, commit.seen)
+    identities.write_boots(c, commit.boots)
+    identities.write_statuses(c, commit.statuses)
+    if commit.state_cursor > covered:
+        identities.add_counters(c, commit.counters)
+        upsert(
+            c,
+            t.state_cursor,
+            [{"journal": commit.journal, "position": int(commit.state_cursor)}],
+            key=["journal"],
+            update={"position": incoming(t.state_cursor).position},
+        )
+
+
+def state_cursor(c: Connection, journal: str) -> int:
+    """The journal position the last commit covers; 0 where there is none."""
+    return int(c.execute(select(t.state_cursor.c.position).where(t.state_cursor.c.journal == journal)).scalar_one_or_none() or 0)

@@ -1,0 +1,98 @@
+"""What makes a redelivery recognisable, what devices say of themselves, and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, bindparam, case, delete, select
+
+from adapters.sql import tables as t
+from adapters.sql.engine import incoming, others, upsert
+from core.state import BootSpan, DeviceStatus, Seen
+
+KEPT = 1000  # objects of a clockless device, boots of one with a clock
+
+
+def write_seen(c: Connection, rows: Sequence[Seen]) -> None:
+    """Remember these objects; the first arrival of (device, boot, seq, digest) stays. Keeps the last 1,000 of each device."""
+    values = [
+        {
+            "device": s.device,
+            "boot": int(s.boot),
+            "seq": int(s.seq),
+            "time": int(s.time),
+            "received": int(s.received),
+            "position": int(s.position),
+            "digest": bytes(s.digest),
+        }
+        for s in rows
+    ]
+    if not values:
+        return
+    upsert(c, t.seen, values, key=("device", "boot", "seq", "digest"))
+    _forget(c, t.seen, t.seen.c.id, {s.device for s in rows})
+
+
+def write_boots(c: Connection, rows: Sequence[BootSpan]) -> None:
+    """The last word on each (device, boot). Keeps the 1,000 boots of a device with the newest readings."""
+    values = [
+        {
+            "device": b.device,
+            "boot": int(b.boot),
+            "lowest": int(b.lowest),
+            "highest": int(b.highest),
+            "holes": [[int(a), int(z)] for a, z in b.holes],
+            "last_time": int(b.last_time),
+        }
+        for b in rows
+    ]
+    if not values:
+        return
+    upsert(c, t.boot_span, values, key=("device", "boot"), update=others(t.boot_span, ("device", "boot")))
+    _forget(c, t.boot_span, t.boot_span.c.last_time, {b.device for b in rows})
+
+
+def _forget(c: Connection, table: Table, age: Column[Any], devices: set[str]) -> None:
+    """Drop what is older than the `KEPT` newest of each device."""
+    kept = table.alias("kept")
+    oldest_kept = select(kept.c[age.name]).where(kept.c.device == bindparam("of")).order_by(kept.c[age.name].desc()).offset(KEPT - 1).limit(1).scalar_subquery()
+    statement = delete(table).where(table.c.device == bindparam("of"), age < oldest_kept)
+    c.execute(statement, [{"of": device} for device in sorted(devices)])
+
+
+def write_statuses(c: Connection, rows: Sequence[DeviceStatus]) -> None:
+    """The last word of each device: an older one changes nothing."""
+    values = [{"device": s.device, "status": s.status, "at": int(s.at)} for s in rows]
+    new, old = incoming(t.device_status), t.device_status.c
+    later = new.at >= old.at
+    update = {name: case((later, new[name]), else_=old[name]) for name in ("status", "at")}
+    upsert(c, t.device_status, values, key=["device"], update=update)
+
+
+def add_counters(c: Connection, added: Mapping[str, int]) -> None:
+    """Add to each counter."""
+    values = [{"name": name, "value": int(n)} for name, n in sorted(added.items())]
+    upsert(c, t.counter, values, key=["name"], update={"value": t.counter.c.value + incoming(t.counter).value})
+
+
+def seen(c: Connection, device: str) -> list[Seen]:
+    """Oldest first."""
+    columns = [column for column in t.seen.columns if column.name != "id"]
+    return [Seen(**row._mapping) for row in c.execute(select(*columns).where(t.seen.c.device == device).order_by(t.seen.c.id))]
+
+
+def boots(c: Connection, device: str) -> list[BootSpan]:
+    """By boot."""
+    rows = c.execute(select(t.boot_span).where(t.boot_span.c.device == device).order_by(t.boot_span.c.boot))
+    return [BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes)}) for row in rows]
+
+
+def device_statuses(c: Connection) -> list[DeviceStatus]:
+    """By device."""
+    return sorted((DeviceStatus(**row._mapping) for row in c.execute(select(t.device_status))), key=lambda s: s.device)
+
+
+def counters(c: Connection) -> dict[str, int]:
+    """All counters, by name."""
+    return dict(sorted((row.name, row.value) for row in c.execute(select(t.counter))))

@@ -1,0 +1,242 @@
+"""The tables. What changes here needs a migration in `migrations/versions/`; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# only a column declared INTEGER numbers its rows by itself on SQLite, and there it holds 64 bits anyway
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _id(name: str, *, key: bool = False) -> Column[str]:
+    return Column(name, String(160), primary_key=key, nullable=False)
+
+
+def _int(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+# ---------------------------------------------------------------- registry
+
+org = Table("org", metadata, _id("id", key=True), _text("name"), Column("join_generation", Integer, nullable=False))
+
+device = Table(
+    "device",
+    metadata,
+    _id("id", key=True),
+    Column("org", String(160), ForeignKey("org.id"), nullable=False, index=True),
+    _text("model"),
+    _text("credential"),
+    Column("opens_points", Boolean, nullable=False),
+)
+
+waterway = Table(
+    "waterway",
+    metadata,
+    _id("id", key=True),
+    _text("name"),
+    _text("sea"),
+    Column("length_km", Double, nullable=False),
+    Column("joins", JSON, nullable=False),
+)
+
+station = Table(
+    "station",
+    metadata,
+    _id("id", key=True),
+    Column("org", String(160), ForeignKey("org.id"), nullable=False, index=True),
+    _text("name"),
+    Column("lat", Double),
+    Column("lon", Double),
+    _text("position"),
+    Column("waterway", String(160), ForeignKey("waterway.id")),  # null where the station names none
+    Column("km", Double),
+    _text("commune"),
+    _text("commune_scheme"),
+    _text("timezone"),
+    _text("level_datum"),
+    _text("verdict_point"),
+    Column("public", Boolean, nullable=False),
+    Column("aliases", JSON, nullable=False),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("device", String(160), ForeignKey("device.id"), nullable=False),
+    _id("channel"),
+    Column("station", String(160), ForeignKey("station.id"), nullable=False, index=True),
+    _id("point"),
+    _int("start"),
+    _int("end"),
+    _text("role"),
+    Column("depth_m", Double),
+    Column("interval_s", Double),
+    UniqueConstraint("device", "channel", "start"),
+)
+
+# append-only: triggers of the first migration refuse UPDATE and DELETE
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _int("at"),
+    _text("actor"),
+    _text("kind"),
+    _text("subject"),
+    _text("before"),
+    _text("after"),
+    _text("why"),
+)
+
+# rows `registry` (version of the registry) and `changed` (last number given to a row of series_state)
+serial = Table("serial", metadata, _id("name", key=True), _int("value"))
+
+# ---------------------------------------------------------------- latest states
+
+series_state = Table(
+    "series_state",
+    metadata,
+    *(_id(name, key=True) for name in ("org", "station", "point", "sensor", "quantity")),
+    _text("role"),
+    _int("newest_time"),
+    Column("newest_value", Double),  # null stands for NaN, which SQLite does not know
+    Column("newest_flag", SmallInteger, nullable=False),
+    _int("received"),
+    Column("judged_time", BigInteger),
+    Column("judged_value", Double),
+    Column("judged_flag", SmallInteger),
+    Column("good_time", BigInteger),
+    Column("good_value", Double),
+    Column("good_flag", SmallInteger),
+    Column("dirty_from", BigInteger),
+    Column("changed", BigInteger, nullable=False, index=True),
+    _text("config"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_series_state_dirty",
+    series_state.c.dirty_from,
+    sqlite_where=series_state.c.dirty_from.is_not(None),
+    postgresql_where=series_state.c.dirty_from.is_not(None),
+)
+
+state_cursor = Table("state_cursor", metadata, _id("journal", key=True), _int("position"))
+
+counter = Table("counter", metadata, Column("name", Text, primary_key=True), _int("value"))
+
+# ---------------------------------------------------------------- dead letters and what waits
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _id("reason"),
+    _text("text"),
+    _id("journal"),
+    _int("position"),
+    _text("topic"),
+    _text("org"),
+    _text("device"),
+    _text("key"),
+    _int("received"),
+    Column("head", LargeBinary, nullable=False),
+    Column("offset_ms", BigInteger),
+    _int("count"),
+    # up to which position the letters without a row of their own are in `count`; null where all have one
+    Column("counted_to", BigInteger),
+    Column("replay", Boolean, nullable=False),
+    _int("shift_ms"),
+    Column("resolved_at", BigInteger),
+    UniqueConstraint("journal", "position", "reason", "key"),
+    Index("ix_dead_letter_device_reason", "device", "reason", "resolved_at"),
+    Index("ix_dead_letter_replay", "replay", "journal"),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _id("org"),
+    _id("device"),
+    _id("journal"),
+    _int("position"),
+    _int("received"),
+    _int("size"),
+    Column("head", LargeBinary, nullable=False),
+    UniqueConstraint("journal", "position"),
+    Index("ix_waiting_device", "device", "org"),
+)
+
+# ---------------------------------------------------------------- identities
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _id("device"),
+    _int("boot"),
+    _int("seq"),
+    _int("time"),
+    _int("received"),
+    _int("position"),
+    Column("digest", LargeBinary, nullable=False),
+    # the digest too: of two objects with one number both are kept, and each keeps its own time
+    UniqueConstraint("device", "boot", "seq", "digest"),
+    Index("ix_seen_device_id", "device", "id"),
+)
+
+boot_span = Table(
+    "boot_span",
+    metadata,
+    _id("device", key=True),
+    Column("boot", BigInteger, primary_key=True, autoincrement=False),
+    _int("lowest"),
+    _int("highest"),
+    Column("holes", JSON, nullable=False),
+    _int("last_time"),
+)
+
+device_status = Table("device_status", metadata, _id("device", key=True), _text("status"), _int("at"))
+
+sim_clock = Table(
+    "sim_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _int("sim_ms"),
+    Column("speed", Double, nullable=False),
+    _int("anchor_ms"),
+    CheckConstraint("id = 1", name="one_row"),
+)

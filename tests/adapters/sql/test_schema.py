@@ -1,0 +1,147 @@
+"""The database's version: made when empty, refused when other, equal to the tables of the code."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from adapters.sql import SqlDatabase, migrate, open_database, prepare
+from adapters.sql.tables import metadata
+from core.errors import CanhManError, ConfigError, FormatError, RefusedError, UnavailableError
+
+
+def set_revision(url: str, revision: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+    engine.dispose()
+
+
+def test_migrated_equals_tables(url: str) -> None:
+    """The migrations make exactly the tables the code works with."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_prepare_makes_an_empty_database(tmp_path: Path) -> None:
+    """An empty database is migrated, once; it holds the org `default` and uses write-ahead logging."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    prepare(url)
+    prepare(url)
+    database = open_database(url)
+    snapshot = asyncio.run(database.snapshot())
+    database.close()
+    assert [(o.id, o.name) for o in snapshot.orgs] == [("default", "Mặc định")]
+    assert snapshot.version == 1
+    connection = sqlite3.connect(tmp_path / "new.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_migrate_says_from_and_to(tmp_path: Path) -> None:
+    """`migrate` returns the revision before and now, and does nothing a second time."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    assert migrate(url) == (None, "0001")
+    assert migrate(url) == ("0001", "0001")
+
+
+def test_many_processes_prepare_at_once(tmp_path: Path) -> None:
+    """Processes that start together on an empty database all find it made, once."""
+    program = "import sys; from adapters.sql import *; prepare(sys.argv[1]); open_database(sys.argv[1]).close()"
+    command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/new.db"]
+    processes = [subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE) for _ in range(4)]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [(b"", 0)] * 4
+
+
+def test_other_versions_are_refused(url: str) -> None:
+    """A newer database is refused with both versions named, by `prepare`, `open_database` and `migrate`."""
+    set_revision(url, "9999")
+    for refuse in (prepare, open_database, migrate):
+        with pytest.raises(FormatError, match=r"version 9999.*0001"):
+            refuse(url)
+
+
+def test_older_is_refused_with_the_way_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older database is left alone and `canhman migrate` is named."""
+    monkeypatch.setattr("adapters.sql.schema.head", lambda: "0002")
+    for refuse in (prepare, open_database):
+        with pytest.raises(FormatError, match=r"version 0001, expected 0002: run canhman migrate"):
+            refuse(url)
+
+
+def test_unprepared_and_foreign(tmp_path: Path) -> None:
+    """An empty file is not opened unprepared, and another program's tables are never touched."""
+    with pytest.raises(FormatError, match="run canhman migrate"):
+        open_database(f"sqlite:///{tmp_path}/empty.db")
+    connection = sqlite3.connect(tmp_path / "other.db")
+    connection.execute("CREATE TABLE photos (id INTEGER)")
+    connection.close()
+    with pytest.raises(FormatError, match="photos"):
+        prepare(f"sqlite:///{tmp_path}/other.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "words"),
+    [
+        ("nonsense", ConfigError, "cannot be read"),
+        ("sqlite://", ConfigError, "names no file"),
+        ("sqlite:///:memory:", ConfigError, "names no file"),
+        ("mysql://u:geheim@host/db", ConfigError, "supported"),
+        ("sqlite:///{tmp}/absent/x.db", ConfigError, "does not exist"),
+        ("sqlite:///{tmp}", ConfigError, "is a folder"),
+        ("sqlite:///{tmp}/text.db", FormatError, "not a sound SQLite database"),
+    ],
+)
+def test_one_line_errors(tmp_path: Path, url: str, error: type[CanhManError], words: str) -> None:
+    """A database that cannot be used is one line that names it, without its password."""
+    (tmp_path / "text.db").write_text("Đây là một lá thư, không phải cơ sở dữ liệu. " * 40)
+    with pytest.raises(error, match=words) as caught:
+        prepare(url.format(tmp=tmp_path))
+    assert "\n" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_read_only_file(url: str) -> None:
+    """A file nobody may write is RefusedError, not a traceback."""
+    database = open_database(url)
+    with database._engine.connect() as connection:  # root may write any file: its mode would try nothing
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(RefusedError, match="cannot be written"):
+        asyncio.run(database.ask_replay([1]))
+    database.close()
+
+
+def test_locked_file(url: str, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that waits too long for another one gets UnavailableError; readers do not wait."""
+    monkeypatch.setattr("adapters.sql.engine.BUSY_SECONDS", 0.05)
+    other = open_database(url)
+    holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    assert asyncio.run(other.version()) == 1
+    with pytest.raises(UnavailableError, match="locked"):
+        asyncio.run(other.ask_replay([1]))
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert asyncio.run(other.ask_replay([1])) == 0
+    other.close()
+
+
+def test_audit_cannot_be_rewritten(url: str) -> None:
+    """Whoever holds a connection, the audit trail only grows."""
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    connection.execute("INSERT INTO audit (at, actor, kind, subject, before, after, why) VALUES (1, 'a', 'org', 'x', '', '', '')")
+    for statement in ("UPDATE audit SET actor = 'b'", "DELETE FROM audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    connection.close()
