@@ -67,7 +67,7 @@ class FileJournal:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock()
-            for leftover in self._folder.glob("*.new"):
+            for leftover in self._folder.glob(f"*{segments.SUFFIX}.new"):
                 leftover.unlink()
             paths = sorted(p for p in self._folder.glob(f"*{segments.SUFFIX}") if p.stem.isdecimal())
             self.id = self._read_id(paths)

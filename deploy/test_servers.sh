@@ -4,8 +4,9 @@
 # With REQUIRE_SERVERS=1 a missing one is an error.
 set -eu
 
-PATH=$PATH:/usr/sbin:/sbin
-policy=/usr/sbin/policy-rc.d
+sbin=${SBIN:-/usr/sbin} # where Debian puts servers; not in everybody's PATH
+PATH=$PATH:$sbin
+policy=$sbin/policy-rc.d
 
 # program: Debian package
 needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb'
