@@ -152,8 +152,8 @@ def dead_letter(c: Connection, id: int) -> DeadLetter:
 
 def counts(c: Connection) -> dict[str, int]:
     """Unresolved by reason."""
-    query = select(_T.c.reason, func.sum(_T.c.count)).where(_T.c.resolved_at.is_(None)).group_by(_T.c.reason)
-    return {reason: int(n) for reason, n in sorted(c.execute(query).tuples())}
+    query = select(_T.c.reason, func.sum(_T.c.count).label("total")).where(_T.c.resolved_at.is_(None)).group_by(_T.c.reason)
+    return dict(sorted((row.reason, int(row.total)) for row in c.execute(query)))
 
 
 def ask_replay(c: Connection, ids: Sequence[int], shift_ms: int) -> int:

@@ -37,6 +37,7 @@ def write(c: Connection, rows: Sequence[Written]) -> None:
             "received": int(w.received),
             "dirty_from": int(w.dirty_from),
             "changed": changed,
+            "config": "",
         }
         for changed, w in enumerate(rows, last - len(rows) + 1)
     ]

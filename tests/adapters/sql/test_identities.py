@@ -1,0 +1,68 @@
+"""Identities and the simulated clock over SQL: remembered once, bounded per device, the last word kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from adapters.sql import SqlDatabase
+from core.clock import SimTime
+from core.state import BootSpan, Commit, DeviceStatus, Seen
+
+
+def seen(seq: int, *, device: str = "kl01", boot: int = 1, digest: bytes = b"d", time: int = 5) -> Seen:
+    return Seen(device=device, boot=boot, seq=seq, time=time, received=7, position=seq, digest=digest)
+
+
+def commit(database: SqlDatabase, *, seen: tuple[Seen, ...] = (), boots: tuple[BootSpan, ...] = (), statuses: tuple[DeviceStatus, ...] = ()) -> None:
+    asyncio.run(database.commit(Commit(journal="j", state_cursor=1, seen=seen, boots=boots, statuses=statuses)))
+
+
+def test_the_first_arrival_stays(database: SqlDatabase) -> None:
+    """The same object again keeps its first time; the same number with other readings is remembered beside it."""
+    commit(database, seen=(seen(1), seen(2)))
+    commit(database, seen=(seen(1, time=99), seen(2, digest=b"other", time=6)))
+    assert asyncio.run(database.seen("kl01")) == [seen(1), seen(2), seen(2, digest=b"other", time=6)]
+    assert asyncio.run(database.seen("bc01")) == []
+
+
+def test_only_the_last_thousand(database: SqlDatabase) -> None:
+    """Of each device the last 1,000 objects are remembered, whatever other devices send."""
+    commit(database, seen=tuple(seen(n, device=d) for n in range(700) for d in ("kl01", "bc01")))
+    commit(database, seen=tuple(seen(n) for n in range(700, 1300)))
+    assert [s.seq for s in asyncio.run(database.seen("kl01"))] == list(range(300, 1300))
+    assert len(asyncio.run(database.seen("bc01"))) == 700
+
+
+def test_boots(database: SqlDatabase) -> None:
+    """The last word on each boot, holes included; of a device that restarts all the time the newest 1,000."""
+    span = BootSpan(device="kl01", boot=3, lowest=1, highest=9, holes=((4, 5),), last_time=50)
+    commit(database, boots=(replace(span, holes=()), replace(span, boot=2)))
+    commit(database, boots=(span,))
+    assert asyncio.run(database.boots("kl01")) == [replace(span, boot=2), span]
+    commit(database, boots=tuple(replace(span, boot=100 + n, last_time=100 + n) for n in range(1000)))
+    assert [b.boot for b in asyncio.run(database.boots("kl01"))] == list(range(100, 1100))
+
+
+def test_boots_without_times_are_kept(database: SqlDatabase) -> None:
+    """Where age does not tell boots apart none is thrown away."""
+    commit(database, boots=tuple(BootSpan(device="kl01", boot=n, lowest=0, highest=0) for n in range(1100)))
+    assert len(asyncio.run(database.boots("kl01"))) == 1100
+
+
+def test_the_last_status(database: SqlDatabase) -> None:
+    """A status older than the one known changes nothing."""
+    commit(database, statuses=(DeviceStatus(device="kl01", status="online", at=10), DeviceStatus(device="bc01", status="online", at=1)))
+    commit(database, statuses=(DeviceStatus(device="kl01", status="offline", at=20), DeviceStatus(device="bc01", status="offline", at=0)))
+    assert asyncio.run(database.device_statuses()) == [
+        DeviceStatus(device="bc01", status="online", at=1),
+        DeviceStatus(device="kl01", status="offline", at=20),
+    ]
+
+
+def test_clock(database: SqlDatabase) -> None:
+    """No row before the first start; then the last one saved."""
+    assert asyncio.run(database.load_clock()) is None
+    for sim_ms in (1, 2):
+        asyncio.run(database.save_clock(SimTime(sim_ms=sim_ms, speed=60.0, anchor_ms=9)))
+    assert asyncio.run(database.load_clock()) == SimTime(sim_ms=2, speed=60.0, anchor_ms=9)
