@@ -144,5 +144,5 @@ class Directory:
             stretches = ((device, a, b, "primary") for device in devices for a, b, d in self._whole[device].stretches if d.station == station)
         else:
             stretches = ((sensor_tag(d.device, d.channel), d.start, d.end, d.role) for d in standing if d.point == point)
-        clipped = (Provenance(sensor, max(a, start), min(b, end), role) for sensor, a, b, role in stretches if a < end and start < b)
+        clipped = (Provenance(sensor, max(a, start), min(b, end), role) for sensor, a, b, role in stretches if max(a, start) < min(b, end))
         return sorted(clipped, key=lambda p: (p.start, p.sensor))
