@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-OUT = Console(highlight=False, soft_wrap=True)
+# into a file or a pipe a table is never folded at 80 columns
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -8,9 +8,9 @@ import os
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adapters.influx import InfluxStore
 from adapters.journal import FileJournal
@@ -22,13 +22,17 @@ from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
-from canhman.settings import BrokerAddress, Settings
+from canhman.settings import Settings
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, UnavailableError
+from core.errors import ConfigError, NotFoundError, UnavailableError
+from core.place import Org
 from core.ports import MessageSource, SeriesStore
-from registry.broker_files import join_key
+from registry.broker_files import INGEST_USER, SALT_BYTES, hash_password, join_key
+from registry.directory import Directory
 
 T = TypeVar("T")
+
+BROKER_PASSWORD = "broker-password"  # noqa: S105 a file's name
 
 
 def data_folder(settings: Settings) -> Path:
@@ -74,6 +78,26 @@ def database(settings: Settings, *, wait_s: float = 0.0) -> SqlDatabase:
     return open_database(settings.database_url)
 
 
+Run = Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]
+
+
+@contextlib.contextmanager
+def registry(settings: Settings) -> Iterator[tuple[Directory, Run]]:
+    """For commands: the registry as it stands, and `run(lambda db: db.put(…))` for one call to the database."""
+    db = database(settings)
+
+    def run(call: Callable[[SqlDatabase], Awaitable[Any]]) -> Any:
+        async def one() -> Any:
+            return await call(db)
+
+        return asyncio.run(one())
+
+    try:
+        yield Directory(run(lambda db: db.snapshot())), run
+    finally:
+        db.close()
+
+
 async def clock(settings: Settings, db: SqlDatabase) -> Clock:
     """The installation's clock, as CANHMAN_CLOCK says."""
     return SystemClock() if settings.clock == "system" else await FollowedClock.of(db)
@@ -109,12 +133,21 @@ def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> Messa
             address.port,
             client_id="canhman-ingest",
             username=address.user,
-            password=settings.broker_password.get_secret_value(),
+            password=broker_password(settings),
             clock=at,
             tls=address.tls,
             tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
         )
     return Listener(address.host, address.port, authority=authority, clock=at, ssl=_server_tls(settings) if address.tls else None)
+
+
+def broker_password(settings: Settings) -> str:
+    """CANHMAN_BROKER_PASSWORD; for ingest's own account, else the one `canhman broker init` made in CANHMAN_DATA."""
+    given = settings.broker_password.get_secret_value()
+    kept = settings.data / BROKER_PASSWORD
+    if given or settings.broker_address.user != INGEST_USER or not kept.exists():
+        return given
+    return kept.read_text().strip()
 
 
 def _server_tls(settings: Settings) -> ssl.SSLContext:
@@ -128,20 +161,25 @@ def _server_tls(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def login(settings: Settings, org: str, db: SqlDatabase | None) -> tuple[str, str]:
+def login(settings: Settings, org: str, found: Org | None) -> tuple[str, str]:
     """User name and password a simulator or `publish` uses: those of CANHMAN_BROKER, else at our listener the join key."""
     address = settings.broker_address
     if address.user or not address.embedded:
         return address.user, settings.broker_password.get_secret_value()
-    generation = 1
-    if db is not None:
-        found = asyncio.run(db.snapshot()).orgs
-        generation = next((o.join_generation for o in found if o.id == org), 1)
-    return f"org:{org}", join_key(secret(settings), org, generation)
+    if found is None:
+        raise NotFoundError(f"no org is called {org!r}; `canhman orgs list` shows them")
+    return f"org:{org}", join_key(secret(settings), org, found.join_generation)
 
 
-def publisher(address: BrokerAddress, settings: Settings, *, client_id: str, user: str, password: str, window: int) -> PahoPublisher:
+def new_credential() -> tuple[str, str]:
+    """A random password of 128 bits, and the hash of it that is kept."""
+    password = secrets.token_urlsafe(16)
+    return password, hash_password(password, salt=secrets.token_bytes(SALT_BYTES))
+
+
+def publisher(settings: Settings, *, client_id: str, user: str, password: str, window: int) -> PahoPublisher:
     """An MQTT client for simulators, `replay` and `publish`, not opened."""
+    address = settings.broker_address
     host = "127.0.0.1" if address.embedded and address.host in ("0.0.0.0", "::") else address.host  # noqa: S104 it is compared, not bound
     return PahoPublisher(
         host,

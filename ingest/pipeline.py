@@ -236,7 +236,7 @@ class Processor:
         time = resolved.time + shift
         if not Y2000_MS <= time <= message.received + AHEAD_MS:
             offset = time - message.received
-            text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else f'{offset / 60_000:.0f} min ahead'}: the clock of {device} is wrong"
+            text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong"
             self.pending.dead.append(self._reader.letter(item.position, message, item.route, Refusal("clock", prefix, text), offset_ms=offset))
             self.pending.counters[f"clock:{device}"] += 1
             return
@@ -272,6 +272,11 @@ class Processor:
                 received=received,
             )
         )
+
+
+def _ahead(offset_ms: int) -> str:
+    minutes = offset_ms / 60_000
+    return f"{minutes:.0f} min ahead" if minutes < 600 else f"{minutes / 60:.1f} h ahead" if minutes < 4320 else f"{minutes / 1440:.0f} days ahead"
 
 
 def _shown(time: int) -> str:

@@ -15,19 +15,18 @@ import hashlib
 import json
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
 from core.errors import DecodeError
+from core.instant import to_ms
 from core.place import MAIN, SLUG
 from core.quantities import QUANTITIES
 from ingest.decoder import Decoder, Example, Record, Refusal
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 _LARGEST = 2**63 - 1  # what every store and database takes as an integer
 _OLDEST_AGE_S = 10 * 366 * 86_400.0
 _DEVICE_KEYS = {"battery": "device.battery", "rssi": "device.rssi", "snr": "device.snr"}
@@ -75,7 +74,7 @@ def _record(item: _Object) -> Record:
     device = {name: value for name, value in (("device.battery", item.battery), ("device.rssi", item.rssi), ("device.snr", item.snr)) if value is not None}
     if device:
         channels.append((MAIN, device))
-    time = None if item.time is None else (item.time - _EPOCH) // _MS
+    time = None if item.time is None else to_ms(item.time)
     return _checked(_number(item.seq, "seq", refused), _number(item.boot, "boot", refused), time, item.age_s, channels, refused)
 
 
@@ -236,7 +235,7 @@ def _time(value: object, refused: list[Refusal]) -> int | None:
         return None
     if isinstance(value, str):
         try:
-            return (msgspec.convert(value, _Instant) - _EPOCH) // _MS
+            return to_ms(msgspec.convert(value, _Instant))
         except (msgspec.ValidationError, OverflowError):
             refused.append(Refusal("bad_time", "time", f"time {value[:60]!r} is not RFC 3339 with a zone, such as 2026-03-02T10:05:00+07:00"))
             return None

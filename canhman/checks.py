@@ -1,0 +1,165 @@
+"""What `doctor` looks at: each check returns findings; a red one says what is wrong and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from adapters.influx import InfluxStore
+from adapters.mqtt_publisher import PahoPublisher
+from adapters.sql.database import SqlDatabase
+from canhman import heartbeat, wiring
+from canhman.configuration import read_qc
+from canhman.settings import Settings
+from core.errors import CanhManError
+from registry.directory import Directory
+
+LOW_SPACE = 512 << 20  # bytes: under this the journal has hours, not days
+
+Mark = Literal["ok", "warn", "red"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `doctor`: a part, how it is, and in words what and what to do."""
+
+    part: str
+    mark: Mark
+    text: str
+
+
+def run(settings: Settings) -> list[Finding]:
+    """Every check, in the order of the path; one that fails does not stop the others."""
+    found: list[Finding] = []
+    for part, check in _CHECKS.items():
+        try:
+            found += check(settings)
+        except CanhManError as error:
+            found.append(Finding(part=part, mark="red", text=str(error)))
+    return found
+
+
+def _ok(part: str, text: str) -> list[Finding]:
+    return [Finding(part=part, mark="ok", text=text)]
+
+
+def _config(settings: Settings) -> list[Finding]:
+    config = read_qc(settings.config)
+    note = f"approved by {config.approved_by}" if config.approved_by else "not approved by anybody yet (chưa được duyệt)"
+    return _ok("config", f"qc.toml {config.hash}, {note}")
+
+
+def _data(settings: Settings) -> list[Finding]:
+    folder = wiring.data_folder(settings)
+    found: list[Finding] = []
+    free = shutil.disk_usage(folder).free
+    if free < LOW_SPACE:
+        found.append(Finding(part="data", mark="red", text=f"{folder}: only {free >> 20} MiB free; the journal stops acknowledging when the disk is full"))
+    else:
+        found += _ok("data", f"{folder}: {free >> 30} GiB free")
+    secret = folder / "secret"
+    if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+        found.append(Finding(part="data", mark="red", text=f"{secret} can be read by others: chmod 600 {secret}"))
+    return found
+
+
+def _database(settings: Settings) -> list[Finding]:
+    db = wiring.database(settings)
+    try:
+        return asyncio.run(_registered(db))
+    finally:
+        db.close()
+
+
+async def _registered(db: SqlDatabase) -> list[Finding]:
+    snapshot = await db.snapshot()
+    found = _ok("database", f"{len(snapshot.stations)} stations, {len(snapshot.devices)} devices, version {snapshot.version}")
+    waiting = await db.waiting_devices()
+    if waiting:
+        names = ", ".join(w.device for w in waiting[:5]) + (" …" if len(waiting) > 5 else "")
+        found.append(Finding(part="enrolment", mark="warn", text=f"{len(waiting)} devices wait for approval: {names} (canhman devices approve ID)"))
+    dead = await db.dead_letter_counts()
+    if dead:
+        text = ", ".join(f"{reason} {count}" for reason, count in sorted(dead.items()))
+        found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters list)"))
+    dirty = await db.dirty()
+    if dirty:
+        found.append(Finding(part="judge", mark="warn", text=f"{len(dirty)} series wait to be judged; ingest does it, or canhman judge --once"))
+    else:
+        found += _ok("judge", "every series is judged")
+    return found
+
+
+def _store(settings: Settings) -> list[Finding]:
+    store = wiring.store(settings)
+
+    async def look() -> list[Finding]:
+        try:
+            await store.open()
+            await store.ping()
+            found = _ok("store", f"{store.name} takes writes")
+            if isinstance(store, InfluxStore):
+                found += [Finding(part="store", mark="red", text=trouble) for trouble in await store.troubles()]
+            return found
+        finally:
+            await store.close()
+
+    return asyncio.run(look())
+
+
+def _ingest(settings: Settings) -> list[Finding]:
+    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
+    if beat is None or not beat.is_fresh:
+        return [Finding(part="ingest", mark="warn", text="no ingest runs on this CANHMAN_DATA now (canhman ingest)")]
+    if beat.troubles:
+        return [Finding(part=f"ingest: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
+    return _ok("ingest", f"process {beat.pid}, {beat.figures.get('bytes_behind', 0)} bytes of the journal not stored yet")
+
+
+def _broker(settings: Settings) -> list[Finding]:
+    address = settings.broker_address
+    where = f"{address.host}:{address.port}"
+    if address.embedded:
+        with wiring.registry(settings) as (directory, _):
+            client = _client(settings, directory)
+    else:
+        client = wiring.publisher(settings, client_id="canhman-doctor", user=address.user, password=wiring.broker_password(settings), window=1)
+    try:
+        asyncio.run(_knock(client))
+    except CanhManError as error:
+        if address.embedded and not _runs(settings):
+            return [Finding(part="broker", mark="warn", text=f"our listener {where} is closed while no ingest runs")]
+        return [Finding(part="broker", mark="red", text=str(error))]
+    return _ok("broker", f"{where} lets us in")
+
+
+def _client(settings: Settings, directory: Directory) -> PahoPublisher:
+    org = directory.snapshot.orgs[0]
+    user, password = wiring.login(settings, org.id, org)
+    return wiring.publisher(settings, client_id="canhman-doctor", user=user, password=password, window=1)
+
+
+def _runs(settings: Settings) -> bool:
+    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
+    return beat is not None and beat.is_fresh
+
+
+async def _knock(client: PahoPublisher) -> None:
+    try:
+        await client.open()
+    finally:
+        await client.close()
+
+
+_CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
+    "config": _config,
+    "data": _data,
+    "database": _database,
+    "broker": _broker,
+    "ingest": _ingest,
+    "store": _store,
+}

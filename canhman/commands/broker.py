@@ -1,0 +1,70 @@
+"""`canhman broker`: the files Mosquitto needs, and ingest's session there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+APP = typer.Typer(no_args_is_help=True, help="Mosquitto: its configuration, accounts and access rules, and ingest's session.")
+Folder = Annotated[Path, typer.Option("--folder", help="Where mosquitto.conf, passwd and acl are written.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the broker.")]
+Pid = Annotated[Path | None, typer.Option("--pid-file", help="Mosquitto's pid file: have it read the files again (SIGHUP).", exists=True, dir_okay=False)]
+DEFAULT_FOLDER = Path("broker")
+
+
+@APP.command("init", epilog="Example: canhman broker init --folder /etc/mosquitto/canhman; then start Mosquitto; then `canhman broker init` again")
+def init(
+    folder: Folder = DEFAULT_FOLDER,
+    host: Annotated[str, typer.Option(help="Address Mosquitto listens on (empty: all).")] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port Mosquitto listens on.")] = 1883,
+    certfile: Annotated[str, typer.Option(help="TLS: certificate chain, on the broker's machine.")] = "",
+    keyfile: Annotated[str, typer.Option(help="TLS: private key, on the broker's machine.")] = "",
+    wait: Wait = 0,
+) -> None:
+    """Write Mosquitto's files with ingest's account alone, and make ingest's session as soon as the broker answers.
+
+    The session must stand before any device has an account: what is published before anybody subscribed is
+    acknowledged by the broker and gone. So: init, start Mosquitto, init again, then `canhman broker sync`.
+    """
+    import asyncio
+
+    from canhman import broker, terminal, wiring
+    from canhman.settings import read_settings
+    from core.errors import ConfigError
+
+    settings = read_settings()
+    if bool(certfile) != bool(keyfile):
+        raise ConfigError("TLS needs both --certfile and --keyfile")
+    password = broker.ingest_password(settings)
+    written = broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile, data=wiring.data_folder(settings))
+    accounts = broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists())
+    for path in [*written, *accounts]:
+        terminal.result(f"written {path}")
+    terminal.result(f"ingest logs in as canhman-ingest; its password is in {broker.password_file(settings)} (or give CANHMAN_BROKER_PASSWORD)")
+    address = settings.broker_address
+    if address.embedded:
+        terminal.say(
+            "Next: start Mosquitto with this mosquitto.conf, set CANHMAN_BROKER=mqtt://canhman-ingest@HOST, and run `canhman broker init` again.",
+            style="yellow",
+        )
+        return
+    asyncio.run(broker.make_session(settings, password, wait_s=wait))
+    terminal.result(f"ingest's session stands at {address.host}:{address.port}; now `canhman broker sync` lets devices in")
+
+
+@APP.command("sync", epilog="Example: canhman broker sync --folder /etc/mosquitto/canhman --pid-file /run/mosquitto/mosquitto.pid")
+def sync(folder: Folder = DEFAULT_FOLDER, pid_file: Pid = None) -> None:
+    """Write the accounts and access rules of every device and join key, as the registry says now."""
+    from canhman import broker, terminal
+    from canhman.settings import read_settings
+
+    settings = read_settings()
+    for path in broker.write_accounts(folder, settings, password=broker.ingest_password(settings), only_ingest=False):
+        terminal.result(f"written {path}")
+    (folder / broker.SYNCED).touch()
+    if pid_file is None:
+        terminal.say("Have Mosquitto read them again: `systemctl reload mosquitto`, or kill -HUP its process.", style="yellow")
+    else:
+        terminal.result(f"told process {broker.reload(pid_file)} to read them again")

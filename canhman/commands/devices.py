@@ -1,0 +1,250 @@
+"""`canhman devices`: what talks, what waits for approval, and where each sensor stands from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from core.place import Deployment
+    from registry.directory import Directory
+
+APP = typer.Typer(no_args_is_help=True, help="Devices: registering, approving, deploying, moving and swapping them.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(help="The device's id.")]
+At = Annotated[str, typer.Option("--at", help="From when, with a zone: 2026-03-02T10:00:00+07:00 (default: now).")]
+Channel = Annotated[str, typer.Option(help="Which probe of the device.")]
+Point = Annotated[str, typer.Option(help="Point of the station: main, in, out, d10 … (default: the channel).")]
+
+
+@APP.command("list", epilog="Example: canhman devices list --json")
+def list_(json: Json = False) -> None:
+    """List devices, where they stand, their last word, and what waits for approval."""
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from core.clock import SystemClock, rfc3339
+
+    with wiring.registry(read_settings()) as (directory, run):
+        waiting = run(lambda db: db.waiting_devices())
+        statuses = {s.device: s for s in run(lambda db: db.device_statuses())}
+    now = SystemClock().now_ms()
+    devices: list[dict[str, Any]] = []
+    for d in directory.snapshot.devices:
+        places = [x for x in directory.deployments_of(d.id) if x.start <= now < x.end]
+        word = statuses.get(d.id)
+        devices.append(
+            {
+                "id": d.id,
+                "org": d.org,
+                "model": d.model,
+                "credential": bool(d.credential),
+                "places": [f"{x.station}/{x.point}" for x in places],
+                "status": word.status if word else None,
+                "status_at": rfc3339(word.at) if word else None,
+            }
+        )
+    waits = [
+        {"id": w.device, "org": w.org, "messages": w.messages, "bytes": w.size, "last": rfc3339(w.last_received), "head": w.head.decode("utf-8", "replace")}
+        for w in waiting
+    ]
+    if json:
+        terminal.as_json({"devices": devices, "waiting": waits})
+        return
+    rows = [[d["id"], d["org"], d["model"], "own" if d["credential"] else "join key", ", ".join(d["places"]), d["status"]] for d in devices]
+    terminal.table(["id", "org", "model", "credential", "stands at", "status"], rows, empty="No devices yet.")
+    if waits:
+        terminal.result("")
+        terminal.result("waiting for approval (canhman devices approve ID, or reject ID):")
+        terminal.table(
+            ["id", "org", "messages", "bytes", "last message"], [[w["id"], w["org"], w["messages"], w["bytes"], w["head"][:100]] for w in waits], empty=""
+        )
+
+
+@APP.command("add", epilog="Example: canhman devices add kl01 --station kenh-lau --name 'Kênh Lầu'")
+def add(
+    id: Id,
+    org: Annotated[str, typer.Option(help="Its organisation.")] = "default",
+    model: Annotated[str, typer.Option(help="Its model (native: it sends our JSON).")] = "native",
+    station: Annotated[str, typer.Option(help="Deploy its main probe at this station, for all times.")] = "",
+    name: Annotated[str, typer.Option(help="Make the station, with this name, where it is new.")] = "",
+    point: Point = "",
+    json: Json = False,
+) -> None:
+    """Register a device with a credential of its own; the password is printed once."""
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from core.errors import ConflictError, NotFoundError
+    from core.place import Deployment, Device, Station
+
+    settings = read_settings()
+    password, hashed = wiring.new_credential()
+    with wiring.registry(settings) as (directory, run):
+        if directory.device(id) is not None:
+            raise ConflictError(f"device {id} is registered already; `canhman devices credential {id}` gives it a new password")
+        items: list[Any] = [Device(id=id, org=org, model=model, credential=hashed)]
+        if station:
+            if directory.station(station) is None:
+                if not name:
+                    raise NotFoundError(f"no station is called {station!r}; give --name to make it, or `canhman stations apply FILE`")
+                items.append(Station(id=station, org=org, name=name))
+            items.append(Deployment(device=id, channel="main", station=station, point=point or "main"))
+        run(lambda db: db.put(*items, actor=terminal.actor()))
+    _print_credential(id, password, json)
+
+
+@APP.command("credential", epilog="Example: canhman devices credential kl01")
+def credential(id: Id, json: Json = False) -> None:
+    """Give a device a new password of its own (printed once); the old one no longer works."""
+    from dataclasses import replace
+
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from core.errors import NotFoundError
+
+    password, hashed = wiring.new_credential()
+    with wiring.registry(read_settings()) as (directory, run):
+        device = directory.device(id)
+        if device is None:
+            raise NotFoundError(f"no device is called {id!r}; `canhman devices list` shows them")
+        changed = replace(device, credential=hashed)
+        run(lambda db: db.put(changed, actor=terminal.actor(), why="new credential"))
+    _print_credential(id, password, json)
+
+
+def _print_credential(id: str, password: str, json: bool) -> None:
+    from canhman import terminal
+    from registry.broker_files import broker_user
+
+    if json:
+        terminal.as_json({"user": id, "broker_user": broker_user(id), "password": password})
+        return
+    terminal.result(f"user     {id}" + (f"  (at Mosquitto: {broker_user(id)})" if broker_user(id) != id else ""))
+    terminal.result(f"password {password}")
+    terminal.say("It is not shown again. At Mosquitto run `canhman broker sync` now.", style="yellow")
+
+
+@APP.command("approve", epilog="Example: canhman devices approve kl01 --station kenh-lau")
+def approve(
+    id: Id,
+    station: Annotated[str, typer.Option(help="Deploy it at this station (default: one named after it, made now).")] = "",
+    point: Point = "",
+    name: Annotated[str, typer.Option(help="Name of the station that is made.")] = "",
+) -> None:
+    """Let a waiting device in; what was kept of it is stored as if it had just arrived."""
+    from dataclasses import replace
+
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from core.errors import NotFoundError
+    from core.place import Deployment
+    from registry.enrolment import self_registration
+
+    settings = read_settings()
+    with wiring.registry(settings) as (directory, run):
+        waiting = next((w for w in run(lambda db: db.waiting_devices()) if w.device == id), None)
+        if waiting is None:
+            raise NotFoundError(f"no device {id!r} waits for approval; `canhman devices list` shows what does")
+        device, own, places = self_registration(id, waiting.org, ["main"], directory.station_ids, public=settings.enrol_public)
+        if station:
+            if directory.station(station) is None:
+                raise NotFoundError(f"no station is called {station!r}; `canhman stations list` shows them")
+            places = (Deployment(device=id, channel="main", station=station, point=point or "main"),)
+            items: list[Any] = [device, *places]
+        else:
+            items = [device, replace(own, name=name or own.name), *(replace(p, point=point or p.point) for p in places)]
+        run(lambda db: db.put(*items, actor=terminal.actor(), why="approved"))
+    terminal.result(
+        f"device {id} approved at {places[0].station}/{places[0].point}; ingest stores its {waiting.messages} waiting messages within a second of running"
+    )
+
+
+@APP.command("reject", epilog="Example: canhman devices reject kl99")
+def reject(id: Id) -> None:
+    """Drop what is kept of a waiting device."""
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+
+    with wiring.registry(read_settings()) as (_, run):
+        dropped = run(lambda db: db.forget_waiting(id, actor=terminal.actor()))
+    terminal.result(f"device {id}: {dropped} waiting messages dropped")
+
+
+@APP.command("deploy", epilog="Example: canhman devices deploy kl01 --station kenh-nam --at 2026-03-02T10:00:00+07:00")
+def deploy(
+    id: Id,
+    station: Annotated[str, typer.Option(help="Where it stands from then on.")],
+    point: Point = "",
+    channel: Channel = "main",
+    at: At = "",
+    always: Annotated[bool, typer.Option("--always", help="For all times, earlier readings too.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="A second probe for comparison, not the series itself.")] = False,
+    depth: Annotated[float | None, typer.Option(help="Depth [m].")] = None,
+    interval: Annotated[float | None, typer.Option(help="How often it measures [s].")] = None,
+) -> None:
+    """Deploy or move a sensor; readings of earlier times stay where they were measured."""
+    from core.place import ALWAYS
+    from registry.moves import deploy as rule
+
+    role = "check" if check else "primary"
+    _change(
+        lambda directory: rule(
+            directory,
+            id,
+            station=station,
+            point=point,
+            channel=channel,
+            start=ALWAYS if always else _instant(at),
+            role=role,
+            depth_m=depth,
+            interval_s=interval,
+        )
+    )
+
+
+@APP.command("withdraw", epilog="Example: canhman devices withdraw kl01")
+def withdraw(id: Id, channel: Annotated[str | None, typer.Option(help="Only this probe.")] = None, at: At = "") -> None:
+    """End where a device (or one probe of it) stands."""
+    from registry.moves import withdraw as rule
+
+    _change(lambda directory: rule(directory, id, channel=channel, end=_instant(at)))
+
+
+@APP.command("swap", epilog="Example: canhman devices swap kl01 kl07")
+def swap(
+    old: Annotated[str, typer.Argument(help="The device that leaves.")], new: Annotated[str, typer.Argument(help="The one that takes its places.")], at: At = ""
+) -> None:
+    """Replace a device: the new one takes over every point of the old one, and each series goes on."""
+    from registry.moves import swap as rule
+
+    _change(lambda directory: rule(directory, old, new, at=_instant(at)))
+
+
+def _instant(text: str) -> int:
+    from core.clock import SystemClock
+    from core.errors import ConfigError
+    from core.instant import parse_rfc3339
+
+    if not text:
+        return SystemClock().now_ms()
+    found = parse_rfc3339(text)
+    if found is None:
+        raise ConfigError(f"--at {text!r} is no time with a zone, such as 2026-03-02T10:00:00+07:00")
+    return found
+
+
+def _change(rule: Callable[[Directory], Sequence[Deployment]]) -> None:
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from core.clock import rfc3339
+    from core.place import ALWAYS, FOREVER, sensor_tag
+
+    with wiring.registry(read_settings()) as (directory, run):
+        changed = rule(directory)
+        put: Callable[[Any], Awaitable[Any]] = lambda db: db.put(*changed, actor=terminal.actor())  # noqa: E731 a lambda like the others, typed
+        run(put)
+    for d in changed:
+        start = "always" if d.start == ALWAYS else rfc3339(d.start)
+        end = "on" if d.end == FOREVER else rfc3339(d.end)
+        terminal.result(f"{sensor_tag(d.device, d.channel)} at {d.station}/{d.point} ({d.role}) from {start} {'' if end == 'on' else 'to '}{end}")

@@ -1,0 +1,75 @@
+"""Publishing as devices do: a message from words on the command line, and connections for simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time as system_time
+import uuid
+
+from adapters.mqtt_publisher import PahoPublisher
+from canhman import terminal, wiring
+from canhman.settings import Settings
+from core.errors import ConfigError
+from core.instant import parse_rfc3339
+from core.place import MAIN
+from core.ports import Delivery
+
+
+def message(readings: list[str], time: str) -> bytes:
+    """A native message from `quantity=value` words, or the one JSON text given as it is. Raises ConfigError."""
+    if len(readings) == 1 and readings[0].lstrip().startswith(("{", "[")):
+        return readings[0].encode()
+    values: dict[str, dict[str, float]] = {}
+    for word in readings:
+        name, equals, text = word.partition("=")
+        channel, slash, quantity = name.rpartition("/")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not equals or not math.isfinite(value):
+            raise ConfigError(f"{word!r} is no reading; write for example water.ec=2.31 or d10/soil.moisture=0.31")
+        values.setdefault(channel if slash else MAIN, {})[quantity] = value
+    body: dict[str, object] = {}
+    if time:
+        if parse_rfc3339(time) is None:
+            raise ConfigError(f"--time {time!r} is no time with a zone, such as 2026-03-02T10:00:00+07:00")
+        body["time"] = time
+    else:
+        now = system_time.time_ns()  # of the machine: boot and seq only have to be new each time
+        body |= {"age_s": 0, "boot": now // 1_000_000_000, "seq": now // 1_000}
+    main = values.pop(MAIN, {})
+    if main:
+        body["readings"] = main
+    if values:
+        body["channels"] = values
+    return json.dumps(body).encode()
+
+
+async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, wait_s: float) -> Delivery:
+    """Publish one message over a connection of its own."""
+    user, password = await asyncio.to_thread(login, settings, org)
+    client = wiring.publisher(settings, client_id=f"canhman-publish-{uuid.uuid4().hex[:8]}", user=user, password=password, window=1)
+    try:
+        await wiring.patient(client.open, wait_s=wait_s, say=terminal.say)
+        async with asyncio.timeout(wait_s + 10):
+            return await client.publish(topic, payload)
+    except TimeoutError as error:
+        raise ConfigError(f"no acknowledgement within {wait_s + 10:.0f} s: ingest may be stopped, or its journal full (`canhman doctor`)") from error
+    finally:
+        await client.close()
+
+
+def login(settings: Settings, org: str) -> tuple[str, str]:
+    """User name and password of simulators and `publish`; blocks for a moment."""
+    if settings.broker_address.user or not settings.broker_address.embedded:
+        return wiring.login(settings, org, None)
+    with wiring.registry(settings) as (directory, _):
+        return wiring.login(settings, org, directory.org(org))
+
+
+def publisher(settings: Settings, *, client_id: str, login: tuple[str, str], window: int) -> PahoPublisher:
+    """A connection of a simulated device."""
+    return wiring.publisher(settings, client_id=client_id, user=login[0], password=login[1], window=window)
