@@ -1,0 +1,217 @@
+"""The series store on InfluxDB 1.6 to 2.x: line protocol in, InfluxQL out.
+
+Measurement = domain of the quantity, tags org, station, point, sensor; fields `ec` float, `ec_qc` and `ec_qt` integers
+for each quantity, `rx` integer for the point. `_qt` absent reads as 0.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import numpy as np
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from numpy.typing import NDArray
+
+from adapters.influx_cursor import CursorFile
+from adapters.influx_newest import Newest
+from adapters.influx_query import InfluxQL
+from adapters.influx_read import read_keys, stored_series
+from adapters.influx_send import Sender, V1Sender, V2Sender, deliver
+from adapters.line_protocol import Place, encode_flags, encode_rows, place
+from adapters.rows import last_rows, survivors
+from core.batch import Batch
+from core.errors import ConfigError, RefusedError
+from core.ports import RefusedRow
+from core.series import SeriesKey
+
+CONNECT_S = 5.0
+
+
+class InfluxStore:
+    """One database (1.x) or bucket (2.x).
+
+    The calls block, each request for at most `timeout` (reads `read_timeout`) seconds, and are for one thread at a
+    time: give the store a thread of its own. Every write says `_qt=0` where something may have stood before; set
+    `shared` where other processes write readings of the same series, for what they write cannot be known here.
+    """
+
+    durable_after = 0.0  # InfluxDB syncs its WAL before it answers 204
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        database: str = "canhman",
+        api: Literal["v1", "v2"] = "v1",
+        org: str = "",
+        token: str = "",
+        tls: ssl.SSLContext | None = None,
+        cursor_path: Path | None = None,
+        shared: bool = False,
+        timeout: float = 10.0,
+        read_timeout: float = 60.0,
+    ) -> None:
+        """`url` is http://host:8086 or https://…; `tls` what to trust there (default: the system's authorities).
+
+        `token` is `user:password` for v1. Without `cursor_path` the store keeps no cursor (readers, the judge).
+        """
+        if api == "v1" and token and ":" not in token:
+            raise ConfigError("the store's token must be user:password for api=v1")
+        if api == "v2" and not (org and token):
+            raise ConfigError("api=v2 needs an org and a token")
+        self.name = f"influxdb-{api}"
+        self._url = url.rstrip("/")
+        self._where = f"InfluxDB at {self._url}"
+        self._database = database
+        self._api = api
+        self._org = org
+        self._token = token
+        self._tls = tls
+        self._timeout = timeout
+        self._read_timeout = read_timeout
+        self._cursors = CursorFile(cursor_path) if cursor_path else None
+        self._newest = None if shared else Newest()
+        self._places: dict[SeriesKey, Place | str] = {}
+        self._http: httpx.Client | None = None
+        self._sender: Sender | None = None
+        self._influxql: InfluxQL | None = None
+
+    async def open(self) -> None:
+        """Make the clients and ask the server. Raises UnavailableError or RefusedError."""
+        self._connect()
+        await self.ping()
+
+    async def create(self) -> None:
+        """CREATE DATABASE, or a bucket that keeps for ever. Raises RefusedError where the token may not."""
+        self._connect()
+        self._out.create()
+
+    async def ping(self) -> None:
+        """Ask for one row. An error in the answer: no such database; a list of databases: VictoriaMetrics."""
+        self._ask.run('SELECT * FROM "station" LIMIT 1')
+
+    async def write(self, batch: Batch, keys: Sequence[SeriesKey], cursor: int | None = None, *, journal: str = "") -> list[RefusedRow]:
+        """See the port. Refused: NaN, infinities, unknown quantities, tags that no line can hold, what the server refuses.
+
+        A line carries all quantities of a point at one time, and where it is refused all its rows are.
+        """
+        rows, refused = survivors(batch)
+        rows, local, places, unwritable = self._locate(batch, rows, keys)
+        refused += unwritable
+        kept = _with_series(batch.take(rows), local)
+        if len(kept):
+            explicit = np.ones(len(kept), dtype=np.bool_)
+            if self._newest is not None:
+                explicit = (kept.tests != 0) | self._newest.may_exist(self._ask, kept, places)
+            lines = encode_rows(kept, places, explicit)
+            for line, text in deliver(self._out, lines, self._where, self._database):
+                refused += [RefusedRow(row=row, text=text) for row in rows[lines.rows(line)].tolist()]
+        if cursor is not None:
+            self._cursor_file.save(journal, cursor)
+        return sorted(refused, key=lambda r: r.row)
+
+    async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
+        """See the port. A row that does not exist gets flags without a value, which reads as no row."""
+        rows, local, places, _ = self._locate(batch, last_rows(batch), keys)
+        kept = _with_series(batch.take(rows), local)
+        if len(kept):
+            if self._newest is not None:
+                self._newest.touched(kept, places)
+            lost = deliver(self._out, encode_flags(kept, places), self._where, self._database)
+            if lost:
+                raise RefusedError(f"{self._where}: {len(lost)} rows of flags refused: {lost[0][1]}")
+
+    async def cursor(self, journal: str) -> int:
+        """How far `journal` is stored; 0 where nothing is."""
+        return self._cursor_file.load(journal)
+
+    async def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, limit: int | None = None) -> Batch:
+        """See the port. `received` is the point's, of the arrival written last."""
+        return read_keys(self._ask, keys, start, end, limit)
+
+    async def series(self, *, station: str | None = None) -> list[SeriesKey]:
+        """See the port; reads the oldest row of every series."""
+        return stored_series(self._ask, station)
+
+    async def close(self) -> None:
+        """Close connections and the cursor's file."""
+        if self._sender is not None:
+            self._sender.close()
+        if self._http is not None:
+            self._http.close()
+        if self._cursors is not None:
+            self._cursors.close()
+        self._sender = self._http = self._influxql = None
+        if self._newest is not None:
+            self._newest.forget()
+
+    def _connect(self) -> None:
+        if self._http is not None:
+            return
+        tls = self._tls or (ssl.create_default_context() if self._url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        user, _, password = self._token.partition(":")
+        v2 = self._api == "v2"
+        self._http = httpx.Client(
+            base_url=self._url,
+            auth=None if v2 or not self._token else (user, password),
+            headers={"Authorization": f"Token {self._token}"} if v2 else None,
+            timeout=httpx.Timeout(self._timeout, connect=min(CONNECT_S, self._timeout)),
+            follow_redirects=False,
+            trust_env=False,  # no proxy of the environment between us and the store, as influxdb-client does it
+            verify=tls,
+        )
+        self._influxql = InfluxQL(self._http, self._database, self._where, httpx.Timeout(self._read_timeout, connect=min(CONNECT_S, self._timeout)))
+        if v2:
+            client = InfluxDBClient(self._url, self._token, org=self._org, timeout=int(self._timeout * 1000), retries=False, ssl_context=tls)
+            self._sender = V2Sender(client, self._org, self._database, self._where)
+        else:
+            self._sender = V1Sender(self._http, self._influxql, self._database, self._where)
+
+    def _locate(
+        self, batch: Batch, rows: NDArray[np.intp], keys: Sequence[SeriesKey]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], list[Place], list[RefusedRow]]:
+        """The rows that have a place, the index of each one's place, the places, and the rows that have none."""
+        used, inverse = np.unique(batch.series[rows], return_inverse=True)
+        found = [self._place(keys[i]) for i in used.tolist()]
+        lost = np.array([isinstance(p, str) for p in found], dtype=np.bool_)[inverse] if len(rows) else np.zeros(0, dtype=np.bool_)
+        refused = [RefusedRow(row=int(rows[i]), text=str(found[inverse[i]])) for i in np.flatnonzero(lost)]
+        number = np.cumsum([not isinstance(p, str) for p in found], dtype=np.int32) - 1
+        local = number[inverse[~lost]].astype(np.int32) if len(rows) else np.zeros(0, dtype=np.int32)
+        return rows[~lost], local, [p for p in found if isinstance(p, Place)], refused
+
+    def _place(self, key: SeriesKey) -> Place | str:
+        """The place of `key`, or why it has none."""
+        known = self._places.get(key)
+        if known is None:
+            try:
+                known = place(key)
+            except ValueError as error:
+                known = str(error)
+            self._places[key] = known
+        return known
+
+    @property
+    def _ask(self) -> InfluxQL:
+        if self._influxql is None:
+            raise RuntimeError(f"{self._where}: the store is not open")
+        return self._influxql
+
+    @property
+    def _out(self) -> Sender:
+        if self._sender is None:
+            raise RuntimeError(f"{self._where}: the store is not open")
+        return self._sender
+
+    @property
+    def _cursor_file(self) -> CursorFile:
+        if self._cursors is None:
+            raise ConfigError(f"{self._where}: this store was opened without a cursor file")
+        return self._cursors
+
+
+def _with_series(batch: Batch, series: NDArray[np.int32]) -> Batch:
+    return Batch(series=series, time=batch.time, value=batch.value, flag=batch.flag, tests=batch.tests, received=batch.received)
