@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
-_READS = 2000  # packets read in one go before other tasks get their turn
 # CONNACK codes that are weather: server unavailable, busy, moved, quota, rate (3.1.1's code 3 arrives as 0x88)
 _AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 
@@ -78,8 +77,9 @@ class Hooks:
 class Link:
     """A connection that comes back by itself; its life begins with `open` and ends with `close`."""
 
-    def __init__(self, endpoint: Endpoint, hooks: Hooks) -> None:
+    def __init__(self, endpoint: Endpoint, hooks: Hooks, *, reads: int = 2000) -> None:
         self.endpoint = endpoint
+        self._reads = reads  # in one go, before `Hooks.read` is asked and other tasks get their turn
         self.connected = False
         self.connections = 0
         self.events = 0  # the owner's callbacks count here what they were given, so that reading knows when it is dry
@@ -282,7 +282,7 @@ class Link:
             return
         more = True
         try:
-            for _ in range(_READS):
+            for _ in range(self._reads):
                 before = self.events
                 if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     self._lose("the connection broke")

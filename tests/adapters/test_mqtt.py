@@ -1,0 +1,427 @@
+"""The paho source: what it subscribes to, acknowledges and survives, against a scripted server and a real Mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.fake_mqtt import CONNACK3, CONNACK3_SESSION, FakeMqtt, Line, publish3
+from servers.mosquitto import Mosquitto
+from servers.ports import free_port
+
+from adapters.mqtt import FILTERS, PahoSource, create_session, shared_form
+from adapters.mqtt_publisher import PahoPublisher
+from core.errors import RefusedError, UnavailableError
+from core.message import Message
+from core.ports import Delivery
+from registry.broker_files import INGEST_USER, configuration, hash_password
+
+TOPIC = "canhman/o/d/telemetry"
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await test
+
+    asyncio.run(bounded())
+
+
+async def receive(source: PahoSource, n: int) -> list[Message]:
+    got: list[Message] = []
+    while len(got) < n:
+        got += await source.batch()
+    return got
+
+
+def source_of(port: int, **more: Any) -> PahoSource:
+    return PahoSource("127.0.0.1", port, client_id="ingest", **{"linger_s": 0.0, "timeout_s": 2.0, **more})
+
+
+@pytest.mark.sockets
+def test_nobody_listens_is_unavailable_in_one_line() -> None:
+    """Nobody listens: UnavailableError, one line that names host and port."""
+
+    async def test() -> None:
+        port = free_port()
+        with pytest.raises(UnavailableError, match=rf"\AMQTT broker 127\.0\.0\.1:{port} cannot be reached: [^\n]+\Z"):
+            await source_of(port).open()
+
+    run(test())
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("says", "kind", "words"),
+    [
+        (b"\x20\x02\x00\x04", RefusedError, "refuses user 'u': Bad user name or password"),
+        (b"\x20\x02\x00\x05", RefusedError, "refuses user 'u': Not authorized"),
+        (b"\x20\x02\x00\x03", UnavailableError, "is not available"),
+        (b"", UnavailableError, "closed the connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20, UnavailableError, "closed the connection"),
+    ],
+)
+def test_open_tells_refusal_from_absence(says: bytes, kind: type[Exception], words: str) -> None:
+    """A wrong password is configuration, all else is weather; garbage never ends in a traceback of paho's."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(says)
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            with pytest.raises(kind, match=words) as caught:
+                await source_of(server.port, username="u", password="secret").open()
+            assert f"127.0.0.1:{server.port}" in str(caught.value)
+            assert "secret" not in str(caught.value)
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_silence_at_open_is_unavailable() -> None:
+    """A server that accepts and says nothing is given up after the timeout."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            with pytest.raises(UnavailableError, match=r"no answer within 0\.2 s"):
+                await source_of(server.port, timeout_s=0.2).open()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_a_refused_subscription_is_refused_at_open() -> None:
+    """SUBACK 0x80 at open is RefusedError, and names the filter."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3)
+        await line.subscribed(0x80)
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            with pytest.raises(RefusedError, match="the subscription to canhman/"):
+                await source_of(server.port).open()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_subscribes_one_by_one_and_gives_up_the_other_form_afterwards() -> None:
+    """Each filter by itself, data ones shared where asked; the other form is unsubscribed, after the subscriptions."""
+    seen: list[list[str]] = []
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3_SESSION)
+        seen.append(await line.subscribed())
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            for share in (None, "work"):
+                source = source_of(server.port, share=share)
+                await source.open()
+                await source.close()
+
+    run(test())
+    plain, shared = seen
+    data = [f for f in FILTERS if not f.endswith(("/status", "/command/ack"))]
+    assert plain[: len(FILTERS)] == list(FILTERS)
+    assert set(plain[len(FILTERS) :]) == {f"-$share/ingest/{f}" for f in data}
+    assert shared[: len(FILTERS)] == [shared_form(f, "work") for f in FILTERS]
+    assert {f for f in shared[: len(FILTERS)] if not f.startswith("$share/work/")} == {"canhman/+/+/status", "canhman/+/+/command/ack"}
+    assert set(shared[len(FILTERS) :]) == {f"-{f}" for f in data} | {f"-$share/ingest/{f}" for f in data}
+
+
+@pytest.mark.sockets
+def test_acks_of_an_old_connection_never_touch_a_new_one() -> None:
+    """The same mid after a reconnect is another message: the late acknowledgement of the first copy is not sent."""
+    acked: list[bytes] = []
+    opened, left = asyncio.Event(), asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3 if line.number == 0 else CONNACK3_SESSION)
+        if line.number == 0:
+            await line.subscribed()
+            line.send(publish3(TOPIC.encode(), b"a", 7))
+            await opened.wait()
+            return
+        line.send(publish3(TOPIC.encode(), b"b", 7))
+        while True:
+            first, body = await line.packet()
+            if first == 0xE0:
+                left.set()
+                return
+            acked.append(body)
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port)
+            await source.open()
+            opened.set()
+            first, second = await receive(source, 2)
+            assert (first.payload, second.payload) == (b"a", b"b")
+            source.acknowledge([first])
+            assert source.counters["stale"] == 1
+            assert acked == []
+            source.acknowledge([second, first, second])
+            assert source.counters["acknowledged"] == 1
+            await source.close()
+            await left.wait()
+
+    run(test())
+    assert acked == [b"\x00\x07"]
+
+
+@pytest.mark.sockets
+def test_what_was_read_is_delivered_after_the_connection_is_lost() -> None:
+    """Read from the socket is delivered, though its connection is gone and its acknowledgement void."""
+    opened, gone = asyncio.Event(), asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        if line.number:
+            gone.set()
+            await line.packet()
+            return
+        line.send(CONNACK3)
+        await line.subscribed()
+        line.send(publish3(TOPIC.encode(), b"a", 1) + publish3(TOPIC.encode(), b"b", 0, qos=0, retain=True) + publish3(TOPIC.encode(), b"c", 2, dup=True))
+        await opened.wait()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port)
+            await source.open()
+            opened.set()
+            await gone.wait()
+            got = await source.batch()
+            assert [(m.payload, m.qos, m.retain, m.dup) for m in got] == [(b"a", 1, False, False), (b"b", 0, True, False), (b"c", 1, False, True)]
+            source.acknowledge(got)
+            await source.close()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_acks_go_out_in_order_of_arrival_and_once() -> None:
+    """PUBACKs follow the order of arrival (4.6) whatever the order they are asked in; QoS 0 has none."""
+    left = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3)
+        await line.subscribed()
+        line.send(b"".join(publish3(TOPIC.encode(), b"x", mid) for mid in (5, 9, 2)) + publish3(TOPIC.encode(), b"y", 0, qos=0))
+        assert [await line.expect(0x40) for _ in range(3)] == [b"\x00\x05", b"\x00\x09", b"\x00\x02"]
+        assert (await line.packet())[0] == 0xE0
+        left.set()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port)
+            await source.open()
+            got = await receive(source, 4)
+            source.acknowledge(got[::-1])
+            source.acknowledge(got)
+            assert source.counters == {"received": 4, "duplicates": 0, "acknowledged": 3, "stale": 3}
+            await source.close()
+            await left.wait()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them() -> None:
+    """No batch above `max_batch`; a consumer that is stuck holds up the socket, not the memory; nothing is lost by it."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3)
+        await line.subscribed()
+        for i in range(500):
+            line.send(publish3(TOPIC.encode(), str(i).encode(), i + 1))
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port, max_batch=4)
+            await source.open()
+            while source.counters["received"] < 16:
+                await asyncio.sleep(0)
+            for _ in range(100):  # turns of the loop in which it could read on
+                await asyncio.sleep(0)
+            assert source.counters["received"] <= 20
+            got: list[Message] = []
+            while len(got) < 500:
+                batch = await source.batch()
+                assert 1 <= len(batch) <= 4
+                got += batch
+            assert [int(m.payload) for m in got] == list(range(500))
+            await source.close()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_a_topic_that_is_not_utf8_is_delivered_as_unreadable() -> None:
+    """Bytes that are no text neither break the connection nor hide the message."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3)
+        await line.subscribed()
+        line.send(publish3(b"canhman/\xff/d/telemetry", b"x", 1) + publish3(TOPIC.encode(), b"y", 2))
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port)
+            await source.open()
+            assert [(m.topic, m.payload) for m in await receive(source, 2)] == [("\ufffd", b"x"), (TOPIC, b"y")]
+            await source.close()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_a_server_that_answers_no_ping_is_left() -> None:
+    """Keepalive: silence is asked for a PINGRESP, and ends in a new connection where none comes."""
+    again = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        if line.number:
+            again.set()
+            return
+        line.send(CONNACK3)
+        await line.subscribed()
+        while (await line.packet())[0] != 0xC0:
+            pass
+        await line.packet()  # never answers
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port, keepalive_s=1)
+            await source.open()
+            await again.wait()
+            assert not source.connected
+            await source.close()
+
+    run(test())
+
+
+@pytest.mark.sockets
+def test_a_cancelled_open_leaves_nothing_behind() -> None:
+    """Cancelling `open` closes what it opened."""
+    left = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        try:
+            await line.packet()
+            await line.packet()
+        finally:
+            left.set()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            task = asyncio.create_task(source_of(server.port).open())
+            while not task.done() and not (await asyncio.wait([task], timeout=0.05))[0]:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await left.wait()
+
+    run(test())
+
+
+@pytest.mark.servers
+def test_changing_to_a_share_delivers_once(tmp_path: Path) -> None:
+    """A session that had the plain subscriptions does not get everything twice once it shares, nor the other way round."""
+
+    async def test(server: Mosquitto) -> None:
+        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p")
+        await publisher.open()
+        for share in (None, "ingest", None):
+            source = source_of(server.port, share=share)
+            await source.open()
+            for word in (b"one", b"end"):
+                assert await publisher.publish(TOPIC, word) is Delivery.ACKNOWLEDGED
+            got = await receive(source, 2)
+            assert [m.payload for m in got] == [b"one", b"end"]
+            source.acknowledge(got)
+            await source.close()
+        await publisher.close()
+
+    with Mosquitto(tmp_path) as server:
+        run(test(server))
+
+
+@pytest.mark.servers
+def test_the_shipped_configuration_keeps_a_long_queue_over_a_restart(tmp_path: Path) -> None:
+    """3,000 messages for an ingest that never was there but through `create_session` wait for it, over a broker restart."""
+    port = free_port()
+    whole = configuration(host="127.0.0.1", port=port, password_path=str(tmp_path / "users"), acl_path=str(tmp_path / "acl"), data_path=str(tmp_path))
+    users = f"{INGEST_USER}:{hash_password('pw', salt=b'0' * 12)}\ndev:{hash_password('dev', salt=b'1' * 12)}\n"
+    acl = f"user {INGEST_USER}\ntopic read canhman/+/+/telemetry\n\nuser dev\ntopic write {TOPIC}\n"
+    server = Mosquitto(tmp_path, whole=whole, users=users, acl=acl, port=port)
+    login = {"username": INGEST_USER, "password": "pw"}
+
+    async def test() -> None:
+        with pytest.raises(RefusedError, match=rf"127\.0\.0\.1:{port} refuses user 'canhman-ingest'"):
+            await create_session("127.0.0.1", port, client_id="ingest", username=INGEST_USER, password="wrong")
+        await create_session("127.0.0.1", port, client_id="ingest", **login)
+        publisher = PahoPublisher("127.0.0.1", port, client_id="p", username="dev", password="dev", window=500)
+        await publisher.open()
+        sent = await asyncio.gather(*(publisher.publish(TOPIC, str(i).encode()) for i in range(3000)))
+        assert set(sent) == {Delivery.ACKNOWLEDGED}
+        await publisher.close()
+        server.stop()
+        server.start()
+        source = source_of(port, **login)
+        await source.open()
+        got: list[Message] = []
+        while len(got) < 3000:
+            batch = await source.batch()
+            source.acknowledge(batch)
+            got += batch
+        assert [int(m.payload) for m in got] == list(range(3000))
+        await source.close()
+
+    with server:
+        run(test())
+
+
+@pytest.mark.servers
+def test_comes_back_by_itself_after_a_killed_broker(tmp_path: Path) -> None:
+    """`batch` waits through an outage; a broker that forgot the session gets the subscriptions again."""
+
+    async def test(server: Mosquitto) -> None:
+        source = source_of(server.port)
+        await source.open()
+        waiting = asyncio.create_task(source.batch())
+        server.kill()
+        (server.folder / "mosquitto.db").unlink(missing_ok=True)
+        server.start()
+        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p")
+        await publisher.open()
+        while await publisher.publish(TOPIC, b"x") is Delivery.NO_SUBSCRIBERS:
+            await asyncio.sleep(0.01)  # until the source has subscribed again: the broker is the only one to know
+        assert (await waiting)[0].payload == b"x"
+        assert source.connections == 2
+        await source.close()
+        await publisher.close()
+
+    with Mosquitto(tmp_path) as server:
+        run(test(server))
