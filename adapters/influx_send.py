@@ -107,9 +107,8 @@ class V2Sender:
         """Make the bucket, kept for ever, through the buckets API."""
         by_hand = f"make it by hand: influx bucket create --org {self._org} --name {self._bucket} --retention 0"
         try:
-            buckets = self._client.buckets_api()
-            if buckets.find_bucket_by_name(self._bucket) is None:  # type: ignore[no-untyped-call]  # the library is untyped
-                buckets.create_bucket(bucket_name=self._bucket, org=self._org)
+            if not self._has_bucket():
+                self._client.buckets_api().create_bucket(bucket_name=self._bucket, org=self._org)
         except ApiException as error:
             if not error.status or error.status >= 500 or error.status == 429:
                 raise UnavailableError(f"{self._where}: answered {error.status} {words(error.body or '')}") from error
@@ -119,6 +118,15 @@ class V2Sender:
             raise RefusedError(f"{self._where}: {error.message}; {by_hand}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise UnavailableError(f"{self._where}: {error}") from error
+
+    def _has_bucket(self) -> bool:
+        try:
+            found = self._client.buckets_api().find_buckets(name=self._bucket, org=self._org)  # type: ignore[no-untyped-call]  # the library is untyped
+        except ApiException as error:
+            if error.status == 404:  # how 2.x says that no bucket has the name (or that the org is not there: then making it says so)
+                return False
+            raise
+        return bool(found.buckets)
 
     def close(self) -> None:
         """Close the library's pool."""

@@ -67,7 +67,7 @@ class Influx2:
         self,
         upstream: InfluxD,
         *,
-        token: str = "secret-token",  # noqa: S107  a test's own
+        token: str = "secret-token",
         org: str = "province",
         bucket: str = "canhman",
     ) -> None:
@@ -153,7 +153,7 @@ class Influx2:
         """GET and POST /api/v2/buckets."""
         mine = {"id": _BUCKET_ID, "name": self.bucket, "orgID": _ORG_ID, "retentionRules": []}
         if method == "GET":
-            return _json(200, {"buckets": [mine] if self.has_bucket() else []})
+            return _json(200, {"buckets": [mine]}) if self.has_bucket() else _error(404, "not found", f'bucket "{self.bucket}" not found')
         wanted = json.loads(body)
         if not self.may_create:
             return _error(403, "forbidden", "insufficient permissions")
