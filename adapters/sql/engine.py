@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from core.errors import CanhManError, ConfigError, ConflictError, FormatError, RefusedError, UnavailableError
@@ -20,6 +20,8 @@ from core.errors import CanhManError, ConfigError, ConflictError, FormatError, R
 BUSY_SECONDS = 10.0
 _WRITE = "canhman_write"
 _SETTING = "CANHMAN_DATABASE"
+
+_OURS = (DataError, ProgrammingError, NotSupportedError)
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -122,16 +124,22 @@ def in_chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
 
 @contextmanager
 def plain_errors(url: URL) -> Iterator[None]:
-    """Errors of the driver as UnavailableError, RefusedError, ConfigError, FormatError or ConflictError, in one line."""
+    """Errors of the driver as UnavailableError, RefusedError, ConfigError, FormatError or ConflictError, in one line.
+
+    What no waiting, setting or other value cures (a number out of range, wrong SQL) is a fault of ours and stays as it is.
+    """
     try:
         yield
     except PoolTimeoutError as error:
         raise UnavailableError(f"database {shown(url)}: all connections are in use") from error
     except DBAPIError as error:
-        raise _plain(error, url) from error
+        plain = _plain(error, url)
+        if plain is None:
+            raise
+        raise plain from error
 
 
-def _plain(error: DBAPIError, url: URL) -> CanhManError:
+def _plain(error: DBAPIError, url: URL) -> CanhManError | None:
     where, words = f"database {shown(url)}", " ".join(str(error.orig).split())
     if isinstance(error, IntegrityError):
         return ConflictError(f"{where}: {words}")
@@ -146,13 +154,13 @@ def _plain(error: DBAPIError, url: URL) -> CanhManError:
         return ConfigError(f"{where} cannot be opened ({words}): check the path, and who may read and write it")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return FormatError(f"{where} is not a sound SQLite database ({words}): check {_SETTING}, or restore a backup")
-    return UnavailableError(f"{where}: {words}")
+    return None if isinstance(error, _OURS) else UnavailableError(f"{where}: {words}")
 
 
-def _plain_postgresql(error: DBAPIError, where: str, words: str) -> CanhManError:
+def _plain_postgresql(error: DBAPIError, where: str, words: str) -> CanhManError | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     # a refused connection carries no SQLSTATE in psycopg, only the server's words
     refused = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied", "no password supplied")
     if state.startswith(("28", "3D", "42501")) or (not state and any(r in words for r in refused)):
         return RefusedError(f"{where} refuses us ({words}): check {_SETTING}")
-    return UnavailableError(f"{where}: {words}")
+    return None if isinstance(error, _OURS) else UnavailableError(f"{where}: {words}")
