@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install test lint format clean
+.PHONY: help install test lint format docs clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -26,6 +26,10 @@ lint: ## ruff, mypy, layers, dependencies, lock
 format: ## put the code into its form
 	@deploy/install.sh test lint
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+docs: ## write the tables of docs/ anew from what they tell of
+	@deploy/install.sh test lint
+	@.venv/bin/python deploy/docs_tables.py docs
 
 clean: ## remove what was made here (.venv and caches)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -273,7 +273,7 @@ class FileJournal:
             at = segment.base + run.next
             damaged += run.damaged
             if run.damaged:
-                self._count_damage(segment, at, run.damaged)
+                self._count_damage(at, run.damaged)
         return Slice(records=records, next=at, damaged_bytes=damaged)
 
     def get(self, position: int) -> Message | None:
@@ -292,8 +292,7 @@ class FileJournal:
         finally:
             os.close(fd)
 
-    def _count_damage(self, segment: Segment, upto: int, count: int) -> None:
+    def _count_damage(self, upto: int, count: int) -> None:
         if upto > self._damage_counted:
             self._damage_counted = upto
             self.damaged_bytes += count
-            log.error("journal_damage_skipped", file=str(segment.path), upto=upto, bytes=count)
