@@ -137,6 +137,18 @@ def test_a_rolled_back_series_number_is_not_used_again(tmp_path: Path) -> None:
     asyncio.run(store.close())
 
 
+def test_rows_and_cursor_are_one_transaction(tmp_path: Path) -> None:
+    """Where the cursor cannot be moved the rows are not there either."""
+    store = _open(tmp_path / "series.db")
+    assert store._connection is not None
+    store._connection.execute("CREATE TEMP TRIGGER no BEFORE INSERT ON main.cursor BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with pytest.raises(UnavailableError):
+        _write(store, cursor=5)
+    assert len(asyncio.run(store.read([EC], 0, 1 << 62))) == 0
+    assert asyncio.run(store.series()) == []
+    asyncio.run(store.close())
+
+
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     """A folder in the way of the file, or a file in the way of its folder, is UnavailableError with the path."""
     (tmp_path / "file").write_text("")
