@@ -32,17 +32,16 @@ class MemoryBroker:
         self._allowed = allowed
         self._linger_s = linger_s
         self._max_batch = max_batch
-        self._subscribed = False
+        self._subscribed = self._connected = False
         self._tokens = 0
-        self._unacknowledged: dict[int, Message] = {}  # token → message, in order of publishing; the broker's queue
+        self._kept: dict[int, Message] = {}  # token → message without acknowledgement, in order of publishing
         self._arrived: deque[Message] = deque()
         self._some = asyncio.Event()
 
     async def open(self) -> None:
         """Subscribe, and get what an earlier connection left without an acknowledgement."""
-        if self._subscribed:
-            self.reconnect()
-        self._subscribed = True
+        self._subscribed = self._connected = True
+        self.reconnect()
 
     async def batch(self) -> list[Message]:
         """What is there; waits for the first message and lingers."""
@@ -57,17 +56,18 @@ class MemoryBroker:
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Forget these; those of an earlier connection have come again under another token and stay."""
         for message in messages:
-            self._unacknowledged.pop(message.token, None)
+            self._kept.pop(message.token, None)
 
     async def close(self) -> None:
         """Leave; the session stays subscribed and collects until `open`."""
+        self._connected = False
         self._arrived.clear()
         self._some.clear()
 
     def reconnect(self) -> None:
         """Lose the connection and get a new one: what was not acknowledged comes again, in order, after what was read already."""
-        again = [m._replace(dup=True) for m in self._unacknowledged.values()]
-        self._unacknowledged.clear()
+        again = list(self._kept.values())
+        self._kept.clear()
         for message in again:
             self._deliver(message)
 
@@ -85,11 +85,13 @@ class MemoryBroker:
         return Delivery.ACKNOWLEDGED
 
     def _deliver(self, message: Message) -> None:
+        """Keep it under a new token, as a duplicate-to-be where it goes out now."""
         self._tokens += 1
         numbered = message._replace(token=self._tokens)
-        self._unacknowledged[self._tokens] = numbered
-        self._arrived.append(numbered)
-        self._some.set()
+        self._kept[self._tokens] = numbered._replace(dup=True) if self._connected else numbered
+        if self._connected:
+            self._arrived.append(numbered)
+            self._some.set()
 
 
 class MemoryPublisher:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
+_GOODBYE_S = 1.0
 # CONNACK codes that are weather: server unavailable, busy, moved, quota, rate (3.1.1's code 3 arrives as 0x88)
 _AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 
@@ -113,13 +115,7 @@ class Link:
                 await self._keeper
             self._keeper = None
         if self._sock is not None:
-            self._down.clear()
-            self._client.disconnect()
-            self.flush()
-            if self._sock is not None:  # more than the socket's buffer is waiting
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(2):
-                        await self._down.wait()
+            await self._say_goodbye(self._sock)
             self._lose("closed by us")
         self.connected = False
 
@@ -217,6 +213,23 @@ class Link:
         if sock is None:
             raise UnavailableError(f"{self.endpoint} closed the connection at once")
         self._attach(cast("socket.socket", sock))
+
+    async def _say_goodbye(self, sock: socket.socket) -> None:
+        """DISCONNECT, and wait until the server has taken it and all before it.
+
+        A session opened again before that would not know of the last acknowledgements, and send these messages again.
+        """
+        line = socket.socket(fileno=os.dup(sock.fileno()))  # paho closes its own once the DISCONNECT is written
+        with line, contextlib.suppress(TimeoutError, OSError):
+            line.setblocking(False)
+            self._down.clear()
+            self._client.disconnect()
+            self.flush()
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._down.wait()  # at once, but where more than the socket's buffer was waiting
+                line.shutdown(socket.SHUT_WR)
+                while await self._loop.sock_recv(line, 65_536):
+                    pass
 
     def _hang_up(self, dialling: asyncio.Future[Any]) -> None:
         sock = self._client.socket()

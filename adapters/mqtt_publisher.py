@@ -19,6 +19,7 @@ from core.ports import Delivery
 
 _NO_SUBSCRIBERS = 0x10
 _SESSION_S = 3600  # lets a broker recognise a resend; nothing here depends on it
+_UNPUBLISHABLE = frozenset("+#\0")
 _HEADER_BYTES = 16  # of a PUBLISH beside topic and payload, rounded up
 
 
@@ -95,6 +96,9 @@ class PahoPublisher:
 
         Raises UnavailableError after `close`, ValueError for a topic nobody may publish to (empty, with wildcards).
         """
+        # Before it is queued: paho lets the empty topic through, and a server would hang up at it, at each resend again.
+        if not topic or not _UNPUBLISHABLE.isdisjoint(topic) or len(topic.encode()) > 65_535:
+            raise ValueError(f"topic {topic[:100]!r}: empty, too long, or with wildcards")
         if self._closed:
             raise UnavailableError(f"{self._link.endpoint}: the publisher {self._link.endpoint.client_id} is not open")
         waiting = _Waiting(topic, payload, asyncio.get_running_loop().create_future())
