@@ -1,0 +1,129 @@
+"""A whole ingest without sockets: file journal, processor, memory store, SQLite database in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.journal import FileJournal
+from adapters.memory_store import MemoryStore
+from adapters.sql.database import SqlDatabase, open_database
+from adapters.sql.schema import prepare
+from canhman.configuration import read_qc
+from core.clock import SimClock
+from core.message import Message
+from core.place import Deployment, Device, Station
+from core.series import SeriesKey
+from ingest.pipeline import Processor
+from quality.rules import QcConfig
+from quality.sweep import sweep
+from registry.enrolment import Mode
+
+NOON = 1_772_420_400_000  # 2026-03-02T03:00:00Z, 10:00 in Vietnam
+_names = itertools.count(1)
+
+
+@dataclass
+class Line:
+    """The path from journal to store, driven step by step; `restart` forgets everything that is only in memory."""
+
+    folder: Path
+    database: SqlDatabase
+    store: MemoryStore = field(default_factory=MemoryStore)
+    config: QcConfig = field(default_factory=lambda: read_qc(None))
+    mode: Mode = "open"
+    public: bool = False
+    now: int = NOON + 3_600_000
+    journal: FileJournal = field(init=False)
+    processor: Processor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = FileJournal(self.folder)
+        self.journal.open()
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process on the same journal, store and database: memory is gone, and what was not committed with it."""
+        self.journal.close()
+        self.journal.open()
+        clock = SimClock(self.now, 0)
+        self.processor = Processor(
+            journal=self.journal, store=self.store, database=self.database, config=self.config, clock=clock, mode=self.mode, public=self.public
+        )
+        asyncio.run(self.processor.start())
+
+    def send(self, device: str, payload: bytes | str, *, org: str = "default", received: int | None = None, leaf: str = "telemetry", **more: Any) -> int:
+        """Journal one message; returns its position."""
+        body = payload.encode() if isinstance(payload, str) else payload
+        position = self.journal.end
+        self.journal.append([Message(f"canhman/{org}/{device}/{leaf}", body, self.now if received is None else received, **more)])
+        return position
+
+    def work(self, *, limit: int = 2000, commit: bool = True, judge: bool = True) -> None:
+        """Everything in the journal to the store; then commit and judge."""
+
+        async def steps() -> None:
+            while (found := self.journal.read(self.processor.cursor, limit=limit)).records:
+                await self.processor.write(await self.processor.process(found.records), found.next)
+            if commit:
+                await self.processor.commit()
+            if judge:
+                await sweep(self.database, self.store, self.config)
+
+        asyncio.run(steps())
+
+    def rows(self, device: str, quantity: str = "water.ec", *, station: str = "", point: str = "main", channel: str = "") -> list[tuple[int, float, int]]:
+        """(time, value, flag) of one stored series."""
+        sensor = f"{device}/{channel}" if channel else device
+        key = SeriesKey("default", station or device.lower(), point, sensor, quantity)
+        batch = asyncio.run(self.store.read([key], 0, 1 << 62))
+        return list(zip(batch.time.tolist(), batch.value.tolist(), batch.flag.tolist(), strict=True))
+
+    def dead(self) -> list[tuple[str, str]]:
+        """(reason, key) of every dead letter, in order of arrival."""
+        return [(d.reason, d.key) for d in reversed(asyncio.run(self.database.dead_letters(limit=10_000)))]
+
+    def put(self, *items: Any) -> None:
+        """Register."""
+        asyncio.run(self.database.put(*items, actor="test"))
+
+    def station(self, device: str, *, station: str = "", channels: Sequence[str] = ("main",)) -> None:
+        """Register a device that stands at a station for ever, each channel at the point of its name."""
+        place = station or device.lower()
+        places = [Deployment(device=device, channel=c, station=place, point=c) for c in channels]
+        self.put(Device(id=device, org="default"), Station(id=place, org="default", name=place), *places)
+
+    def fresh(self) -> str:
+        """A device id nobody used before (ids are never used again)."""
+        return f"dev{next(_names)}"
+
+
+@pytest.fixture
+def make_line(tmp_path: Path) -> Iterator[Callable[..., Line]]:
+    """Lines in temporary folders, closed in the end."""
+    lines: list[Line] = []
+
+    def make(**settings: Any) -> Line:
+        folder = tmp_path / f"line{len(lines)}"
+        folder.mkdir()
+        url = f"sqlite:///{folder / 'registry.db'}"
+        prepare(url)
+        lines.append(Line(folder=folder / "journal", database=open_database(url), **settings))
+        return lines[-1]
+
+    yield make
+    for line in lines:
+        line.journal.close()
+        line.database.close()
+
+
+@pytest.fixture
+def line(make_line: Callable[..., Line]) -> Line:
+    """A line where devices register themselves."""
+    return make_line()
