@@ -343,8 +343,7 @@ class Connection(asyncio.Protocol):
         shared = self._shared
         shared.live.pop(self._serial, None)
         key = self._principal, self._client_id
-        if shared.by_client.get(key) is self:
-            del shared.by_client[key]
+        del shared.by_client[key]  # a newer connection of this client enters it after this one has left
         shared.sessions.leave(key, self._session, now=self._loop.time())
         shared.inbox.release(self.in_flight)
         self.in_flight = {}

@@ -119,6 +119,18 @@ def test_what_mqtt_311_may(fields: dict[str, Any]) -> None:
     run(scene())
 
 
+def test_a_client_gets_no_packet_it_cannot_take() -> None:
+    """What exceeds the client's maximum packet size is left out, as if it had been sent."""
+
+    async def scene() -> None:
+        async with bench() as b:
+            peer = await b.dial()
+            await peer.send(Connect(client_id="c", username="kl01", password=b"pw", properties=Properties(maximum_packet_size=20)), Pingreq())
+            assert await peer.receive() == Pingresp()
+
+    run(scene())
+
+
 @pytest.mark.parametrize("body", ["0006 4d5149736470 03 02 0000 0001 61", "0004 4d515454 06 02 0000 0001 61"])
 def test_other_versions_get_connack_1(body: str) -> None:
     """MQTT 3.1 and levels we do not know are told so."""

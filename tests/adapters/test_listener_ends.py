@@ -62,9 +62,10 @@ def test_a_goodbye_discards_the_will(version: int, reason: int, left: bool) -> N
     async def scene() -> None:
         async with bench() as b:
             peer = await b.login(version, will=WILL)
-            await peer.send(Disconnect(reason=reason))
+            await peer.send(Disconnect(reason=reason), Publish(TOPIC, b"after goodbye"))
             assert await peer.receive() is None
             b.delta(**({"will": 1} if left else {}))
+            assert not b.listener.counters["publishes"]
             if left:
                 assert [m.payload for m in await b.messages(1)] == [b"offline"]
 
@@ -263,7 +264,7 @@ def test_tls(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bench(ssl=context) as b:
             peer = await b.dial(tls=ssl.create_default_context(cafile=str(cert)))
-            await peer.send(Connect(client_id="c", username="kl01", password=b"pw"), qos1(1, payload=b"x" * 100_000))
+            await peer.send(Connect(client_id="c", username="kl01", password=b"pw"), qos1(1, payload=b"x" * 500_000))
             assert isinstance(await peer.receive(), Connack)
             b.listener.acknowledge(await b.messages(1))
             assert await peer.receive() == Puback(packet_id=1)

@@ -88,8 +88,9 @@ def test_back_pressure(options: dict[str, int]) -> None:
             got: list[Message] = []
             while not b.listener.paused:
                 got += await b.listener.batch()
+            for n in range(30):
+                latecomer = await b.login(V311, device=f"late{n}")  # a CONNECT is heard
             assert b.listener.counters["publishes"] < 60  # of 400: the limit, and the chunk that crossed it
-            latecomer = await b.login(V311, device="late")  # a CONNECT is heard
             await bystander.send(Pingreq())
             await latecomer.send(Pingreq())
             before = b.listener.counters["publishes"]
@@ -189,11 +190,38 @@ class Wire(asyncio.Transport):
         return 0
 
 
-def wired(listener: Listener, device: str, serial: int, version: int) -> tuple[Connection, Wire]:
+def wired(listener: Listener, device: str, serial: int, version: int, keep_alive: int = 0) -> tuple[Connection, Wire]:
     connection, wire = Connection(listener._shared, serial), Wire()
     connection.connection_made(wire)
-    connection.data_received(encode(Connect(version=version, client_id=device, username=device, password=b"pw")))
+    connection.data_received(encode(Connect(version=version, client_id=device, username=device, password=b"pw", keep_alive=keep_alive)))
     return connection, wire
+
+
+def test_keep_alive_counts_the_peers_silence_not_ours() -> None:
+    """Any bytes are a sign of life; while we do not read, nobody is taken for dead."""
+
+    async def scene() -> None:
+        listener = Listener("", 0, authority=Doorman(), clock=FixedClock(), linger_s=0, max_pending=1)
+        connection, wire = wired(listener, "kl01", 1, V311, keep_alive=60)
+
+        def after_silence(seconds: float) -> bool:
+            connection._seen -= seconds
+            connection._check_keep_alive()
+            return not wire.closed
+
+        assert after_silence(89)
+        connection.data_received(encode(Pingreq()))
+        assert after_silence(89)
+        connection.data_received(encode(qos1(1), V311))
+        assert listener.paused
+        assert after_silence(1000)
+        listener.acknowledge(await listener.batch())
+        assert not listener.paused
+        assert after_silence(89)
+        assert not after_silence(2)
+        connection.connection_lost(None)
+
+    asyncio.run(scene())
 
 
 def pubacks(wire: Wire, version: int) -> list[int]:

@@ -49,7 +49,7 @@ class Doorman:
         return topic.startswith(f"canhman/{name}/" if kind == "org" else f"canhman/kg/{name}/")
 
     def may_subscribe(self, principal: str, topic_filter: str) -> bool:
-        return topic_filter == f"canhman/kg/{principal.removeprefix('device:')}/command"
+        return topic_filter.endswith(f"canhman/kg/{principal.removeprefix('device:')}/command")
 
 
 class Peer:
