@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
+import msgspec
 import numpy as np
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
 from adapters.influx_cursor import CursorFile
 from adapters.influx_newest import Newest
-from adapters.influx_query import InfluxQL
+from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
 from adapters.influx_send import Sender, V1Sender, V2Sender, deliver
 from adapters.line_protocol import Place, encode_flags, encode_rows, place
@@ -29,6 +30,7 @@ from core.ports import RefusedRow
 from core.series import SeriesKey
 
 CONNECT_S = 5.0
+_policies: msgspec.json.Decoder[list[list[str | int | bool]]] = msgspec.json.Decoder(list[list[str | int | bool]])
 
 
 class InfluxStore:
@@ -136,6 +138,16 @@ class InfluxStore:
     async def series(self, *, station: str | None = None) -> list[SeriesKey]:
         """See the port; reads the oldest row of every series."""
         return stored_series(self._ask, station)
+
+    async def troubles(self) -> list[str]:
+        """For `doctor`: a retention that would delete readings, or (2.x) a bucket that `/query` cannot reach."""
+        rows = rows_of(self._ask.run(f'SHOW RETENTION POLICIES ON "{self._database}"').get(0, []), _policies, self._where)
+        default = next((row for row in rows if row[-1] is True), None)
+        if default is None:
+            return [f"{self._where}: database {self._database} has no default retention policy; on 2.x map the bucket: influx v1 dbrp create --default"]
+        if default[1] not in ("0s", ""):
+            return [f"{self._where}: retention policy {default[0]} deletes readings after {default[1]}; make it infinite (INF)"]
+        return []
 
     async def close(self) -> None:
         """Close connections and the cursor's file."""

@@ -14,16 +14,23 @@ from quality.rules import QcConfig, parse
 FILES = tuple(sorted(entry.name for entry in files(config).iterdir() if entry.name.endswith(".toml")))
 
 
-def read_toml(name: str, folder: Path | None) -> dict[str, Any]:
-    """The document `name` (e.g. `qc.toml`) from `folder` where it is there, else the default. Raises ConfigError."""
+def read_text(name: str, folder: Path | None) -> str:
+    """The text of `name` (e.g. `qc.toml`) from `folder` where it is there, else the default. Raises ConfigError."""
     own = folder / name if folder else None
     try:
-        data = own.read_bytes() if own and own.exists() else (files(config) / name).read_bytes()
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{own or name}: {error}") from error
+        return own.read_text("utf-8") if own and own.exists() else (files(config) / name).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{own}: not UTF-8 text: {error.reason} at byte {error.start}") from error
     except OSError as error:
         raise ConfigError(f"{own}: {error.strerror}") from error
+
+
+def read_toml(name: str, folder: Path | None) -> dict[str, Any]:
+    """The document `name`, parsed. Raises ConfigError."""
+    try:
+        return tomllib.loads(read_text(name, folder))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{folder / name if folder else name}: {error}") from error
 
 
 def read_qc(folder: Path | None) -> QcConfig:

@@ -11,7 +11,8 @@ import uuid
 from adapters.mqtt_publisher import PahoPublisher
 from canhman import terminal, wiring
 from canhman.settings import Settings
-from core.errors import ConfigError
+from core.clock import Clock, SystemClock
+from core.errors import ConfigError, UnavailableError
 from core.instant import parse_rfc3339
 from core.place import MAIN
 from core.ports import Delivery
@@ -50,24 +51,34 @@ def message(readings: list[str], time: str) -> bytes:
 
 async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, wait_s: float) -> Delivery:
     """Publish one message over a connection of its own."""
-    user, password = await asyncio.to_thread(login, settings, org)
-    client = wiring.publisher(settings, client_id=f"canhman-publish-{uuid.uuid4().hex[:8]}", user=user, password=password, window=1)
+    _, login = await prepare(settings, org)
+    client = publisher(settings, client_id=client_id("publish"), login=login, window=1)
     try:
         await wiring.patient(client.open, wait_s=wait_s, say=terminal.say)
         async with asyncio.timeout(wait_s + 10):
             return await client.publish(topic, payload)
     except TimeoutError as error:
-        raise ConfigError(f"no acknowledgement within {wait_s + 10:.0f} s: ingest may be stopped, or its journal full (`canhman doctor`)") from error
+        raise UnavailableError(f"no acknowledgement within {wait_s + 10:.0f} s: ingest may be stopped, or its journal full (`canhman doctor`)") from error
     finally:
         await client.close()
 
 
-def login(settings: Settings, org: str) -> tuple[str, str]:
-    """User name and password of simulators and `publish`; blocks for a moment."""
-    if settings.broker_address.user or not settings.broker_address.embedded:
-        return wiring.login(settings, org, None)
-    with wiring.registry(settings) as (directory, _):
-        return wiring.login(settings, org, directory.org(org))
+async def prepare(settings: Settings, org: str) -> tuple[Clock, tuple[str, str]]:
+    """The installation's clock, and (user name, password) of simulators and `publish`."""
+    address = settings.broker_address
+    if settings.clock == "system" and (address.user or not address.embedded):
+        return SystemClock(), wiring.login(settings, org, None)  # another machine may hold the database
+    db = wiring.database(settings)
+    try:
+        orgs = {o.id: o for o in (await db.snapshot()).orgs}
+        return await wiring.clock(settings, db), wiring.login(settings, org, orgs.get(org))
+    finally:
+        db.close()
+
+
+def client_id(what: str) -> str:
+    """A client id nobody else uses."""
+    return f"canhman-{what}-{uuid.uuid4().hex[:8]}"
 
 
 def publisher(settings: Settings, *, client_id: str, login: tuple[str, str], window: int) -> PahoPublisher:

@@ -41,6 +41,7 @@ def _tell(part: str, trouble: str) -> None:
 async def ingest(settings: Settings, *, wait_s: float, judging: bool, started: Callable[[str], None]) -> None:
     """`canhman ingest`: until SIGTERM or SIGINT. Raises only at start, while a server is missing or refuses us."""
     db = wiring.database(settings, wait_s=wait_s)
+    await wiring.seed(db)
     config = read_qc(settings.config)
     at = await wiring.clock(settings, db)
     health = Health(_tell)

@@ -29,6 +29,7 @@ from core.place import Org
 from core.ports import MessageSource, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, hash_password, join_key
 from registry.directory import Directory
+from registry.waterways import default_waterways
 
 T = TypeVar("T")
 
@@ -76,6 +77,12 @@ def database(settings: Settings, *, wait_s: float = 0.0) -> SqlDatabase:
         data_folder(settings)
     prepare(settings.database_url, wait=wait_s)
     return open_database(settings.database_url)
+
+
+async def seed(db: SqlDatabase) -> None:
+    """The waterways of `config/waterways.toml`, where none is registered; what an officer changed stays."""
+    if not (await db.snapshot()).waterways:
+        await db.put(*default_waterways(), actor="canhman", why="seeded from waterways.toml")
 
 
 Run = Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]

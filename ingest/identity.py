@@ -7,7 +7,7 @@ State with a lifetime: loaded per device from the database, changed in memory, w
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,7 +35,19 @@ class Resolved(NamedTuple):
 
 @dataclass(slots=True)
 class _Device:
-    seen: OrderedDict[tuple[int, int], Seen] = field(default_factory=OrderedDict)
+    # the digest is part of the key: of a number used twice both contents are known again
+    seen: OrderedDict[tuple[int, int, bytes], Seen] = field(default_factory=OrderedDict)
+    numbers: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def keep(self, item: Seen) -> None:
+        self.seen[(item.boot, item.seq, item.digest)] = item
+        self.numbers[(item.boot, item.seq)] += 1
+        if len(self.seen) > REMEMBERED:
+            (boot, seq, _), _ = self.seen.popitem(last=False)
+            self.numbers[(boot, seq)] -= 1
+            if not self.numbers[(boot, seq)]:
+                del self.numbers[(boot, seq)]
+
     boots: OrderedDict[int, BootSpan] = field(default_factory=OrderedDict)
 
 
@@ -44,7 +56,7 @@ class Identities:
 
     def __init__(self) -> None:
         self._devices: dict[str, _Device] = {}
-        self._new_seen: dict[tuple[str, int, int], Seen] = {}
+        self._new_seen: dict[tuple[str, int, int, bytes], Seen] = {}
         self._new_boots: dict[tuple[str, int], BootSpan] = {}
 
     def knows(self, device: str) -> bool:
@@ -55,7 +67,7 @@ class Identities:
         """Take in what the database remembers of a device."""
         memory = _Device()
         for item in seen[-REMEMBERED:]:
-            memory.seen[(item.boot, item.seq)] = item
+            memory.keep(item)
         for span in boots[-MAX_BOOTS:]:
             memory.boots[span.boot] = span
         self._devices[device] = memory
@@ -68,7 +80,7 @@ class Identities:
 
     def remembers(self, device: str, record: Record) -> bool:
         """True where this clockless object arrived before."""
-        return record.boot is not None and record.seq is not None and (record.boot, record.seq) in self._devices[device].seen
+        return record.boot is not None and record.seq is not None and (record.boot, record.seq) in self._devices[device].numbers
 
     def resolve(self, device: str, record: Record, *, received: int, position: int) -> Resolved | None:
         """The time of an object, or None where it has none (the record says why). Idempotent for the same position."""
@@ -92,18 +104,14 @@ class Identities:
         return Resolved(record.time, received, duplicate=duplicate, conflicting=False, fallen_back=fallen_back)
 
     def _clockless(self, memory: _Device, arrived: Seen) -> Resolved:
-        identity = (arrived.boot, arrived.seq)
-        known = memory.seen.get(identity)
-        if known is None:
-            memory.seen[identity] = arrived
-            self._new_seen[(arrived.device, *identity)] = arrived
-            if len(memory.seen) > REMEMBERED:
-                memory.seen.popitem(last=False)
-            return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=False, fallen_back=False)
-        if known.digest == arrived.digest:
+        known = memory.seen.get((arrived.boot, arrived.seq, arrived.digest))
+        if known is not None:
             return Resolved(known.time, known.received, duplicate=known.position != arrived.position, conflicting=False, fallen_back=False)
         # the same number for another content: both are kept, each at its own time
-        return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=True, fallen_back=False)
+        conflicting = (arrived.boot, arrived.seq) in memory.numbers
+        memory.keep(arrived)
+        self._new_seen[(arrived.device, arrived.boot, arrived.seq, arrived.digest)] = arrived
+        return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=conflicting, fallen_back=False)
 
     def _count(self, memory: _Device, device: str, record: Record, seq: int, time: int, received: int) -> tuple[bool, bool]:
         boot = IMPLIED_BOOT if record.boot is None else record.boot

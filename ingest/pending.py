@@ -24,7 +24,7 @@ class Pending:
         self.counters: Counter[str] = Counter()
         self.done_waiting: list[int] = []
         self.done_replays: list[int] = []
-        self._seen: dict[tuple[str, int, int], Seen] = {}
+        self._seen: dict[tuple[str, int, int, bytes], Seen] = {}
         self._boots: dict[tuple[str, int], BootSpan] = {}
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Pending:
 
     def remember(self, seen: Sequence[Seen], boots: Sequence[BootSpan]) -> None:
         """Identities met since the last call."""
-        self._seen |= {(s.device, s.boot, s.seq): s for s in seen}
+        self._seen |= {(s.device, s.boot, s.seq, s.digest): s for s in seen}
         self._boots |= {(b.device, b.boot): b for b in boots}
 
     def commit(self, journal: str, cursor: int, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Commit:

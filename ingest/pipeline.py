@@ -22,7 +22,7 @@ import structlog
 from core.batch import Batch
 from core.clock import Y2000_MS, Clock, rfc3339
 from core.deadletter import DeadLetter
-from core.errors import ConflictError
+from core.errors import ConfigError, ConflictError
 from core.message import Message
 from core.ports import DeadLetters, Enrolment, Identities, Journal, Registry, SeriesStore, States
 from core.series import SeriesTable
@@ -178,7 +178,7 @@ class Processor:
                 fresh = new_channels(self.directory, device, channels, self._clock.now_ms())[: max(0, room)]
                 if fresh:
                     await self._database.put(*fresh, actor=f"device:{name}", why="new channel")
-        except ConflictError as error:
+        except (ConflictError, ConfigError) as error:
             # somebody else registered the same in this moment, or an id is taken: look again, else say why
             await self.refresh()
             if self.directory.device(name) is None:
