@@ -15,7 +15,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from adapters.mqtt_loop import Connack, Endpoint, Hooks, Link
+from adapters.mqtt_endpoint import Endpoint
+from adapters.mqtt_loop import Connack, Hooks, Link
 from core.clock import Clock, SystemClock
 from core.errors import RefusedError, UnavailableError
 from core.message import Message

@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
@@ -22,38 +22,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from core.errors import CanhManError, ConfigError, RefusedError, UnavailableError
+from adapters.mqtt_endpoint import AWAY, Endpoint, TlsContext, tls_context
+from core.errors import ConfigError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
 _GOODBYE_S = 1.0
-# CONNACK codes that are weather: server unavailable, busy, moved, quota, rate (3.1.1's code 3 arrives as 0x88)
-_AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A broker and who we are there. `tls_ca` is the path of a CA file (None: the system's), and asks for TLS by itself."""
-
-    host: str
-    port: int
-    client_id: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    tls: bool = False
-    tls_ca: str | None = None
-    keepalive_s: int = 30
-    timeout_s: float = 5.0
-
-    def __str__(self) -> str:
-        return f"MQTT broker {self.host}:{self.port}"
-
-    @property
-    def who(self) -> str:
-        """`user 'kl01'`, for a message."""
-        return f"user {self.username!r}" if self.username else "a client without user name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +63,7 @@ class Link:
         self.events = 0  # the owner's callbacks count here what they were given, so that reading knows when it is dry
         self._hooks = hooks
         self._sock: socket.socket | None = None
+        self._tls: TlsContext | None = None
         self._connack: asyncio.Future[Connack] | None = None
         self._down = asyncio.Event()
         self._reason = ""
@@ -159,10 +136,8 @@ class Link:
         if where.username:
             client.username_pw_set(where.username, where.password)
         if where.tls or where.tls_ca is not None:
-            try:
-                client.tls_set(ca_certs=where.tls_ca)
-            except OSError as error:  # ssl.SSLError is one too
-                raise ConfigError(f"CA file {where.tls_ca} cannot be used: {error}") from error
+            self._tls = tls_context(where.tls_ca)
+            client.tls_set_context(self._tls)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = self._on_socket_close
@@ -177,7 +152,7 @@ class Link:
             async with asyncio.timeout(self.endpoint.timeout_s):
                 connack = await self._connack
                 if connack.reason.is_failure:
-                    raise self._refusal(str(connack.reason), connack.reason.value in _AWAY)
+                    raise self.endpoint.refusal(str(connack.reason), away=connack.reason.value in AWAY)
                 await self._hooks.up(connack)
             if self._sock is None:
                 raise UnavailableError(f"{self.endpoint} closed the connection: {self._reason}")
@@ -203,12 +178,12 @@ class Link:
         except asyncio.CancelledError:
             dialling.add_done_callback(self._hang_up)  # the thread cannot be stopped; what it opens is closed
             raise
-        except ssl.SSLError as error:
-            if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-                raise UnavailableError(f"{self.endpoint} closed the connection during the TLS handshake") from error
-            raise self._refusal(f"TLS: {error.reason or error}", away=False) from error
         except OSError as error:
-            raise UnavailableError(f"{self.endpoint} cannot be reached: {error}") from error
+            if self._tls is not None:
+                self._tls.forget()
+            raise self.endpoint.unreachable(error) from error
+        except UnicodeError as error:  # a host like "a..b" is refused before anything is looked up
+            raise ConfigError(f"{self.endpoint}: {self.endpoint.host!r} is not a host name") from error
         sock = self._client.socket()
         if sock is None:
             raise UnavailableError(f"{self.endpoint} closed the connection at once")
@@ -235,11 +210,6 @@ class Link:
         sock = self._client.socket()
         if (dialling.cancelled() or dialling.exception() is None) and sock is not None:
             sock.close()
-
-    def _refusal(self, why: str, away: bool) -> CanhManError:
-        if away:
-            return UnavailableError(f"{self.endpoint} is not available: {why}")
-        return RefusedError(f"{self.endpoint} refuses {self.endpoint.who}: {why}")
 
     async def _keep(self) -> None:
         """Reconnect for ever, ever more patiently; one line in the log when it goes and one when it is back."""

@@ -13,7 +13,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from adapters.mqtt_loop import Connack, Endpoint, Hooks, Link
+from adapters.mqtt_endpoint import Endpoint
+from adapters.mqtt_loop import Connack, Hooks, Link
 from core.errors import UnavailableError
 from core.ports import Delivery
 

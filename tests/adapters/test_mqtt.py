@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from servers.ports import free_port
 
 from adapters.mqtt import FILTERS, PahoSource, create_session, shared_form
 from adapters.mqtt_publisher import PahoPublisher
-from core.errors import RefusedError, UnavailableError
+from core.errors import ConfigError, RefusedError, UnavailableError
 from core.message import Message
 from core.ports import Delivery
 from registry.broker_files import INGEST_USER, configuration, hash_password
@@ -52,6 +53,14 @@ def test_nobody_listens_is_unavailable_in_one_line() -> None:
             await source_of(port).open()
 
     run(test())
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(("host", "kind"), [("a..b", ConfigError), ("no-such-host.invalid", UnavailableError)])
+def test_a_host_that_is_none_is_named(host: str, kind: type[Exception]) -> None:
+    """A name that cannot be one is configuration, one that nobody knows may be known later."""
+    with pytest.raises(kind, match=re.escape(host)):
+        run(PahoSource(host, 1883, client_id="ingest").open())
 
 
 @pytest.mark.sockets
