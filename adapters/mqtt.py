@@ -7,6 +7,7 @@ Over 3.1.1 the broker's `max_inflight_messages` is the largest batch (`registry.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ from core.message import Message
 from registry.permissions import FILTERS
 
 DEFAULT_SHARE = "ingest"
+# Mosquitto's default number of messages in flight over 3.1.1: with as many unacknowledged nothing more may be coming, and
+# a linger that goes on only lets the broker's queue grow to where it drops (1000 messages by default)
+_LIKELY_WINDOW = 20
+_IDLE_S = 0.001
 _UNSHARED = ("/status", "/command/ack")  # one process takes these; their order over all devices matters
 _UNREADABLE_TOPIC = "\ufffd"
 
@@ -102,17 +107,23 @@ class PahoSource:
     async def batch(self) -> list[Message]:
         """What came within `linger_s` of the first message, at most `max_batch`; waits while there is nothing or no broker."""
         await self._some.wait()
-        rest = self._first_at + self._linger_s - asyncio.get_running_loop().time()
-        if rest > 0 and not self._full.is_set():
-            try:
-                async with asyncio.timeout(rest):
-                    await self._full.wait()
-            except TimeoutError:
-                pass
+        await self._linger()
         taken = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._max_batch))]
         self._signal()
         self._link.resume()
         return taken
+
+    async def _linger(self) -> None:
+        """Wait for more until `linger_s` after the first, a full batch, or a stream that stops where a window may be full."""
+        loop = asyncio.get_running_loop()
+        end = self._first_at + self._linger_s
+        while not self._full.is_set() and (rest := end - loop.time()) > 0:
+            before = self._arrivals
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(rest, _IDLE_S)):
+                    await self._full.wait()
+            if self._arrivals == before and len(self._unacknowledged) >= _LIKELY_WINDOW:
+                return
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """PUBACK in order of arrival; skips what came over an earlier connection, at QoS 0, or is acknowledged already."""

@@ -27,7 +27,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigError, NotFoundError, UnavailableError
 from core.place import Org
 from core.ports import MessageSource, SeriesStore
-from registry.broker_files import INGEST_USER, SALT_BYTES, hash_password, join_key
+from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
 from registry.directory import Directory
 from registry.waterways import default_waterways
 
@@ -172,7 +172,8 @@ def login(settings: Settings, org: str, found: Org | None) -> tuple[str, str]:
     """User name and password a simulator or `publish` uses: those of CANHMAN_BROKER, else at our listener the join key."""
     address = settings.broker_address
     if address.user or not address.embedded:
-        return address.user, settings.broker_password.get_secret_value()
+        join_user = address.user.startswith("org:") and not address.embedded
+        return broker_user(address.user) if join_user else address.user, settings.broker_password.get_secret_value()
     if found is None:
         raise NotFoundError(f"no org is called {org!r}; `canhman orgs list` shows them")
     return f"org:{org}", join_key(secret(settings), org, found.join_generation)

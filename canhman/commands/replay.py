@@ -17,8 +17,8 @@ def replay(
     org: Annotated[str, typer.Option(help="Organisation of the devices.")] = "default",
     timezone: Annotated[str, typer.Option(help="Zone of times that name none.")] = "Asia/Ho_Chi_Minh",
     shift_to_now: Annotated[bool, typer.Option("--shift-to-now", help="Move all times so that the newest is now.")] = False,
-    batch: Annotated[int, typer.Option(min=1, max=1000, help="Rows of one station in one message.")] = 1,
-    window: Annotated[int, typer.Option(min=1, max=5000, help="Messages on their way at once.")] = 500,
+    batch: Annotated[int, typer.Option(min=0, max=1000, help="Rows of one station in one message (default: 96 at speed max, else 1).")] = 0,
+    window: Annotated[int, typer.Option(min=1, max=5000, help="Messages on their way at once.")] = 100,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a missing broker at start.")] = 60,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
