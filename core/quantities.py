@@ -46,7 +46,7 @@ _ALL = (
     _q("water.temperature", "Cel", "Tw", (0.0, 50.0), 1, "Nhiệt độ nước", "Water temperature"),
     _q("water.level", "m", "h", (-20.0, 20.0), 2, "Mực nước", "Water level above the station's datum"),
     _q("water.ph", "[pH]", "pH", (0.0, 14.0), 1, "pH nước", "Water pH"),
-    _q("water.turbidity", "[NTU'U]", "Tu", (0.0, 4000.0), 0, "Độ đục", "Turbidity"),
+    _q("water.turbidity", "{NTU}", "Tu", (0.0, 4000.0), 0, "Độ đục", "Turbidity"),
     _q("water.oxygen", "mg/L", "DO", (0.0, 25.0), 1, "Oxy hòa tan", "Dissolved oxygen"),
     _q("soil.ec_bulk", "dS/m", "σb", (0.0, 23.0), 2, "Độ dẫn điện đất (khối)", "Soil bulk conductivity"),
     _q("soil.ec_pore", "dS/m", "σp", (0.0, 75.0), 2, "Độ dẫn điện nước trong đất", "Soil pore-water conductivity"),

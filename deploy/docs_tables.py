@@ -1,4 +1,4 @@
-"""Write docs/quantities.md and docs/texts.md from the registries they tell of: `python deploy/docs_tables.py FOLDER`."""
+"""Write the tables of docs/ from the registries they tell of: `python deploy/docs_tables.py FOLDER`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import typer
+
+from canhman.cli import build
+from canhman.configuration import read_qc
+from canhman.settings import PREFIX, Settings
+from core.deadletter import REASONS
 from core.derived import DERIVED
+from core.flags import GIVEN_BITS
 from core.quantities import ALIASES, QUANTITIES
 from core.texts import LANGUAGES, texts
+from ingest.mail import DECODERS
+from quality.qc import Context
+from quality.rules import TESTS
 
 MADE = "<!-- made by `make docs`; change the source it names, not this file -->"
 
@@ -64,11 +74,121 @@ Source: `core/texts/vi.toml`, `core/texts/en.toml`. Names in braces are filled i
 """
 
 
+def settings() -> str:
+    """The page on settings."""
+    rows = (
+        (
+            f"`{PREFIX}{name.upper()}`",
+            field.description,
+            f"`{field.default}`" if isinstance(field.default, str | Path) and str(field.default) else "0" if field.default is False else "",
+        )
+        for name, field in Settings.model_fields.items()
+    )
+    return f"""# Settings
+
+{MADE}
+
+Source: `canhman/settings.py`. Everything is read once from the environment; an unknown `CANHMAN_` name is an error. Domain choices are TOML files,
+in the wheel under `config/`, overridden file by file from the folder in `CANHMAN_CONFIG`. Secrets are never printed or logged.
+`CANHMAN_LISTEN`, `CANHMAN_METRICS`, `CANHMAN_URL` and `CANHMAN_WEBHOOK_SECRET` are known names whose services are not in this version yet.
+
+{table(("Variable", "What it is", "Default"), rows)}
+"""
+
+
+def commands() -> str:
+    """The page on commands."""
+    rows = []
+    root = typer.main.get_command(build())
+    for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]  # the root is a group
+        for path, leaf in sorted(getattr(command, "commands", {"": command}).items()):
+            rows.append(
+                (
+                    f"`canhman {name} {path}".rstrip() + "`",
+                    " ".join((leaf.help or "").split("\n\n")[0].split()),
+                    f"`{(leaf.epilog or '').removeprefix('Example: ')}`",
+                )
+            )
+    return f"""# Commands
+
+{MADE}
+
+Source: `canhman/commands/`. Exit codes: 0 done, 1 failed (one line says why), 2 used wrongly. `canhman COMMAND --help` lists the options.
+
+{table(("Command", "What it does", "Example"), rows)}
+"""
+
+
+def quality() -> str:
+    """The page on quality control."""
+    config = read_qc(None)
+    tests = table(
+        ("Test", "Bit", "Needs before", "Needs after", "Tiếng Việt", "English"),
+        ((f"`{t.name}`", t.bit, _context(t.before), _context(t.after), t.vi, t.en) for t in TESTS.values()),
+    )
+    given = table(("Bit", "Given by ingest"), ((bit, f"`{name}`") for name, bit in GIVEN_BITS.items()))
+    rows = ((f"`{test}`", f"`{quantity}`", ", ".join(f"{k} = {v:g}" for k, v in params.items())) for (test, quantity), params in config.general.items())
+    return f"""# Quality control
+
+{MADE}
+
+Source: `quality/tests/`, `config/qc.toml`. Flags are QARTOD's: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing; over several tests 4 > 3 > 1 > 2 > 9.
+A flag describes a value and never removes it. A bit in `<quantity>_qt` names the test that suspects or fails; its number is never used again.
+
+{tests}
+
+{given}
+
+## Parameters as shipped
+
+Not approved by anybody yet (chưa được duyệt). Besides these, `range` fails what lies outside the [range of the quantity](quantities.md).
+
+{table(("Test", "Quantity", "Parameters"), rows)}
+"""
+
+
+def _context(context: Context) -> str:
+    parts = [f"{context.samples} samples"] if context.samples else []
+    parts += [f"{context.hours:g} h"] if context.hours else []
+    return ", ".join(parts) or "nothing"
+
+
+def dead_letters() -> str:
+    """The page on dead letters and decoders."""
+    reasons = table(("Reason", "Tiếng Việt", "English"), ((f"`{reason}`", vi, en) for reason, (vi, en) in REASONS.items()))
+    decoders = table(("Decoder", "Topic kind", "Model"), ((f"`{d.name}`", f"`{d.kind}`", d.model or "any") for d in DECODERS.values()))
+    return f"""# Dead letters and decoders
+
+{MADE}
+
+Source: `core/deadletter.py`, `ingest/decoders/`. A message or a single value that cannot be stored is kept with its reason; its bytes stay in the journal.
+`canhman deadletters list` shows them, `canhman deadletters replay` has ingest read them again after the fault was mended.
+
+{reasons}
+
+## Decoders
+
+A message of another kind is kept as `no_decoder` until there is one.
+
+{decoders}
+"""
+
+
+PAGES = {
+    "quantities.md": quantities,
+    "texts.md": words,
+    "settings.md": settings,
+    "commands.md": commands,
+    "quality.md": quality,
+    "deadletters.md": dead_letters,
+}
+
+
 def main() -> None:
     """Write the pages into the folder named."""
     folder = Path(sys.argv[1])
-    (folder / "quantities.md").write_text(quantities(), "utf-8")
-    (folder / "texts.md").write_text(words(), "utf-8")
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), "utf-8")
 
 
 if __name__ == "__main__":

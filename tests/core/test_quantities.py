@@ -13,7 +13,7 @@ from core.quantities import ALIASES, QUANTITIES, Quantity
 all_quantities = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)
 
 # UCUM: case-sensitive codes of what is measured here; dBm is the one that UCUM lacks and every radio prints
-UNITS = {"mS/cm", "dS/m", "g/L", "mg/L", "Cel", "m", "mm", "m/s", "m3/m3", "1", "%", "hPa", "V", "[pH]", "[NTU'U]", "dB", "dBm"}
+UNITS = {"mS/cm", "dS/m", "g/L", "mg/L", "Cel", "m", "mm", "m/s", "m3/m3", "1", "%", "hPa", "V", "[pH]", "{NTU}", "dB", "dBm"}
 
 
 @all_quantities
