@@ -38,6 +38,7 @@ class _Device:
     # the digest is part of the key: of a number used twice both contents are known again
     seen: OrderedDict[tuple[int, int, bytes], Seen] = field(default_factory=OrderedDict)
     numbers: Counter[tuple[int, int]] = field(default_factory=Counter)
+    boots: OrderedDict[int, BootSpan] = field(default_factory=OrderedDict)
 
     def keep(self, item: Seen) -> None:
         self.seen[(item.boot, item.seq, item.digest)] = item
@@ -47,8 +48,6 @@ class _Device:
             self.numbers[(boot, seq)] -= 1
             if not self.numbers[(boot, seq)]:
                 del self.numbers[(boot, seq)]
-
-    boots: OrderedDict[int, BootSpan] = field(default_factory=OrderedDict)
 
 
 class Identities:
@@ -68,7 +67,7 @@ class Identities:
         memory = _Device()
         for item in seen[-REMEMBERED:]:
             memory.keep(item)
-        for span in boots[-MAX_BOOTS:]:
+        for span in sorted(boots, key=lambda b: b.last_time)[-MAX_BOOTS:]:  # a boot may be a random number
             memory.boots[span.boot] = span
         self._devices[device] = memory
 
@@ -123,7 +122,7 @@ class Identities:
             self._keep(memory, BootSpan(device=device, boot=boot, lowest=seq, highest=seq, last_time=time if sane else 0))
             return False, False
         if seq > span.highest:
-            return False, self._forward(memory, span, seq, time, sane)
+            return False, self._forward(memory, span, seq, time, received, sane)
         if seq < span.lowest:
             holes = ((seq + 1, span.lowest - 1), *span.holes) if seq + 1 < span.lowest else span.holes
             self._keep(memory, _replace(span, lowest=seq, holes=holes[-MAX_HOLES:]))
@@ -134,10 +133,12 @@ class Identities:
         self._keep(memory, _replace(span, holes=filled))
         return False, False
 
-    def _forward(self, memory: _Device, span: BootSpan, seq: int, time: int, sane: bool) -> bool:
+    def _forward(self, memory: _Device, span: BootSpan, seq: int, time: int, received: int, sane: bool) -> bool:
         """A new highest `seq`. True where it follows its predecessor while its time lies over 1 h before it."""
         follows = seq == span.highest + 1
         fell = follows and sane and span.last_time > 0 and time < span.last_time - FALLEN_BACK_MS
+        # without boot an old message read again may have the number after the newest one, but it came before that was measured
+        fell = fell and received >= span.last_time - AHEAD_MS
         self._keep(
             memory,
             _replace(

@@ -44,6 +44,7 @@ def write_boots(c: Connection, rows: Sequence[BootSpan]) -> None:
             "highest": int(b.highest),
             "holes": [[int(a), int(z)] for a, z in b.holes],
             "last_time": int(b.last_time),
+            "fallen_back": [int(seq) for seq in b.fallen_back],
         }
         for b in rows
     ]
@@ -85,7 +86,7 @@ def seen(c: Connection, device: str) -> list[Seen]:
 def boots(c: Connection, device: str) -> list[BootSpan]:
     """By boot."""
     rows = c.execute(select(t.boot_span).where(t.boot_span.c.device == device).order_by(t.boot_span.c.boot))
-    return [BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes)}) for row in rows]
+    return [BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes), "fallen_back": tuple(row.fallen_back)}) for row in rows]
 
 
 def device_statuses(c: Connection) -> list[DeviceStatus]:

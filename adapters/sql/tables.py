@@ -227,6 +227,7 @@ boot_span = Table(
     _int("highest"),
     Column("holes", JSON, nullable=False),
     _int("last_time"),
+    Column("fallen_back", JSON, nullable=False),
 )
 
 device_status = Table("device_status", metadata, _id("device", key=True), _text("status"), _int("at"))

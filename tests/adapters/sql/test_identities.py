@@ -36,8 +36,8 @@ def test_only_the_last_thousand(database: SqlDatabase) -> None:
 
 def test_boots(database: SqlDatabase) -> None:
     """The last word on each boot, holes included; of a device that restarts all the time the newest 1,000."""
-    span = BootSpan(device="kl01", boot=3, lowest=1, highest=9, holes=((4, 5),), last_time=50)
-    commit(database, boots=(replace(span, holes=()), replace(span, boot=2)))
+    span = BootSpan(device="kl01", boot=3, lowest=1, highest=9, holes=((4, 5),), last_time=50, fallen_back=(7, 8))
+    commit(database, boots=(replace(span, holes=(), fallen_back=()), replace(span, boot=2)))
     commit(database, boots=(span,))
     assert asyncio.run(database.boots("kl01")) == [replace(span, boot=2), span]
     commit(database, boots=tuple(replace(span, boot=100 + n, last_time=100 + n) for n in range(1000)))

@@ -222,6 +222,7 @@ def _identities() -> None:
         sa.Column("highest", sa.BigInteger(), nullable=False),
         sa.Column("holes", sa.JSON(), nullable=False),
         sa.Column("last_time", sa.BigInteger(), nullable=False),
+        sa.Column("fallen_back", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("device", "boot", name=op.f("pk_boot_span")),
     )
     op.create_table(
