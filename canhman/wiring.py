@@ -10,17 +10,10 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from adapters.influx import InfluxStore
-from adapters.journal import FileJournal
-from adapters.listener import Listener
-from adapters.mqtt import PahoSource
-from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
-from adapters.sqlite_store import SqliteStore
-from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
@@ -30,6 +23,11 @@ from core.ports import MessageSource, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
 from registry.directory import Directory
 from registry.waterways import default_waterways
+
+if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
+    from adapters.journal import FileJournal
+    from adapters.mqtt_publisher import PahoPublisher
+    from canhman.authority import RegistryAuthority
 
 T = TypeVar("T")
 
@@ -114,7 +112,11 @@ def store(settings: Settings, *, shared: bool = False, journalled: bool = True) 
     """The series store, not opened. `shared`: other processes write too; `journalled`: a journal stands before it."""
     address = settings.store_address
     if address.kind == "sqlite" and address.path is not None:
+        from adapters.sqlite_store import SqliteStore
+
         return SqliteStore(address.path, synchronous="NORMAL" if journalled else "FULL")
+    from adapters.influx import InfluxStore
+
     return InfluxStore(
         f"http{'s' if address.tls else ''}://{address.host}:{address.port}",
         database=address.database,
@@ -128,6 +130,8 @@ def store(settings: Settings, *, shared: bool = False, journalled: bool = True) 
 
 def journal(settings: Settings, at: Clock) -> FileJournal:
     """The journal in CANHMAN_DATA, not opened."""
+    from adapters.journal import FileJournal
+
     return FileJournal(data_folder(settings) / "journal", clock=at)
 
 
@@ -135,6 +139,8 @@ def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> Messa
     """Where messages come from, not opened."""
     address = settings.broker_address
     if not address.embedded:
+        from adapters.mqtt import PahoSource
+
         return PahoSource(
             address.host,
             address.port,
@@ -145,6 +151,8 @@ def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> Messa
             tls=address.tls,
             tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
         )
+    from adapters.listener import Listener
+
     return Listener(address.host, address.port, authority=authority, clock=at, ssl=_server_tls(settings) if address.tls else None)
 
 
@@ -187,6 +195,8 @@ def new_credential() -> tuple[str, str]:
 
 def publisher(settings: Settings, *, client_id: str, user: str, password: str, window: int) -> PahoPublisher:
     """An MQTT client for simulators, `replay` and `publish`, not opened."""
+    from adapters.mqtt_publisher import PahoPublisher
+
     address = settings.broker_address
     host = "127.0.0.1" if address.embedded and address.host in ("0.0.0.0", "::") else address.host  # noqa: S104 it is compared, not bound
     return PahoPublisher(
