@@ -68,8 +68,25 @@ def show(id: Id, json: Json = False) -> None:
     ]
     terminal.table(["point", "sensor", "role", "from", "to"], spans, empty="No sensor ever stood here.")
     terminal.result("")
-    rows = [[s.key.point, s.key.quantity, s.newest.value, rfc3339(s.newest.time), s.newest.flag, "yes" if s.dirty_from is None else "not yet"] for s in states]
+    rows = [
+        [
+            s.key.point,
+            s.key.quantity,
+            _shown(s.key.quantity, s.newest.value),
+            rfc3339(s.newest.time),
+            s.newest.flag,
+            "yes" if s.dirty_from is None else "not yet",
+        ]
+        for s in states
+    ]
     terminal.table(["point", "quantity", "newest", "time", "flag", "judged"], rows, empty="No readings yet.")
+
+
+def _shown(quantity: str, value: float) -> str:
+    from core.quantities import QUANTITIES
+
+    known = QUANTITIES.get(quantity)
+    return f"{value:.{known.decimals}f} {known.unit}" if known else f"{value:g}"
 
 
 @APP.command("apply", epilog="Example: canhman stations apply stations.csv --dry-run")
