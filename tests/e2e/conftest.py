@@ -1,0 +1,51 @@
+"""End-to-end tests drive whole installations: `rig` is each of the two set-ups, `mosquitto_influx` and `listener_sqlite` the one.
+
+A rig is set up but not started: `rig.start()` runs its ingest. In the end its log must hold no fault of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.installation import SETUPS, Installation, ListenerSqlite, MosquittoInflux
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the compiled modules of all commands of this session are kept."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@contextmanager
+def _set_up(name: str, folder: Path, bytecode: Path) -> Iterator[Any]:
+    made = SETUPS[name](folder / name, bytecode)
+    try:
+        yield made
+    finally:
+        made.close()
+    assert "Traceback" not in made.log, f"ingest logged a fault:\n{made.log[-6000:]}"
+
+
+@pytest.fixture(params=list(SETUPS))
+def rig(request: pytest.FixtureRequest, tmp_path: Path, bytecode: Path) -> Iterator[Installation]:
+    """Each set-up in turn, in open enrolment, with an empty database and store."""
+    with _set_up(request.param, tmp_path, bytecode) as made:
+        yield made
+
+
+@pytest.fixture
+def mosquitto_influx(tmp_path: Path, bytecode: Path) -> Iterator[MosquittoInflux]:
+    """Mosquitto with our files, and InfluxDB."""
+    with _set_up("mosquitto_influx", tmp_path, bytecode) as made:
+        yield made
+
+
+@pytest.fixture
+def listener_sqlite(tmp_path: Path, bytecode: Path) -> Iterator[ListenerSqlite]:
+    """Our listener, and SQLite."""
+    with _set_up("listener_sqlite", tmp_path, bytecode) as made:
+        yield made
