@@ -33,7 +33,10 @@ def ingest_password(settings: Settings) -> str:
     path = password_file(settings)
     if not path.exists():
         _write(path, secrets.token_urlsafe(24) + "\n", 0o600)
-    return path.read_text().strip()
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def write_configuration(folder: Path, *, host: str, port: int, certfile: str, keyfile: str, data: Path) -> list[Path]:
@@ -98,8 +101,8 @@ async def make_session(settings: Settings, password: str, *, wait_s: float) -> N
 
 def reload(pid_file: Path) -> int:
     """SIGHUP to the process in `pid_file`; returns its id."""
-    text = pid_file.read_text().strip()
-    if not text.isdecimal():
+    text = pid_file.read_text(errors="replace").strip()
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):  # 0 would be our own process group
         raise ConfigError(f"{pid_file} holds {text[:40]!r}, not a process id")
     try:
         os.kill(int(text), signal.SIGHUP)

@@ -15,7 +15,7 @@ from adapters.sql.database import SqlDatabase
 from canhman import heartbeat, wiring
 from canhman.configuration import read_qc
 from canhman.settings import Settings
-from core.errors import CanhManError
+from core.errors import CanhManError, RefusedError
 from registry.directory import Directory
 
 LOW_SPACE = 512 << 20  # bytes: under this the journal has hours, not days
@@ -133,6 +133,8 @@ def _broker(settings: Settings) -> list[Finding]:
     except CanhManError as error:
         if address.embedded and not _runs(settings):
             return [Finding(part="broker", mark="warn", text=f"our listener {where} is closed while no ingest runs")]
+        if address.embedded and settings.enrol == "closed" and isinstance(error, RefusedError):
+            return _ok("broker", f"our listener {where} answers (CANHMAN_ENROL=closed: there is no join key to log in with)")
         return [Finding(part="broker", mark="red", text=str(error))]
     return _ok("broker", f"{where} lets us in")
 

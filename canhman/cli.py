@@ -39,10 +39,10 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run; an error of ours is one line and exit code 1, never a traceback."""
+    """Run; an error of ours, or of the machine (a full disk, a file we may not read), is one line and exit code 1."""
     try:
         build()()
-    except CanhManError as error:
+    except (CanhManError, OSError) as error:
         terminal.say(f"canhman: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:

@@ -116,6 +116,8 @@ async def _until_stopped(
     async def beat() -> None:
         while True:
             figures = {"journal_end": journal.end, "stored_to": processor.cursor, "bytes_behind": journal.end - processor.cursor}
+            if isinstance(source, Listener):
+                figures |= {f"listener_{name}": count for name, count in source.counters.items()}
             await asyncio.to_thread(heartbeat.write, folder, "ingest", health.troubles, figures)
             await asyncio.sleep(heartbeat.EVERY_S)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
@@ -70,6 +71,13 @@ class Settings(BaseSettings):
     url: str = Field(default="", description="public address of this installation, for links")
     webhook_secret: SecretStr = Field(default=SecretStr(""), description="key that signs webhooks")
 
+    @field_validator("broker_ca", "tls_cert", "tls_key", "data", "config", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        if value == "":  # as a path it would be the folder we happen to stand in
+            raise PydanticCustomError("empty", "empty: name a path, or leave the variable out")
+        return value
+
     @property
     def broker_address(self) -> BrokerAddress:
         """CANHMAN_BROKER, read."""
@@ -102,7 +110,17 @@ def read_settings() -> Settings:
     parse_broker(settings.broker)
     if settings.store:
         parse_store(settings.store)
+    for name, text in (("LISTEN", settings.listen), ("METRICS", settings.metrics)):
+        _check_address(PREFIX + name, text)
+    if settings.url and not (settings.url.startswith(("http://", "https://")) and _split(settings.url, PREFIX + "URL").hostname):
+        raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host")
     return settings
+
+
+def _check_address(name: str, text: str) -> None:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{name}={text!r}: expected address:port, such as 127.0.0.1:8000")
 
 
 def _quoted(name: str, value: object) -> str:
@@ -117,13 +135,14 @@ def parse_broker(text: str) -> BrokerAddress:
     if scheme not in ("mqtt", "mqtts", "embedded", "embeddeds") or not rest:
         raise ConfigError(f"{where}={_hide_password(text)!r}: expected {shape}")
     user, at, address = rest.rpartition("@")
-    if ":" in user and not user.startswith("org:"):
+    if ":" in user.removeprefix("org:"):
         raise ConfigError(f"{where}: a password does not belong in an address; put it in CANHMAN_BROKER_PASSWORD")
     parts = _split(f"{scheme}://{address if at else rest}", where)
-    options = parse_qs(parts.query, strict_parsing=bool(parts.query))
-    client = options.pop("client", ["paho"])[0]
-    if options or client != "paho":
-        raise ConfigError(f"{where}={text!r}: only ?client=paho is known in this version")
+    options = _options(parts, where)
+    unknown = sorted(set(options) - {"client"})
+    if unknown or options.get("client", "paho") != "paho" or parts.path.strip("/"):
+        what = f"unknown option {unknown[0]!r}" if unknown else "a path" if parts.path.strip("/") else f"client={options['client']}"
+        raise ConfigError(f"{where}: {what} in it; after host and port only ?client=paho may stand in this version")
     tls = scheme in ("mqtts", "embeddeds")
     port = parts.port if parts.port is not None else (8883 if tls else 1883)
     return BrokerAddress(embedded=scheme.startswith("embedded"), tls=tls, host=parts.hostname or "", port=port, user=unquote(user))
@@ -139,14 +158,13 @@ def parse_store(text: str) -> StoreAddress:
     if "@" in text.partition("://")[2].partition("/")[0]:
         raise ConfigError(f"{where}: user and password do not belong in an address; put them in CANHMAN_STORE_TOKEN (user:password for api=v1)")
     parts = _split(text, where)
-    try:
-        options = {name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
-    except ValueError:
-        raise ConfigError(f"{where}={text!r}: the part after ? must be name=value pairs") from None
+    options = _options(parts, where)
     unknown = set(options) - {"api", "org", "tls"}
-    if unknown:
-        raise ConfigError(f"{where}={text!r}: unknown option {sorted(unknown)[0]!r}; known: api, org, tls")
+    if unknown:  # its value may be a token: not repeated
+        raise ConfigError(f"{where}: unknown option {sorted(unknown)[0]!r}; known: api, org, tls (a token belongs in CANHMAN_STORE_TOKEN)")
     api = options.get("api", "v1")
+    if options.get("tls", "0") not in ("0", "1"):
+        raise ConfigError(f"{where}={text!r}: tls={options['tls']}, expected 0 or 1")
     if api not in ("v1", "v2"):
         raise ConfigError(f"{where}={text!r}: api={api}, expected v1 or v2")
     if api == "v2" and not options.get("org"):
@@ -161,6 +179,14 @@ def parse_store(text: str) -> StoreAddress:
         org=options.get("org", ""),
         tls=options.get("tls", "0") == "1",
     )
+
+
+def _options(parts: SplitResult, where: str) -> dict[str, str]:
+    """What stands after `?`. Raises ConfigError that repeats none of it: it may be a secret."""
+    try:
+        return {name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True).items()}
+    except ValueError:
+        raise ConfigError(f"{where}: the part after ? must be name=value pairs") from None
 
 
 def _split(text: str, where: str) -> SplitResult:

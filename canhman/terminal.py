@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -21,12 +22,24 @@ ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(line: str, *, style: str = "") -> None:
     """A line for people, on standard error, so that results on standard output stay clean."""
-    ERR.print(Text(line, style=style))
+    ERR.print(Text(visible(line), style=style))
 
 
 def result(line: str) -> None:
     """A line of result on standard output; what it holds is never read as markup."""
-    OUT.print(Text(line))
+    OUT.print(Text(visible(line)))
+
+
+def visible(text: str) -> str:
+    """`text` with its control characters spelt out: what a stranger's device sent never drives the reader's terminal."""
+    return "".join(c.encode("unicode_escape").decode() if _drives(c) else c for c in text)
+
+
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # the direction of the line
+
+
+def _drives(c: str) -> bool:
+    return c in _TURNS or (c != "\n" and unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"})
 
 
 def as_json(value: Any) -> None:
@@ -43,7 +56,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     for column in columns:
         view.add_column(column, overflow="fold")
     for row in rows:
-        view.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        view.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     OUT.print(view)
 
 

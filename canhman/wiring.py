@@ -51,22 +51,32 @@ def secret(settings: Settings) -> bytes:
             raise ConfigError("CANHMAN_SECRET is too short: at least 16 characters, e.g. from `openssl rand -base64 32`")
         return given.encode()
     path = data_folder(settings) / "secret"
-    with contextlib.suppress(FileExistsError):
-        # written whole under another name first: two processes at first start must end with one secret
-        draft = path.with_name(f"secret.{os.getpid()}.new")
+    try:
+        if not path.exists():
+            _make_secret(path)
+        found = path.read_text("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be made or read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        found = ""
+    if len(found) < 16:
+        raise ConfigError(f"{path} does not hold the installation's secret: restore it; where it is removed a new one is made, and join keys change")
+    return found.encode()
+
+
+def _make_secret(path: Path) -> None:
+    """Written whole under another name first: two processes at first start must end with one secret."""
+    draft = path.with_name(f"secret.{os.getpid()}.new")
+    try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        finally:
-            draft.unlink()
-    try:
-        return path.read_text().strip().encode()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def database(settings: Settings, *, wait_s: float = 0.0) -> SqlDatabase:
@@ -162,7 +172,10 @@ def broker_password(settings: Settings) -> str:
     kept = settings.data / BROKER_PASSWORD
     if given or settings.broker_address.user != INGEST_USER or not kept.exists():
         return given
-    return kept.read_text().strip()
+    try:
+        return kept.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{kept} cannot be read: {error.strerror}") from error
 
 
 def _server_tls(settings: Settings) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ APP = typer.Typer(no_args_is_help=True, help="What could not be stored, why, and
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 Device = Annotated[str | None, typer.Option(help="Only this device.")]
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1)]  # what a database takes as an id
 
 _SHIFT = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -26,6 +27,10 @@ def parse_shift(text: str) -> int:
 
 def _page(reason: str | None, device: str | None, before: int | None) -> Any:
     return lambda db: db.dead_letters(reason=reason, device=device, limit=1000, before=before)
+
+
+def _one(id: int) -> Any:
+    return lambda db: db.dead_letter(id)
 
 
 def _shown(letter: Any) -> dict[str, object]:
@@ -68,7 +73,7 @@ def list_(reason: Reason = None, device: Device = None, limit: Annotated[int, ty
 
 
 @APP.command("show", epilog="Example: canhman deadletters show 17")
-def show(id: Annotated[int, typer.Argument()], json: Json = False) -> None:
+def show(id: Id, json: Json = False) -> None:
     """Show one dead letter with the first 1 KiB of its message."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
@@ -85,7 +90,7 @@ def show(id: Annotated[int, typer.Argument()], json: Json = False) -> None:
 
 @APP.command("replay", epilog="Example: canhman deadletters replay --reason clock --device kl01 --shift -7h")
 def replay(
-    ids: Annotated[list[int] | None, typer.Argument(help="Which; or choose with --reason and --device.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(min=1, max=2**63 - 1, help="Which; or choose with --reason and --device.")] = None,
     reason: Reason = None,
     device: Device = None,
     shift: Annotated[str, typer.Option(help="Move their times: -7h, +90m, 2d.")] = "0s",
@@ -100,7 +105,7 @@ def replay(
     if not ids and reason is None and device is None:
         raise ConfigError("nothing chosen: give ids, or --reason, or --device")
     with wiring.registry(read_settings()) as (_, run):
-        chosen = list(ids or [])
+        chosen = [run(_one(number)).id for number in ids or []]
         before: int | None = None
         while not ids:
             page = run(_page(reason, device, before))

@@ -165,9 +165,12 @@ def reject(id: Id) -> None:
     """Drop what is kept of a waiting device."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
+    from core.errors import NotFoundError
 
     with wiring.registry(read_settings()) as (_, run):
         dropped = run(lambda db: db.forget_waiting(id, actor=terminal.actor()))
+    if not dropped:
+        raise NotFoundError(f"no device {id!r} waits for approval; `canhman devices list` shows what does")
     terminal.result(f"device {id}: {dropped} waiting messages dropped")
 
 
