@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adapters.influx import InfluxStore
+from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from canhman import heartbeat, wiring
@@ -17,6 +18,7 @@ from canhman.configuration import read_qc
 from canhman.settings import Settings
 from core.errors import CanhManError, RefusedError
 from registry.directory import Directory
+from registry.permissions import BROKER_STATE
 
 LOW_SPACE = 512 << 20  # bytes: under this the journal has hours, not days
 
@@ -136,7 +138,28 @@ def _broker(settings: Settings) -> list[Finding]:
         if address.embedded and settings.enrol == "closed" and isinstance(error, RefusedError):
             return _ok("broker", f"our listener {where} answers (CANHMAN_ENROL=closed: there is no join key to log in with)")
         return [Finding(part="broker", mark="red", text=str(error))]
-    return _ok("broker", f"{where} lets us in")
+    return _ok("broker", f"{where} lets us in") if address.embedded else [*_ok("broker", f"{where} lets us in"), *_dropped(settings)]
+
+
+def _dropped(settings: Settings) -> list[Finding]:
+    """What the broker itself says it acknowledged and then dropped."""
+    address = settings.broker_address
+    count = read_retained(
+        address.host,
+        address.port,
+        BROKER_STATE,
+        client_id="canhman-doctor-look",
+        username=address.user,
+        password=wiring.broker_password(settings),
+        tls=address.tls,
+        tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
+    )
+    if count is None:
+        return [Finding(part="broker", mark="warn", text=f"it does not tell us how many messages it dropped ({BROKER_STATE})")]
+    if count not in ("", "0"):
+        text = f"it has dropped {count} messages since it started, after acknowledging them: its queue is too small; use the files of canhman broker init"
+        return [Finding(part="broker", mark="red", text=text)]
+    return []
 
 
 def _client(settings: Settings, directory: Directory) -> PahoPublisher:

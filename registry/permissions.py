@@ -19,6 +19,8 @@ FILTERS: tuple[str, ...] = (
     "application/+/device/+/event/up",
     "v3/+/devices/+/up",
 )
+# What `doctor` reads: Mosquitto's own count of messages it dropped after it had acknowledged them.
+BROKER_STATE = "$SYS/broker/publish/messages/dropped"
 COMMANDS = "canhman/+/+/command"  # where ingest's own user may publish
 
 # Below `canhman/ORG/DEVICE/`. A join key announces new devices; nobody sends a command to one of those.

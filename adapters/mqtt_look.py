@@ -1,0 +1,53 @@
+"""A look at one retained topic of a broker, over a connection of its own that leaves nothing behind. For `doctor`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from adapters.mqtt_endpoint import tls_context
+from core.errors import UnavailableError
+
+
+def read_retained(
+    host: str,
+    port: int,
+    topic: str,
+    *,
+    client_id: str,
+    username: str = "",
+    password: str = "",
+    tls: bool = False,
+    tls_ca: str | None = None,
+    timeout_s: float = 3.0,
+) -> str | None:
+    """The payload retained at `topic` as text; None where there is none, or we may not read it. Raises UnavailableError. Blocks."""
+    found: list[str] = []
+
+    def subscribe(client: Client, *_: Any) -> None:
+        client.subscribe(topic, 0)
+
+    def take(client: Client, userdata: Any, message: MQTTMessage) -> None:
+        found.append(message.payload.decode("utf-8", "replace"))
+
+    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
+    client.on_connect = subscribe
+    client.on_message = take
+    if username:
+        client.username_pw_set(username, password)
+    if tls:
+        client.tls_set_context(tls_context(tls_ca))
+    client.connect_timeout = timeout_s
+    deadline = time.monotonic() + timeout_s
+    try:
+        client.connect(host, port)
+        while not found and time.monotonic() < deadline and client.loop(timeout=0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            pass
+    except OSError as error:
+        raise UnavailableError(f"{host}:{port}: {error}") from error
+    finally:
+        client.disconnect()
+    return found[0] if found else None
