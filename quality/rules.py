@@ -53,7 +53,7 @@ def parse(document: Mapping[str, Any], *, tests: Mapping[str, QcTest] = TESTS, w
         if name == "approved_by":
             continue
         if name == "station":
-            for station, own in section.items():
+            for station, own in _stations(section, where).items():
                 for (test, quantity), params in _sections(own, tests, f"{where}: station.{station}").items():
                     local[(station, test, quantity)] = params
         else:
@@ -72,6 +72,12 @@ def parse(document: Mapping[str, Any], *, tests: Mapping[str, QcTest] = TESTS, w
         except ValueError as error:
             raise ConfigError(f'{where}: {test}."{quantity}"{f" of station {station}" if station else ""}: {error}') from error
     return config
+
+
+def _stations(section: Any, where: str) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(section, Mapping) or not all(isinstance(own, Mapping) for own in section.values()):
+        raise ConfigError(f'{where}: station needs a section per station and test, e.g. [station.kenh-lau.stuck."water.ec"]')
+    return section
 
 
 def _sections(document: Mapping[str, Any], tests: Mapping[str, QcTest], where: str) -> _General:
