@@ -11,6 +11,7 @@ APP = typer.Typer(no_args_is_help=True, help="What could not be stored, why, and
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 Device = Annotated[str | None, typer.Option(help="Only this device.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1)]  # what a database takes as an id
 
 _SHIFT = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
@@ -54,7 +55,7 @@ def _shown(letter: Any) -> dict[str, object]:
 
 
 @APP.command("list", epilog="Example: canhman deadletters list --reason clock --device kl01")
-def list_(reason: Reason = None, device: Device = None, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100, json: Json = False) -> None:
+def list_(reason: Reason = None, device: Device = None, limit: Limit = 100, json: Json = False) -> None:
     """List the newest dead letters, and how many there are of each reason."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
