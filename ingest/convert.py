@@ -6,7 +6,9 @@ a look-up and a few list appends; derived quantities are computed on whole colum
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -49,18 +51,22 @@ class Columns:
         self._value: list[float] = []
         self._received: list[int] = []
         self._clock: list[tuple[int, int]] = []
+        self._origin: list[tuple[int, int]] = []  # (first row, journal position), rising
         self._derived: list[list[tuple[int, ...]]] = [[] for _ in DERIVED]
 
     def __len__(self) -> int:
         return len(self._series)
 
-    def add(self, device: str, channel: str, values: dict[str, float], *, time: int, received: int, fallen_back: bool = False) -> list[Refusal]:
+    def add(
+        self, device: str, channel: str, values: dict[str, float], *, time: int, received: int, position: int = 0, fallen_back: bool = False
+    ) -> list[Refusal]:
         """Append one channel of one record. Returns the values that stood nowhere at that time."""
         key = (device, channel, tuple(values))
         layout = self._layouts.get(key)
         if layout is None or not layout.start <= time < layout.end:
             layout = self._layouts[key] = self._lay_out(*key, time)
         first = len(self._series)
+        self._origin.append((first, position))
         self._series += layout.series
         self._value += [value for name, value in values.items() if name not in layout.missing] if layout.missing else values.values()
         self._value += [NAN] * len(layout.derived)
@@ -111,6 +117,13 @@ class Columns:
         index = self._table.index(key)
         self._roles[index] = role
         return index
+
+    def origin(self, series: int, time: int) -> int | None:
+        """The journal position of the message that last gave a row of this identity; None where there is none."""
+        for row in range(len(self._series) - 1, -1, -1):
+            if self._series[row] == series and self._time[row] == time:
+                return self._origin[bisect_right(self._origin, row, key=itemgetter(0)) - 1][1]
+        return None
 
     def batch(self) -> Batch:
         """The rows as columns, derived values filled in; those that are not defined (NaN) are left out."""

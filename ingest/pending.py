@@ -54,6 +54,15 @@ class Pending:
                 newest = before[0] if before[0].time > time else Latest(time=time, value=value, flag=flag)
                 self._written[series] = (newest, received if newest is not before[0] else before[1], min(before[2], oldest))
 
+    def absorb(self, later: Pending) -> None:
+        """What one more batch has added, beside rows written."""
+        self.dead += later.dead
+        self.waiting += later.waiting
+        self.statuses |= later.statuses
+        self.counters.update(later.counters)
+        self._seen |= later._seen
+        self._boots |= later._boots
+
     def remember(self, seen: Sequence[Seen], boots: Sequence[BootSpan]) -> None:
         """Identities met since the last call."""
         self._seen |= {(s.device, s.boot, s.seq, s.digest): s for s in seen}

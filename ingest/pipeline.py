@@ -21,10 +21,11 @@ import structlog
 
 from core.batch import Batch
 from core.clock import Y2000_MS, Clock, rfc3339
-from core.deadletter import DeadLetter
+from core.deadletter import HEAD_BYTES, DeadLetter
 from core.errors import ConfigError, ConflictError
 from core.message import Message
-from core.ports import DeadLetters, Enrolment, Identities, Journal, Registry, SeriesStore, States
+from core.place import Deployment, Device, Station
+from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, Registry, SeriesStore, States
 from core.series import SeriesTable
 from core.state import Waiting, WaitingDevice
 from ingest.convert import Columns, Layouts
@@ -67,6 +68,8 @@ class Processor:
         self._met: set[tuple[str, str]] = set()  # (device, channel) known to be registered in this directory
         self._waiting_bytes: dict[str, int] = {}
         self._directory: Directory | None = None
+        self._placed: list[Columns] = []  # where the rows came from that are not written yet
+        self._counted_to = 0  # up to here a commit before this start has counted
         self.pending = Pending()
         self.cursor = 0
 
@@ -74,7 +77,8 @@ class Processor:
         """Find the place to go on from. Raises what store or database raise."""
         await self.refresh()
         self.now_waits(await self._database.waiting_devices())
-        self.cursor = min(await self._store.cursor(self._journal.id), await self._database.state_cursor(self._journal.id))
+        self._counted_to = await self._database.state_cursor(self._journal.id)
+        self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
 
     async def refresh(self) -> bool:
         """Take in a registry that changed; true where it had."""
@@ -103,11 +107,26 @@ class Processor:
     async def process(self, records: Sequence[tuple[int, Message]], *, shifts: Mapping[int, int] | None = None) -> Batch:
         """Open, enrol and convert a batch of journal records; what is refused goes to `pending`. Returns judged rows.
 
-        `shifts` moves the times of single messages (by position) [ms], for a replay after a clock was found wrong.
+        `shifts` moves the times of single messages (by position) [ms], for a replay after a clock was found wrong. Where
+        it raises, `pending` is as it was before, so that the batch may be tried again.
         """
+        before, self.pending = self.pending, Pending()
+        try:
+            batch = await self._process(records, shifts or {})
+        except BaseException:
+            for kept in self.pending.waiting:
+                self._occupy(kept, -kept.size)
+            self.pending = before
+            raise
+        before.absorb(self.pending)
+        self.pending = before
+        return batch
+
+    async def _process(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int]) -> Batch:
         mail = self._reader.open(records)
         self.pending.dead += mail.dead
-        self.pending.counters.update(f"refused:{letter.reason}" for letter in mail.dead)
+        for letter in mail.dead:
+            self._count("refused", letter.reason, letter.position)
         for status in mail.statuses:
             self.pending.statuses[status.device] = status
         opened = await self._admit(mail)
@@ -116,8 +135,9 @@ class Processor:
         for item in opened:
             for number, record in enumerate(item.records):
                 prefix = f"[{number}]." if len(item.records) > 1 else ""
-                self._place(columns, item, record, prefix, (shifts or {}).get(item.position, 0))
+                self._place(columns, item, record, prefix, shifts.get(item.position, 0))
         self.pending.remember(*self._memory.forget())
+        self._placed.append(columns)
         batch = columns.batch().last_wins()
         flags, bits = judge(batch, self._rules, tests=self._row_tests)
         return replace(batch, flag=flags, tests=bits)
@@ -125,15 +145,11 @@ class Processor:
     async def write(self, batch: Batch, cursor: int | None) -> None:
         """Store rows (with `cursor`: that far is the journal done). Raises what the store raises; may be repeated."""
         refused = await self._store.write(batch, self._table.keys, cursor, journal=self._journal.id)
-        for row in refused:
-            key = self._table.keys[batch.series[row.row]]
-            text = f"{key.station}/{key.point} {key.quantity} at {rfc3339(int(batch.time[row.row]))}: {row.text}"
-            log.error("the store refused a row", row=text)
-            self._refuse_row(key.org, key.sensor.partition("/")[0], key.quantity, text, int(batch.received[row.row]), cursor)
         if refused:
-            gone = {row.row for row in refused}
-            batch = batch.take(np.array([i not in gone for i in range(len(batch))], dtype=bool))
+            self._refuse_rows(batch, refused)
+            batch = batch.take(np.isin(np.arange(len(batch)), [row.row for row in refused], invert=True))
         self.pending.wrote(batch)
+        self._placed = []
         if cursor is not None:
             self.cursor = cursor
 
@@ -146,67 +162,105 @@ class Processor:
 
     async def _admit(self, mail: Mail) -> list[Opened]:
         """The messages to convert: registered devices, and those that register themselves now; the rest waits or dies."""
-        admitted: list[Opened] = []
-        if any(self.directory.device(item.route.device) is None for item in mail.opened):
+        devices = {item.route.device for item in mail.opened}
+        if any(self.directory.device(device) is None for device in devices):
             await self.refresh()  # it may have been registered a moment ago
+        failed = await self._enrol([item for item in mail.opened if self._is_new(item)])
+        admitted: list[Opened] = []
         for item in mail.opened:
             device = self.directory.device(item.route.device)
-            step = decide(self._mode, device=device, org=self.directory.org(item.route.org), topic_org=item.route.org, device_id=item.route.device)
+            step = self._decide(item)
             if isinstance(step, Refuse):
                 self._refuse(item, Refusal(step.reason, "", _why(step.reason, item, device.org if device else "")))
             elif step is Step.PARK:
                 self._park(item)
-            elif step is Step.REGISTER or not all((item.route.device, channel) in self._met for record in item.records for channel, _ in record.channels):
-                if await self._enrol(item):
-                    admitted.append(item)
+            elif step is Step.REGISTER:
+                self._refuse(item, Refusal("unknown_device", "", failed.get(item.route.device, "it could not be registered")))
             else:
                 admitted.append(item)
         return admitted
 
-    async def _enrol(self, item: Opened) -> bool:
-        """Register a new device, or new channels of one that opens its points."""
-        name = item.route.device
-        channels = {channel for record in item.records for channel, values in record.channels if any(not q.startswith("device.") for q in values)}
-        device = self.directory.device(name)
-        try:
-            if device is None:
-                new = self_registration(name, item.route.org, sorted(channels)[:MAX_CHANNELS], self.directory.station_ids, public=self._public)
-                await self._database.put(new[0], new[1], *new[2], actor=f"device:{name}", why="self-registration (CANHMAN_ENROL=open)")
-                log.info("device registered itself", device=name, org=item.route.org, station=new[1].id)
-            elif device.opens_points:
+    def _decide(self, item: Opened) -> Step | Refuse:
+        where = item.route
+        return decide(self._mode, device=self.directory.device(where.device), org=self.directory.org(where.org), topic_org=where.org, device_id=where.device)
+
+    def _is_new(self, item: Opened) -> bool:
+        """Whether the device, or a channel of its message, has to be looked at before it may come in."""
+        device = item.route.device
+        if all((device, channel) in self._met for record in item.records for channel, _ in record.channels) and self.directory.device(device):
+            return False
+        return self._decide(item) in (Step.REGISTER, Step.ACCEPT)
+
+    async def _enrol(self, items: Sequence[Opened]) -> dict[str, str]:
+        """Register new devices, and new channels of those that open their points; returns what could not be, and why."""
+        found: dict[tuple[str, str], set[str]] = {}  # (device, org) in order of arrival: the first org to send gets the device
+        for item in items:
+            channels = found.setdefault((item.route.device, item.route.org), set())
+            channels |= {channel for record in item.records for channel, values in record.channels if any(not q.startswith("device.") for q in values)}
+        failed: dict[str, str] = {}
+        if found and not await self._register(found):
+            for (device, org), channels in found.items():  # one of them is in the way: each by itself
+                try:
+                    await self._register({(device, org): channels}, alone=True)
+                except (ConflictError, ConfigError) as error:  # somebody else registered the same in this moment, or an id is taken
+                    failed[device] = str(error)
+        mine = [item for item in items if self._decide(item) is Step.ACCEPT]
+        self._met |= {(item.route.device, channel) for item in mine for record in item.records for channel, _ in record.channels}
+        return failed
+
+    async def _register(self, found: Mapping[tuple[str, str], set[str]], *, alone: bool = False) -> bool:
+        """One transaction for all of them; False where it was refused, or (`alone`) what the database raised."""
+        items: list[Device | Station | Deployment] = []
+        taken = set(self.directory.station_ids)
+        fresh: set[str] = set()
+        for (name, org), channels in found.items():
+            device = self.directory.device(name)
+            if device is None and name not in fresh:
+                new, station, places = self_registration(name, org, sorted(channels)[:MAX_CHANNELS], taken, public=self._public)
+                items += [new, station, *places]
+                taken.add(station.id)
+                fresh.add(name)
+            elif device is not None and device.opens_points and device.org == org:
                 room = MAX_CHANNELS - len({d.channel for d in self.directory.deployments_of(name)})
-                fresh = new_channels(self.directory, device, channels, self._clock.now_ms())[: max(0, room)]
-                if fresh:
-                    await self._database.put(*fresh, actor=f"device:{name}", why="new channel")
-        except (ConflictError, ConfigError) as error:
-            # somebody else registered the same in this moment, or an id is taken: look again, else say why
+                items += new_channels(self.directory, device, channels, self._clock.now_ms())[: max(0, room)]
+        if not items:
+            return True
+        names = sorted({name for name, _ in found})
+        who = f"device:{names[0]}" if len(names) == 1 else "devices"
+        try:
+            await self._database.put(*items, actor=who, why="self-registration (CANHMAN_ENROL=open)" if fresh else "new channels")
+        except (ConflictError, ConfigError):
             await self.refresh()
-            if self.directory.device(name) is None:
-                self._refuse(item, Refusal("unknown_device", "", str(error)))
-                return False
+            if alone:
+                raise
+            return False
+        log.info("registered", devices=len(fresh), first=min(fresh, default=""), new_points=len(items) - 2 * len(fresh))
         await self.refresh()
-        self._met |= {(name, channel) for record in item.records for channel, _ in record.channels}
         return True
 
     def _park(self, item: Opened) -> None:
         """Keep a message of a device that waits for approval: it stands in the journal, only where is written down."""
+        if self.cursor <= item.position < self._counted_to:
+            return  # read again at a start: what became of it is in the database
         size, name, org = len(item.message.payload), item.route.device, f"org:{item.route.org}"
         if not within_quota(size, device_bytes=self._waiting_bytes.get(name, 0), org_bytes=self._waiting_bytes.get(org, 0)):
             self._refuse(item, Refusal("quota", "", f"device {name} waits for approval and what is kept of it is full; approve or reject it"))
             return
-        self._waiting_bytes[name] = self._waiting_bytes.get(name, 0) + size
-        self._waiting_bytes[org] = self._waiting_bytes.get(org, 0) + size
-        self.pending.waiting.append(
-            Waiting(
-                org=item.route.org,
-                device=name,
-                journal=self._journal.id,
-                position=item.position,
-                received=item.message.received,
-                size=size,
-                head=item.message.payload[:1024],
-            )
+        kept = Waiting(
+            org=item.route.org,
+            device=name,
+            journal=self._journal.id,
+            position=item.position,
+            received=item.message.received,
+            size=size,
+            head=item.message.payload[:HEAD_BYTES],
         )
+        self._occupy(kept, size)
+        self.pending.waiting.append(kept)
+
+    def _occupy(self, kept: Waiting, size: int) -> None:
+        for name in (kept.device, f"org:{kept.org}"):
+            self._waiting_bytes[name] = self._waiting_bytes.get(name, 0) + size
 
     # ------------------------------------------------------------ when, and where
 
@@ -222,7 +276,7 @@ class Processor:
         for refusal in record.refused:
             self._refuse(item, refusal, prefix)
         if message.retain:
-            self.pending.counters[f"duplicate:{device}"] += 1
+            self._count("duplicate", device, item.position)
             if record.age_ms is not None and not self._memory.remembers(device, record):
                 self._refuse(item, Refusal("retained", "", "the broker kept this message for an unknown time, and it has no time of its own"), prefix)
                 return
@@ -230,18 +284,21 @@ class Processor:
         if resolved is None:
             return
         if resolved.duplicate and not message.retain:
-            self.pending.counters[f"duplicate:{device}"] += 1
+            self._count("duplicate", device, item.position)
         if resolved.conflicting:
-            self.pending.counters[f"conflicting:{device}"] += 1
+            self._count("conflicting", device, item.position)
         time = resolved.time + shift
         if not Y2000_MS <= time <= message.received + AHEAD_MS:
             offset = time - message.received
             text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong"
             self.pending.dead.append(self._reader.letter(item.position, message, item.route, Refusal("clock", prefix, text), offset_ms=offset))
-            self.pending.counters[f"clock:{device}"] += 1
+            self._count("refused", "clock", item.position)
+            self._count("clock", device, item.position)
             return
         for channel, values in record.channels:
-            for refusal in columns.add(device, channel, values, time=time, received=resolved.received, fallen_back=resolved.fallen_back):
+            for refusal in columns.add(
+                device, channel, values, time=time, received=resolved.received, position=item.position, fallen_back=resolved.fallen_back
+            ):
                 self._refuse(item, refusal, prefix)
 
     # ------------------------------------------------------------ refusals
@@ -249,29 +306,42 @@ class Processor:
     def give_up(self, position: int, message: Message, error: Exception) -> None:
         """A message that made our own code fail: a dead letter like any other, so that it never stalls the rest."""
         text = f"our fault: {type(error).__name__}: {error}"[:300]
-        self.pending.counters["refused:malformed"] += 1
+        self._count("refused", "malformed", position)
         self.pending.dead.append(self._reader.letter(position, message, None, Refusal("malformed", "", text)))
 
     def _refuse(self, item: Opened, refusal: Refusal, prefix: str = "") -> None:
-        self.pending.counters[f"refused:{refusal.reason}"] += 1
+        self._count("refused", refusal.reason, item.position)
         self.pending.dead.append(self._reader.letter(item.position, item.message, item.route, refusal._replace(key=prefix + refusal.key)))
 
-    def _refuse_row(self, org: str, device: str, quantity: str, text: str, received: int, cursor: int | None) -> None:
-        position = self.cursor if cursor is None else cursor
-        self.pending.counters["refused:store_refused"] += 1
-        self.pending.dead.append(
-            DeadLetter(
-                reason="store_refused",
-                text=text,
-                journal=self._journal.id,
-                position=position,
-                topic="",
-                org=org,
-                device=device,
-                key=f"{quantity} {text[:80]}",
-                received=received,
+    def _refuse_rows(self, batch: Batch, refused: Sequence[RefusedRow]) -> None:
+        """A dead letter for each row the store will never take, at the message it came from."""
+        for row in refused:
+            series, time, received = int(batch.series[row.row]), int(batch.time[row.row]), int(batch.received[row.row])
+            key = self._table.keys[series]
+            text = f"{key.station}/{key.point} {key.quantity} at {rfc3339(time)}: {row.text}"
+            log.error("the store refused a row", row=text)
+            position = next((at for columns in reversed(self._placed) if (at := columns.origin(series, time)) is not None), self.cursor)
+            message = self._journal.get(position) or Message("", b"", received)
+            self._count("refused", "store_refused", position)
+            self.pending.dead.append(
+                DeadLetter(
+                    reason="store_refused",
+                    text=text,
+                    journal=self._journal.id,
+                    position=position,
+                    topic=message.topic,
+                    org=key.org,
+                    device=key.sensor.partition("/")[0],
+                    key=f"{key.station}/{key.point} {key.quantity} {rfc3339(time)}",
+                    received=received,
+                    head=message.payload[:HEAD_BYTES],
+                )
             )
-        )
+
+    def _count(self, what: str, whom: str, position: int) -> None:
+        """One more of something; what a commit before this start has counted is not counted again."""
+        if position >= self._counted_to:
+            self.pending.counters[f"{what}:{whom}"] += 1
 
 
 def _ahead(offset_ms: int) -> str:

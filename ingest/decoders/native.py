@@ -46,12 +46,18 @@ class _Object(msgspec.Struct, gc=False):
     snr: float | None = None
 
 
+# msgspec rounds a time to whole microseconds, and .2509999 would become .251; ours are floored
+_ROUNDED_UP = re.compile(rb":\d\d\.\d{3}999[5-9]\d*[Zz+-]")
+_BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
+
 _fast = msgspec.json.Decoder(_Object | list[_Object])
 _known_layouts: dict[tuple[str, ...], bool] = {}
 
 
 def decode(payload: bytes) -> list[Record]:
     """All objects of a message. Raises DecodeError (`malformed`) where it is no JSON object or array."""
+    if b"999" in payload and _ROUNDED_UP.search(payload):
+        return _tolerant(payload)
     try:
         found = _fast.decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -64,13 +70,13 @@ def decode(payload: bytes) -> list[Record]:
 def _record(item: _Object) -> Record:
     channels: list[tuple[str, dict[str, float]]] = []
     refused: list[Refusal] = []
-    if item.readings:
-        channels.append((MAIN, item.readings if _all_known(item.readings) else _keep_known(MAIN, item.readings, refused)))
+    if item.readings and (kept := item.readings if _all_known(item.readings) else _keep_known(MAIN, item.readings, refused)):
+        channels.append((MAIN, kept))
     for channel, readings in item.channels.items():
         if not SLUG.match(channel):
             refused.append(_bad_channel(channel))
-        elif readings:
-            channels.append((channel, readings if _all_known(readings) else _keep_known(channel, readings, refused)))
+        elif readings and (kept := readings if _all_known(readings) else _keep_known(channel, readings, refused)):
+            channels.append((channel, kept))
     device = {name: value for name, value in (("device.battery", item.battery), ("device.rssi", item.rssi), ("device.snr", item.snr)) if value is not None}
     if device:
         channels.append((MAIN, device))
@@ -166,10 +172,7 @@ _BARE = re.compile(r'("(?:[^"\\]|\\.)*")|([-+]?\b(?:nan|inf(?:inity)?)\b)', re.I
 
 
 def _tolerant(payload: bytes) -> list[Record]:
-    try:
-        text = payload.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DecodeError("malformed", f"not UTF-8 text: byte {error.start} of {len(payload)}") from error
+    text = payload.decode("utf-8", "replace")  # a name in another encoding, in a key nobody reads, costs no reading
     try:
         found = json.loads(_BARE.sub(lambda m: m.group(1) or "NaN", text))
     except RecursionError as error:
@@ -235,7 +238,7 @@ def _time(value: object, refused: list[Refusal]) -> int | None:
         return None
     if isinstance(value, str):
         try:
-            return to_ms(msgspec.convert(value, _Instant))
+            return to_ms(msgspec.convert(_BEYOND_MICROSECONDS.sub(r"\1", value), _Instant))
         except (msgspec.ValidationError, OverflowError):
             refused.append(Refusal("bad_time", "time", f"time {value[:60]!r} is not RFC 3339 with a zone, such as 2026-03-02T10:05:00+07:00"))
             return None
