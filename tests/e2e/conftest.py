@@ -13,11 +13,24 @@ from typing import Any
 import pytest
 from servers.installation import SETUPS, Installation, ListenerSqlite, MosquittoInflux
 
+from firmware_sim.recorded import write_recorded
+
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the compiled modules of all commands of this session are kept."""
     return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture(scope="session")
+def recorded(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The measured file of 37 stations; where it is absent one of the same shape, written by the simulator."""
+    measured = shared_dir / "data" / "mekong" / "salinity_2h_2020_2022.csv.gz"
+    if measured.exists():
+        return measured
+    made = tmp_path_factory.mktemp("recorded") / measured.name
+    write_recorded(made)
+    return made
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -172,10 +171,8 @@ class Installation:
     def connected(self, client_id: str, **login: Any) -> Iterator[mqtt.Client]:
         """A plain paho client, connected and in the end disconnected."""
         client = self.client(client_id, **login)
-        here = threading.Event()
-        client.on_connect = lambda *args: here.set()
         try:
-            assert here.wait(30) or client.is_connected(), f"{client_id} cannot connect"
+            until(client.is_connected, 30, f"{client_id} is connected", every=0.002)
             yield client
         finally:
             client.disconnect()
