@@ -12,6 +12,7 @@ Everything after the journal is idempotent, so a start reads again from the smal
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -22,7 +23,7 @@ import structlog
 from core.batch import Batch
 from core.clock import Y2000_MS, Clock, rfc3339
 from core.deadletter import HEAD_BYTES, DeadLetter
-from core.errors import ConfigError, ConflictError
+from core.errors import ConfigError, ConflictError, UnavailableError
 from core.message import Message
 from core.place import Deployment, Device, Station
 from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, Registry, SeriesStore, States
@@ -123,6 +124,8 @@ class Processor:
         return batch
 
     async def _process(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int]) -> Batch:
+        with contextlib.suppress(UnavailableError):  # where the database is away nobody registers anything either
+            await self.refresh()  # what was registered before these messages came counts for them
         mail = self._reader.open(records)
         self.pending.dead += mail.dead
         for letter in mail.dead:
