@@ -26,7 +26,7 @@ def route(topic: str) -> Route:
     match parts:
         case ["canhman", org, device, ("telemetry" | "senml" | "status") as kind]:
             return _own(kind, org, device, topic)
-        case ["canhman", org, device, "frame", port] if port.isascii() and port.isdigit() and int(port) <= 255:
+        case ["canhman", org, device, "frame", port] if len(port) <= 3 and port.isascii() and port.isdigit() and int(port) <= 255:
             return _own("frame", org, device, topic, int(port))
         case ["canhman", org, device, "command", "ack"]:
             return _own("ack", org, device, topic)
