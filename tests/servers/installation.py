@@ -150,11 +150,12 @@ class Installation:
         with (self.folder / "replay.log").open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", "canhman", "replay", *words], env=self.env | self.device_env, stdout=log, stderr=log)
 
-    def client(self, client_id: str, *, user: str = "", password: str = "", protocol: int = mqtt.MQTTv311) -> mqtt.Client:
+    def client(self, client_id: str, *, user: str = "", password: str = "", protocol: int = mqtt.MQTTv311, window: int = 20) -> mqtt.Client:
         """A plain paho client, connected by `connect_async` + `loop_start`; a new device of the org unless told otherwise."""
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False if protocol != mqtt.MQTTv5 else None, protocol=protocol)
         client.username_pw_set(user or self.login.user, password or self.login.key)
         client.reconnect_delay_set(1, 1)
+        client.max_inflight_messages_set(window)
         client.connect_async(self.login.host, self.login.port, keepalive=30)
         client.loop_start()
         return client
