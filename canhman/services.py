@@ -22,11 +22,12 @@ from canhman.configuration import read_qc
 from canhman.judge_lock import JudgeLock
 from canhman.settings import Settings
 from core.clock import Clock
-from core.errors import RefusedError, UnavailableError
+from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import MessageSource, SeriesStore
 from ingest.health import Health
 from ingest.pipeline import Processor
 from ingest.run import Worker, receive
+from quality.rules import QcConfig
 from quality.sweep import sweep
 
 log = structlog.get_logger()
@@ -34,6 +35,29 @@ log = structlog.get_logger()
 # The network thread must not wait 5 ms (Python's default) for the worker's turn to end: over MQTT 3.1.1 a broker sends
 # no more before it hears from us, and its queue grows meanwhile.
 SWITCH_S = 0.0005
+
+
+class Reloaded:
+    """The configuration of quality control, read at start and again at SIGHUP; a broken file keeps the old one and says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.config
+        self.current = read_qc(settings.config)
+
+    def on_hangup(self, tell: Callable[[QcConfig], None] | None = None) -> None:
+        """From now on read again at SIGHUP, and `tell` of what was read."""
+
+        def again() -> None:
+            try:
+                self.current = read_qc(self._folder)
+            except ConfigError as error:
+                log.error("the configuration is kept as it was", why=str(error), hash=self.current.hash)
+                return
+            log.info("configuration read again", hash=self.current.hash)
+            if tell is not None:
+                tell(self.current)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
 
 
 def _tell(part: str, trouble: str) -> None:
@@ -47,17 +71,18 @@ async def ingest(settings: Settings, *, wait_s: float, judging: bool, started: C
     """`canhman ingest`: until SIGTERM or SIGINT. Raises only at start, while a server is missing or refuses us."""
     db = wiring.database(settings, wait_s=wait_s)
     await wiring.seed(db)
-    config = read_qc(settings.config)
+    config = Reloaded(settings)
     at = await wiring.clock(settings, db)
     health = Health(_tell)
     async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
-        processor = Processor(journal=journal, store=store, database=db, config=config, clock=at, mode=settings.enrol, public=settings.enrol_public)
+        processor = Processor(journal=journal, store=store, database=db, config=config.current, clock=at, mode=settings.enrol, public=settings.enrol_public)
         lock = JudgeLock(wiring.data_folder(settings))
 
         async def judge() -> int:
-            return (await sweep(db, store, config)).series if lock.take() else 0
+            return (await sweep(db, store, config.current)).series if lock.take() else 0
 
         worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
+        config.on_hangup(worker.configure)
         started(_where(settings, source))
         await _until_stopped(settings, worker, journal, source, authority, at, health, processor)
         lock.release()
@@ -158,7 +183,7 @@ def _stop_event() -> asyncio.Event:
 async def judge(settings: Settings, *, wait_s: float, once: bool, started: Callable[[str], None]) -> int:
     """`canhman judge`: judge what is dirty, until stopped or (`once`) until nothing is. Returns rows judged."""
     db = wiring.database(settings, wait_s=wait_s)
-    config = read_qc(settings.config)
+    config = Reloaded(settings)
     store = wiring.store(settings, shared=True, journalled=False)
     lock = JudgeLock(wiring.data_folder(settings))
     total = 0
@@ -168,10 +193,11 @@ async def judge(settings: Settings, *, wait_s: float, once: bool, started: Calla
             raise RefusedError("another judge runs on this CANHMAN_DATA (an ingest judges too unless it has --no-judge); stop it first")
         started("judging")
         stop = _stop_event()
+        config.on_hangup()
         health = Health(_tell)
         while not stop.is_set():
             try:
-                done = await sweep(db, store, config)
+                done = await sweep(db, store, config.current)
             except (UnavailableError, RefusedError) as error:
                 if once:
                     raise

@@ -38,7 +38,7 @@ class Mail:
     """One batch of messages, opened."""
 
     opened: list[Opened] = field(default_factory=list)
-    statuses: list[DeviceStatus] = field(default_factory=list)
+    statuses: list[tuple[str, DeviceStatus]] = field(default_factory=list)  # with the org of the topic
     dead: list[DeadLetter] = field(default_factory=list)
 
 
@@ -71,7 +71,7 @@ class Reader:
             raise DecodeError("forbidden", f"{message.source or 'the sender'} may not publish to {message.topic[:120]}")
         if found.kind == "status":
             if not message.retain:  # a retained word is an old one
-                mail.statuses.append(_status(found.device, message))
+                mail.statuses.append((found.org, _status(found.device, message)))
             return
         decoder = _BY_KIND.get(found.kind)
         if decoder is None:

@@ -96,6 +96,12 @@ class Processor:
         for device in waiting:
             self._waiting_bytes[f"org:{device.org}"] = self._waiting_bytes.get(f"org:{device.org}", 0) + device.size
 
+    def use(self, config: QcConfig) -> None:
+        """Judge by another configuration from now on."""
+        if config is not self._rules.config:
+            self._rules = Rules(config, self._table.keys)
+            self._row_tests = row_tests(self._rules)
+
     @property
     def directory(self) -> Directory:
         """The registry as of the last `refresh`."""
@@ -130,8 +136,10 @@ class Processor:
         self.pending.dead += mail.dead
         for letter in mail.dead:
             self._count("refused", letter.reason, letter.position)
-        for status in mail.statuses:
-            self.pending.statuses[status.device] = status
+        for org, status in mail.statuses:
+            device = self.directory.device(status.device)
+            if device is not None and device.org == org:  # the word of a stranger, or under another org, is nobody's
+                self.pending.statuses[status.device] = status
         opened = await self._admit(mail)
         await self._recall(opened)
         columns = Columns(self.directory.series_key, self._table, self._layouts, self._roles)

@@ -20,6 +20,7 @@ from core.message import Message
 from core.ports import Journal, MessageSource
 from ingest.health import Health
 from ingest.pipeline import Database, Processor
+from quality.rules import QcConfig
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -73,6 +74,11 @@ class Worker:
         self._deadline = float("inf")
         self._kept_house_at = 0.0
         self._judge_at = 0.0
+        self._config: QcConfig | None = None
+
+    def configure(self, config: QcConfig) -> None:
+        """Judge by another configuration from the next second on (from any thread)."""
+        self._config = config
 
     def stop(self) -> None:
         """Ask the loop to end (from any thread)."""
@@ -152,6 +158,8 @@ class Worker:
         self._kept_house_at = time.monotonic()
         try:
             await self._processor.commit()
+            if self._config is not None:
+                self._processor.use(self._config)
             if not last:
                 await self._processor.refresh()
                 await self._approved()
@@ -187,7 +195,11 @@ class Worker:
         if self._judge is None or (time.monotonic() < self._judge_at and not last):
             return
         began = time.monotonic()
-        await self._judge()
+        try:
+            await self._judge()
+            self._health.green("judge")
+        except (UnavailableError, RefusedError) as error:  # nothing was cleared: the next round does it
+            self._health.red("judge", str(error))
         # under load the judge takes at most a fifth of this thread
         self._judge_at = time.monotonic() + max(COMMIT_S * 0.9, 4 * (time.monotonic() - began))
 

@@ -57,7 +57,7 @@ def test_statuses() -> None:
     """online and offline are told, a retained one is old, anything else is refused."""
     words = [b"online", b" Offline\n", b"", b"\xff\xfe", b"x" * 10_000]
     mail = opened(*(message("canhman/default/kl01/status", w) for w in words), message("canhman/default/kl01/status", b"online", retain=True))
-    assert mail.statuses == [DeviceStatus(device="kl01", status=s, at=NOON) for s in ("online", "offline")]
+    assert mail.statuses == [("default", DeviceStatus(device="kl01", status=s, at=NOON)) for s in ("online", "offline")]
     assert [d.reason for d in mail.dead] == ["malformed"] * 3
     assert not mail.opened
 
