@@ -56,8 +56,7 @@ class Reader:
             try:
                 self._one(mail, position, message)
             except DecodeError as error:
-                found = self._routes.get(message.topic)
-                mail.dead.append(self.letter(position, message, found, Refusal(error.reason, error.key, str(error))))
+                mail.dead.append(self.letter(position, message, Refusal(error.reason, error.key, str(error))))
         return mail
 
     def _one(self, mail: Mail, position: int, message: Message) -> None:
@@ -78,8 +77,9 @@ class Reader:
             raise DecodeError("no_decoder", f"no decoder for {found.kind} messages in this version; the bytes are kept")
         mail.opened.append(Opened(position, message, found, decoder.decode(message.payload)))
 
-    def letter(self, position: int, message: Message, found: Route | None, refusal: Refusal, *, offset_ms: int | None = None) -> DeadLetter:
+    def letter(self, position: int, message: Message, refusal: Refusal, *, offset_ms: int | None = None) -> DeadLetter:
         """The dead letter of one refusal of one message."""
+        found = self._routes.get(message.topic)
         return DeadLetter(
             reason=refusal.reason,
             text=refusal.text,

@@ -145,8 +145,8 @@ class Processor:
         columns = Columns(self.directory.series_key, self._table, self._layouts, self._roles)
         for item in opened:
             for number, record in enumerate(item.records):
-                prefix = f"[{number}]." if len(item.records) > 1 else ""
-                self._place(columns, item, record, prefix, shifts.get(item.position, 0))
+                place = f"[{number}]" if len(item.records) > 1 else ""
+                self._place(columns, item, record, place, shifts.get(item.position, 0))
         self.pending.remember(*self._memory.forget())
         self._placed.append(columns)
         batch = columns.batch().last_wins()
@@ -281,15 +281,15 @@ class Processor:
             if not self._memory.knows(device):
                 self._memory.load(device, await self._database.seen(device), await self._database.boots(device))
 
-    def _place(self, columns: Columns, item: Opened, record: Record, prefix: str, shift: int) -> None:
+    def _place(self, columns: Columns, item: Opened, record: Record, place: str, shift: int) -> None:
         """Give one object its time and append its values; whatever is refused, the rest goes on."""
         device, message = item.route.device, item.message
         for refusal in record.refused:
-            self._refuse(item, refusal, prefix)
+            self._refuse(item, refusal, place)
         if message.retain:
             self._count("duplicate", device, item.position)
             if record.age_ms is not None and not self._memory.remembers(device, record):
-                self._refuse(item, Refusal("retained", "", "the broker kept this message for an unknown time, and it has no time of its own"), prefix)
+                self._refuse(item, Refusal("retained", "", "the broker kept this message for an unknown time, and it has no time of its own"), place)
                 return
         resolved = self._memory.resolve(device, record, received=message.received, position=item.position)
         if resolved is None:
@@ -302,7 +302,7 @@ class Processor:
         if not Y2000_MS <= time <= message.received + AHEAD_MS:
             offset = time - message.received
             text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong"
-            self.pending.dead.append(self._reader.letter(item.position, message, item.route, Refusal("clock", prefix, text), offset_ms=offset))
+            self.pending.dead.append(self._reader.letter(item.position, message, Refusal("clock", place, text), offset_ms=offset))
             self._count("refused", "clock", item.position)
             self._count("clock", device, item.position)
             return
@@ -310,7 +310,7 @@ class Processor:
             for refusal in columns.add(
                 device, channel, values, time=time, received=resolved.received, position=item.position, fallen_back=resolved.fallen_back
             ):
-                self._refuse(item, refusal, prefix)
+                self._refuse(item, refusal, place)
 
     # ------------------------------------------------------------ refusals
 
@@ -318,11 +318,11 @@ class Processor:
         """A message that made our own code fail: a dead letter like any other, so that it never stalls the rest."""
         text = f"our fault: {type(error).__name__}: {error}"[:300]
         self._count("refused", "malformed", position)
-        self.pending.dead.append(self._reader.letter(position, message, None, Refusal("malformed", "", text)))
+        self.pending.dead.append(self._reader.letter(position, message, Refusal("malformed", "", text)))
 
-    def _refuse(self, item: Opened, refusal: Refusal, prefix: str = "") -> None:
+    def _refuse(self, item: Opened, refusal: Refusal, place: str = "") -> None:
         self._count("refused", refusal.reason, item.position)
-        self.pending.dead.append(self._reader.letter(item.position, item.message, item.route, refusal._replace(key=prefix + refusal.key)))
+        self.pending.dead.append(self._reader.letter(item.position, item.message, refusal._replace(key=f"{place}.{refusal.key}".strip("."))))
 
     def _refuse_rows(self, batch: Batch, refused: Sequence[RefusedRow]) -> None:
         """A dead letter for each row the store will never take, at the message it came from."""

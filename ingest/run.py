@@ -81,9 +81,10 @@ class Worker:
         self._config = config
 
     def stop(self) -> None:
-        """Ask the loop to end (from any thread)."""
-        self._deadline = time.monotonic() + STOP_S
-        self._stop.set()
+        """Ask the loop to end (from any thread); asking again grants no more time."""
+        if not self._stop.is_set():
+            self._deadline = time.monotonic() + STOP_S
+            self._stop.set()
 
     async def run(self) -> None:
         """Work until stopped. A fault of our own is logged and the loop goes on: nothing but a stop ends it."""
@@ -207,19 +208,20 @@ class Worker:
 
     async def _patiently(self, part: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do `work`, again and again while a server is away; only a stop ends it otherwise."""
-        pause = 0.2
+        pause = 0.0
         while True:
             try:
                 result = await work()
             except (UnavailableError, RefusedError) as error:
                 self._health.red(part, str(error))
             else:
-                self._health.green(part)
+                if pause or part != "database":  # one that answers questions may still refuse a commit: `_keep_house` knows
+                    self._health.green(part)
                 return result
             if self._stop.is_set() and time.monotonic() > self._deadline:
                 raise _Stopped
+            pause = min(max(0.2, pause * 2), 5.0)
             self._pause(pause)
-            pause = min(pause * 2, 5.0)
 
     def _pause(self, seconds: float) -> None:
         """Sleep, but not through a stop."""

@@ -187,7 +187,7 @@ def _tolerant(payload: bytes) -> list[Record]:
 
 
 def _not_an_object(i: int, item: object) -> Record:
-    return Record(None, None, None, None, [], [Refusal("malformed", f"[{i}]", f"element {i} is not an object: {_shown(item)}")], b"")
+    return Record(None, None, None, None, [], [Refusal("malformed", "", f"element {i} is not an object: {_shown(item)}")], b"")
 
 
 def _tolerant_record(item: dict[str, Any]) -> Record:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -27,6 +27,7 @@ from registry.enrolment import Mode
 
 NOON = 1_772_420_400_000  # 2026-03-02T03:00:00Z, 10:00 in Vietnam
 _names = itertools.count(1)
+T = TypeVar("T")
 
 
 @dataclass
@@ -48,22 +49,27 @@ class Line:
         self.journal.open()
         self.restart()
 
-    def restart(self) -> None:
-        """A new process on the same journal, store and database: memory is gone, and what was not committed with it."""
+    def restart(self, *, stored_to: int | None = None) -> None:
+        """A new process on the same journal, store and database: memory is gone, and what was not committed with it.
+
+        `stored_to` is where the store's cursor stands then; it may lag behind its rows.
+        """
+        if stored_to is not None:
+            self.store._cursors[self.journal.id] = stored_to
         self.journal.close()
         self.journal.open()
         clock = SimClock(self.now, 0)
         self.processor = Processor(
             journal=self.journal, store=self.store, database=self.database, config=self.config, clock=clock, mode=self.mode, public=self.public
         )
-        asyncio.run(self.processor.start())
+        self.ask(self.processor.start())
 
     def send(self, device: str, payload: bytes | str, *, org: str = "default", received: int | None = None, leaf: str = "telemetry", **more: Any) -> int:
         """Journal one message; returns its position."""
         body = payload.encode() if isinstance(payload, str) else payload
-        position = self.journal.end
+        end = self.journal.end
         self.journal.append([Message(f"canhman/{org}/{device}/{leaf}", body, self.now if received is None else received, **more)])
-        return position
+        return self.journal.read(end, limit=1).records[0][0]
 
     def work(self, *, limit: int = 2000, commit: bool = True, judge: bool = True) -> None:
         """Everything in the journal to the store; then commit and judge."""
@@ -78,20 +84,38 @@ class Line:
 
         asyncio.run(steps())
 
+    @staticmethod
+    def ask(call: Coroutine[Any, Any, T]) -> T:
+        """The answer of a call that never waits (memory store, SQLite), also from within a running loop."""
+        try:
+            call.send(None)
+        except StopIteration as answer:
+            return cast("T", answer.value)
+        raise RuntimeError("this call waits for something")
+
     def rows(self, device: str, quantity: str = "water.ec", *, station: str = "", point: str = "main", channel: str = "") -> list[tuple[int, float, int]]:
         """(time, value, flag) of one stored series."""
         sensor = f"{device}/{channel}" if channel else device
         key = SeriesKey("default", station or device.lower(), point, sensor, quantity)
-        batch = asyncio.run(self.store.read([key], 0, 1 << 62))
+        batch = self.ask(self.store.read([key], 0, 1 << 62))
         return list(zip(batch.time.tolist(), batch.value.tolist(), batch.flag.tolist(), strict=True))
 
     def dead(self) -> list[tuple[str, str]]:
         """(reason, key) of every dead letter, in order of arrival."""
-        return [(d.reason, d.key) for d in reversed(asyncio.run(self.database.dead_letters(limit=10_000)))]
+        return [(d.reason, d.key) for d in reversed(self.ask(self.database.dead_letters(limit=10_000)))]
+
+    def counters(self) -> dict[str, int]:
+        """All counters of the database."""
+        return self.ask(self.database.counters())
+
+    def tests(self, device: str, quantity: str = "water.ec") -> list[int]:
+        """The test bits of one stored series at the device's own station."""
+        key = SeriesKey("default", device.lower(), "main", device, quantity)
+        return self.ask(self.store.read([key], 0, 1 << 62)).tests.tolist()
 
     def put(self, *items: Any) -> None:
         """Register."""
-        asyncio.run(self.database.put(*items, actor="test"))
+        self.ask(self.database.put(*items, actor="test"))
 
     def station(self, device: str, *, station: str = "", channels: Sequence[str] = ("main",)) -> None:
         """Register a device that stands at a station for ever, each channel at the point of its name."""

@@ -1,0 +1,462 @@
+"""The two loops of ingest, without sockets and without sleeping: servers that go and come back, a stop, faults of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import ingest.run
+from core.clock import rfc3339
+from core.errors import JournalFullError, UnavailableError
+from core.message import Message
+from core.place import Deployment, Device, Station
+from ingest import mail
+from ingest.convert import Columns
+from ingest.decoder import Decoder, Record
+from ingest.health import Health
+from ingest.run import Worker, receive
+from quality.sweep import sweep
+
+NOON = 1_772_420_400_000
+HOUR = 3_600_000
+
+
+def at(time: int, value: float = 2.31) -> str:
+    return json.dumps({"time": rfc3339(time), "readings": {"water.ec": value}})
+
+
+class Rig:
+    """A worker on a line. Whenever it would wait, the next step of the script is done; after the last it is told to stop."""
+
+    def __init__(self, line: Any, monkeypatch: pytest.MonkeyPatch, script: Sequence[Callable[[], None]] = (), *, judging: bool = True) -> None:
+        self.line, self.script, self.told = line, list(script), list[tuple[str, str]]()
+        self.waits = 0
+        self.now = 1000.0
+        self.health = Health(lambda part, trouble: self.told.append((part, trouble)))
+
+        async def judge() -> int:
+            return (await sweep(line.database, line.store, line.config)).series
+
+        self.worker = Worker(processor=line.processor, journal=line.journal, database=line.database, judge=judge if judging else None, health=self.health)
+        monkeypatch.setattr(ingest.run, "time", SimpleNamespace(monotonic=self.tick, sleep=lambda s: None))
+        monkeypatch.setattr(self.worker, "_pause", lambda seconds: self.step())
+        monkeypatch.setattr(line.journal, "wait_for", lambda position, timeout: self.step())
+
+    def tick(self) -> float:
+        self.now += 0.5
+        return self.now
+
+    def step(self) -> bool:
+        """What happens while the worker waits."""
+        self.waits += 1
+        assert self.waits < 200, "the worker waits for ever"
+        if self.script:
+            self.script.pop(0)()
+        else:
+            self.worker.stop()
+        return False
+
+    def run(self) -> None:
+        asyncio.run(self.worker.run())
+
+
+def nothing() -> None:
+    """Time passes."""
+
+
+# ---------------------------------------------------------------- servers away
+
+
+def test_store_away_and_back(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the journal waits; told once in red and once as over; then everything is stored, committed and judged."""
+    for n in range(5):
+        line.send("kl01", at(NOON + n, 2.0 + n))
+
+    def back() -> None:
+        line.store.away = ""
+
+    line.store.away = "connection refused"
+    rig = Rig(line, monkeypatch, [nothing, nothing, back, nothing])
+    rig.run()
+    assert line.rows("kl01") == [(NOON + n, 2.0 + n, 1) for n in range(5)]
+    assert rig.told == [("store", "memory store: connection refused"), ("store", "")]
+    (ec, _) = line.ask(line.database.states())
+    assert (ec.newest.time, ec.dirty_from) == (NOON + 4, None)
+
+
+def test_store_away_in_the_middle(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes while messages come, and comes back: nothing is lost, nothing counted twice, the rows before it were judged."""
+
+    def gone() -> None:
+        line.store.away = "connection refused"
+        line.send("kl01", at(NOON + 1, 3.0))
+        line.send("kl01", "{")
+
+    def back() -> None:
+        line.store.away = ""
+
+    line.send("kl01", at(NOON))
+    rig = Rig(line, monkeypatch, [nothing, gone, nothing, nothing, back, nothing])
+    rig.run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1), (NOON + 1, 3.0, 1)]
+    assert line.counters() == {"refused:malformed": 1}
+    assert line.dead() == [("malformed", "")]
+    assert rig.health.troubles == {}
+
+
+def test_database_away_and_back(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of known devices go on to the store meanwhile; what there was to commit is committed once it is back."""
+    line.station("kl01")
+    commit = line.database.commit
+    tries = []
+
+    async def away(what: Any) -> None:
+        tries.append(what)
+        raise UnavailableError("database: locked")
+
+    def gone() -> None:
+        monkeypatch.setattr(line.database, "commit", away)
+        line.send("kl01", at(NOON + 1, 3.0))
+        line.send("kl01", "{")
+
+    def stored() -> None:
+        assert len(line.rows("kl01")) == 2, "the store is not kept waiting"
+        assert tries
+        assert line.dead() == []
+
+    def back() -> None:
+        monkeypatch.setattr(line.database, "commit", commit)
+
+    line.send("kl01", at(NOON))
+    rig = Rig(line, monkeypatch, [nothing, gone, nothing, nothing, stored, back, nothing, nothing, nothing])
+    rig.run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1), (NOON + 1, 3.0, 1)]
+    assert (line.dead(), line.counters()) == ([("malformed", "")], {"refused:malformed": 1})
+    assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
+    assert rig.told == [("database", "database: locked"), ("database", "")]
+
+
+def test_store_away_while_only_the_judge_needs_it(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing new comes, the judge cannot read: it is the judge that is red, with the store's name; the flags follow later."""
+
+    def gone() -> None:
+        line.store.away = "connection refused"
+
+    def back() -> None:
+        line.store.away = ""
+
+    line.send("kl01", at(NOON))
+    line.work(judge=False)
+    gone()
+    rig = Rig(line, monkeypatch, [nothing, nothing, nothing, nothing, back, *[nothing] * 12])
+    monkeypatch.setattr(line.processor, "start", _started)
+    rig.run()
+    assert rig.told == [("judge", "memory store: connection refused"), ("judge", "")]
+    assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
+
+
+async def _started() -> None:
+    """It was started before the store went away."""
+
+
+def test_a_new_device_while_the_database_is_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its registration waits, and its messages with it; they are not refused."""
+    seen = line.database.seen
+
+    async def away(device: str) -> Any:
+        raise UnavailableError("database: locked")
+
+    def back() -> None:
+        monkeypatch.setattr(line.database, "seen", seen)
+
+    monkeypatch.setattr(line.database, "seen", away)
+    line.send("kl01", at(NOON))
+    Rig(line, monkeypatch, [nothing, nothing, back, nothing]).run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1)]
+    assert line.dead() == []
+
+
+def test_a_stop_while_the_store_is_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends within its bound; a new process stores what the journal holds."""
+    line.send("kl01", at(NOON))
+    line.store.away = "connection refused"
+    rig = Rig(line, monkeypatch)
+    rig.run()
+    assert line.processor.cursor == 0
+    line.store.away = ""
+    line.restart()
+    monkeypatch.undo()
+    Rig(line, monkeypatch, [nothing]).run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1)]
+
+
+def test_a_stop_in_the_middle_while_the_store_is_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stored before is committed at the stop, so that the latest state is true."""
+
+    def gone() -> None:
+        line.store.away = "connection refused"
+        line.send("kl01", at(NOON + 1))
+
+    line.send("kl01", at(NOON))
+    Rig(line, monkeypatch, [gone], judging=False).run()
+    assert [s.newest.time for s in line.ask(line.database.states())] == [NOON, NOON]
+    line.store.away = ""
+    line.restart()
+    monkeypatch.undo()
+    Rig(line, monkeypatch, [nothing]).run()
+    assert [t for t, _, _ in line.rows("kl01")] == [NOON, NOON + 1]
+
+
+def test_a_stop_finishes_what_is_in_the_journal(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that came before the stop are stored, committed and judged."""
+
+    def stop() -> None:
+        for n in range(3):
+            line.send("kl01", at(NOON + n, 2.0 + n))
+        rig.worker.stop()
+
+    rig = Rig(line, monkeypatch, [stop])
+    rig.run()
+    assert [flag for _, _, flag in line.rows("kl01")] == [1, 1, 1]
+    assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
+
+
+# ---------------------------------------------------------------- faults of our own
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder with a fault: a message with the word poison makes it raise something it never should."""
+    native = mail.DECODERS["native"]
+
+    def decode(payload: bytes) -> list[Record]:
+        if b"poison" in payload:
+            raise ZeroDivisionError("division by zero")
+        return native.decode(payload)
+
+    broken = Decoder(name="native", kind="telemetry", decode=decode, examples=native.examples, quantities={})
+    monkeypatch.setattr(mail, "_BY_KIND", {"telemetry": broken})
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_a_poison_message_stalls_nobody(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It becomes a dead letter that names our fault; those beside it, refused ones too, are as without it."""
+    for n in range(3):
+        line.send("kl01", at(NOON + n))
+        line.send("kl01", "{")
+    position = line.send("kl01", '{"poison":1}')
+    line.send("bc01", at(NOON))
+    Rig(line, monkeypatch, [nothing]).run()
+    assert len(line.rows("kl01")) == 3
+    assert line.rows("bc01") == [(NOON, 2.31, 1)]
+    letter = next(d for d in line.ask(line.database.dead_letters()) if d.position == position)
+    assert "our fault: ZeroDivisionError" in letter.text
+    assert (letter.device, letter.head) == ("kl01", b'{"poison":1}')
+    assert line.counters() == {"refused:malformed": 4}
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_poison_that_waits_for_approval(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an approved device's backlog it stalls nothing either, and is done with."""
+    line = make_line(mode="approve")
+    line.send("kl01", at(NOON))
+    line.send("kl01", at(NOON + 1))
+
+    def approve() -> None:
+        native = mail._BY_KIND["telemetry"]
+
+        def decode(payload: bytes) -> list[Record]:
+            if rfc3339(NOON).encode() in payload:
+                raise ZeroDivisionError("division by zero")
+            return native.decode(payload)
+
+        monkeypatch.setattr(mail, "_BY_KIND", {"telemetry": Decoder(name="n", kind="telemetry", decode=decode, examples=(), quantities={})})
+        line.station("kl01")
+
+    Rig(line, monkeypatch, [nothing, approve, nothing, nothing, nothing]).run()
+    assert [t for t, _, _ in line.rows("kl01")] == [NOON + 1]
+    assert line.dead() == [("malformed", "")]
+    assert line.ask(line.database.waiting_devices()) == []
+
+
+def test_a_fault_behind_the_decoder(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in the conversion of one message our code fails, the others are stored and counted once."""
+    add = Columns.add
+
+    def broken(self: Columns, device: str, channel: str, values: dict[str, float], **more: Any) -> Any:
+        if values.get("water.ec") == 6.66:
+            raise IndexError("list index out of range")
+        return add(self, device, channel, values, **more)
+
+    monkeypatch.setattr(Columns, "add", broken)
+    for n, value in enumerate([1.0, 2.0, 6.66, 3.0]):
+        line.send("kl01", at(NOON + n, value))
+        line.send("kl01", json.dumps({"seq": n, "boot": 1, "age_s": 5, "readings": {"water.level": value}}), received=NOON + n)
+    line.send("kl01", "{")
+    Rig(line, monkeypatch, [nothing]).run()
+    assert [v for _, v, _ in line.rows("kl01")] == [1.0, 2.0, 3.0]
+    assert [v for _, v, _ in line.rows("kl01", "water.level")] == [1.0, 2.0, 6.66, 3.0]
+    assert line.counters() == {"refused:malformed": 2}
+    assert sum("our fault" in d.text for d in line.ask(line.database.dead_letters())) == 1
+
+
+def test_a_judge_with_a_fault_stops_no_rows(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A QC test that raises is logged; what comes is stored and waits for its judgement."""
+    rig = Rig(line, monkeypatch, [nothing, lambda: line.send("kl01", at(NOON + 1)) and None, nothing, nothing])
+
+    async def judge() -> int:
+        raise IndexError("a fault in a test")
+
+    rig.worker._judge = judge
+    line.send("kl01", at(NOON))
+    with pytest.raises(IndexError):  # the last round of a stop has nobody behind it to go on
+        rig.run()
+    assert [t for t, _, _ in line.rows("kl01")] == [NOON, NOON + 1]
+    assert {s.dirty_from for s in line.ask(line.database.states())} == {NOON}
+
+
+# ---------------------------------------------------------------- read again
+
+
+def test_approval(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that an unknown device sent before its approval is stored after it, also from before a restart; a redelivery is known."""
+    line = make_line(mode="approve")
+    for n in range(3):
+        line.send("kl01", at(NOON + n))
+    line.send("kl01", json.dumps({"seq": 1, "boot": 1, "age_s": 60, "readings": {"water.ec": 9.0}}), received=NOON)
+    line.work()
+    line.restart()
+    line.send("kl01", json.dumps({"seq": 1, "boot": 1, "age_s": 60, "readings": {"water.ec": 9.0}}), received=NOON + HOUR)
+    line.send("kl02", at(NOON))
+
+    def approve() -> None:
+        assert not line.ask(line.store.series())
+        line.station("kl01")
+        line.send("kl01", at(NOON + 3))
+
+    Rig(line, monkeypatch, [nothing, approve, nothing, nothing]).run()
+    assert [t for t, _, _ in line.rows("kl01")] == [NOON - 60_000, *(NOON + n for n in range(4))]
+    assert [d.device for d in line.ask(line.database.waiting_devices())] == ["kl02"]
+    assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
+
+
+def test_approval_while_the_store_is_away(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited goes on waiting until it is stored; a stop in between loses none of it."""
+    line = make_line(mode="approve")
+    line.send("kl01", at(NOON))
+
+    def approve() -> None:
+        line.station("kl01")
+        line.store.away = "connection refused"
+
+    Rig(line, monkeypatch, [nothing, approve, nothing]).run()
+    assert [d.messages for d in line.ask(line.database.waiting_devices())] == [1]
+    line.store.away = ""
+    line.restart()
+    monkeypatch.undo()
+    Rig(line, monkeypatch, [nothing, nothing]).run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1)]
+    assert line.ask(line.database.waiting_devices()) == []
+
+
+def test_replay_with_a_shift(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters of a wrong clock are read again with the shift asked for, stored once, and resolved; a wrong shift is refused again."""
+    wrong = NOON - 40 * 365 * 24 * HOUR
+    for n in range(3):
+        line.send("kl01", at(wrong + n))
+
+    def ask(shift: int) -> Callable[[], None]:
+        def now() -> None:
+            ids = [d.id for d in line.ask(line.database.dead_letters(reason="clock")) if d.resolved_at is None]
+            assert len(ids) == 3
+            line.ask(line.database.ask_replay(ids, shift_ms=shift))
+
+        return now
+
+    Rig(line, monkeypatch, [nothing, ask(HOUR), nothing, nothing, ask(NOON - wrong), nothing, nothing]).run()
+    assert line.rows("kl01") == [(NOON + n, 2.31, 1) for n in range(3)]
+    assert all(d.resolved_at is not None for d in line.ask(line.database.dead_letters()))
+    assert line.ask(line.database.dead_letter_counts()) == {}
+    assert line.counters()["refused:clock"] == 3
+
+
+def test_replay_after_a_deployment_was_added(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stood nowhere is stored once somebody says where it stood; nothing else of its message is counted again."""
+    line.put(Device(id="kl01", org="default"), Station(id="kl01", org="default", name="Kênh Láng"))
+    line.send("kl01", json.dumps({"seq": 1, "boot": 1, "time": rfc3339(NOON), "readings": {"water.ec": 2.31, "water.salt": 1}}))
+
+    def deploy() -> None:
+        line.put(Deployment(device="kl01", channel="main", station="kl01", point="main"))
+        line.ask(line.database.ask_replay([d.id for d in line.ask(line.database.dead_letters(reason="not_deployed"))]))
+
+    Rig(line, monkeypatch, [nothing, deploy, nothing, nothing]).run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1)]
+    assert line.ask(line.database.dead_letter_counts()) == {"unknown_quantity": 1}
+    assert line.counters() == {"refused:not_deployed": 1, "refused:unknown_quantity": 1}
+
+
+# ---------------------------------------------------------------- receive
+
+
+class Source:
+    """Batches from a list; remembers what was acknowledged, and when."""
+
+    def __init__(self, batches: list[list[Message]], log: list[str]) -> None:
+        self.batches, self.log = batches, log
+
+    async def batch(self) -> list[Message]:
+        if not self.batches:
+            raise asyncio.CancelledError
+        return self.batches.pop(0)
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        self.log.append(f"ack {len(messages)}")
+
+
+class FullDisk:
+    """A journal that is full for some time."""
+
+    def __init__(self, full: int, log: list[str]) -> None:
+        self.full, self.log = full, log
+
+    def append(self, messages: Sequence[Message]) -> int:
+        self.full -= 1
+        if self.full >= 0:
+            raise JournalFullError("journal: no space left on device")
+        self.log.append(f"fsync {len(messages)}")
+        return 0
+
+
+def test_nothing_is_acknowledged_before_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fsync, then acknowledge, batch by batch in order of arrival; while the disk is full nothing is, and it is told once."""
+    log: list[str] = []
+    told: list[tuple[str, str]] = []
+
+    async def no_time(seconds: float) -> None:
+        log.append("wait")
+
+    monkeypatch.setattr(ingest.run.asyncio, "sleep", no_time)
+    one = Message("t", b"1", 1)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(receive(Source([[one, one], [one]], log), FullDisk(2, log), Health(lambda part, trouble: told.append((part, trouble)))))  # type: ignore[arg-type] # as much of the ports as is used
+    assert log == ["wait", "wait", "fsync 2", "ack 2", "fsync 1", "ack 1"]
+    assert [(part, bool(trouble)) for part, trouble in told] == [("journal", True), ("journal", False)]
+
+
+def test_health_tells_what_changed_and_nothing_else() -> None:
+    """Once when trouble begins, once when it becomes another, once when it is over."""
+    told: list[tuple[str, str]] = []
+    health = Health(lambda part, trouble: told.append((part, trouble)))
+    health.green("store")
+    for trouble in ("away", "away", "refused"):
+        health.red("store", trouble)
+    health.red("database", "locked")
+    assert health.troubles == {"store": "refused", "database": "locked"}
+    health.green("store")
+    health.green("store")
+    assert told == [("store", "away"), ("store", "refused"), ("database", "locked"), ("store", "")]
