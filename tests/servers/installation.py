@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,15 +77,29 @@ class Installation:
 
     # ------------------------------------------------------------ ingest, the process
 
-    def start(self, *options: str) -> None:
-        """Start ingest and wait until it takes messages."""
+    def start(self, *options: str, through: Sequence[str] = ("-m", "canhman")) -> None:
+        """Start ingest and wait until it takes messages. `through`: what Python runs in place of `-m canhman`."""
+        process = self._launch(options, through)
+        assert process.poll() is None, f"ingest did not start:\n{self.log[-3000:]}"
+
+    def _launch(self, options: Sequence[str], through: Sequence[str]) -> subprocess.Popen[bytes]:
         assert self._process is None, "already running"
         seen = len(self.log)
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "canhman", "ingest", *options], env=self.env, cwd=self.folder, stdout=log, stderr=log)
+            self._process = subprocess.Popen([sys.executable, *through, "ingest", *options], env=self.env, cwd=self.folder, stdout=log, stderr=log)
         process = self._process
         until(lambda: self.ready in self.log[seen:] or process.poll() is not None, START_S, lambda: f"ingest is ready:\n{self.log[-3000:]}")
-        assert process.poll() is None, f"ingest did not start:\n{self.log[-3000:]}"
+        return process
+
+    def start_dying(self, target: str, when: str, nth: int = 1) -> None:
+        """Start an ingest that kills itself with SIGKILL before or after the `nth` call of `target` (module:Class.method)."""
+        self._launch((), (str(Path(__file__).with_name("dying.py")), target, when, str(nth)))
+
+    def wait_for_death(self, timeout: float = 30.0) -> None:
+        """Until ingest has killed itself."""
+        assert self._process is not None
+        assert self._process.wait(timeout) == -signal.SIGKILL
+        self._process = None
 
     def kill(self) -> None:
         """kill -9."""
