@@ -50,25 +50,34 @@ def _run(batch: Batch, rules: Rules, tests: list[QcTest]) -> tuple[Flags, Bits]:
 
 
 def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits) -> None:
-    """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`."""
+    """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`.
+
+    Only where every source stands beside it: else it was not derived but sent, and a doubtful thermometer is no word
+    about a conductivity that came without its raw value.
+    """
     places = place(batch.series, batch.time)
     withdrawn = (bits >> WITHDRAWN_BIT) & 1 == 1
     for sources in rules.sources:  # in the order of DERIVED: what is derived twice inherits twice
-        for column in range(sources.shape[1]):
-            source = sources[:, column][batch.series]
-            rows = np.flatnonzero(source >= 0)
-            if not len(rows):
-                continue
-            wanted = place(source[rows], batch.time[rows])
-            at = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
-            met = places[at] == wanted
-            rows, at = rows[met], at[met]
+        rows, found = _beside(batch, places, sources)
+        for at in found:
             gone = withdrawn[at]
             worse = (flags[at] == Flag.SUSPECT) | (flags[at] == Flag.FAIL)
             flags[rows[worse]] = roll_up(flags[rows[worse]], flags[at[worse]])
             flags[rows[gone]] = Flag.MISSING
             bits[rows[worse | gone]] |= np.int64(1) << INHERITED_BIT
             withdrawn[rows[gone]] = True
+
+
+def _beside(batch: Batch, places: NDArray[np.int64], sources: NDArray[np.int32]) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+    """The rows whose sources all have a row at the same time, and for each source where those rows are."""
+    rows = np.flatnonzero(sources.min(axis=1)[batch.series] >= 0)
+    found: list[NDArray[np.intp]] = []
+    for column in sources.T if len(rows) else ():
+        wanted = place(column[batch.series[rows]], batch.time[rows])
+        at = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
+        met = places[at] == wanted
+        rows, found = rows[met], [earlier[met] for earlier in (*found, at)]
+    return rows, found
 
 
 def row_tests(rules: Rules) -> list[QcTest]:
