@@ -12,7 +12,7 @@ from adapters.mqtt_publisher import PahoPublisher
 from canhman import terminal, wiring
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, UnavailableError
+from core.errors import ConfigError, RefusedError, UnavailableError
 from core.instant import parse_rfc3339
 from core.place import MAIN
 from core.ports import Delivery
@@ -66,6 +66,10 @@ async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, w
 async def prepare(settings: Settings, org: str) -> tuple[Clock, tuple[str, str]]:
     """The installation's clock, and (user name, password) of simulators and `publish`."""
     address = settings.broker_address
+    if address.embedded and not address.user and settings.enrol == "closed":
+        raise RefusedError(
+            "CANHMAN_ENROL=closed: there is no join key to publish with; give a device's own: CANHMAN_BROKER=embedded://ID@HOST and CANHMAN_BROKER_PASSWORD"
+        )
     if settings.clock == "system" and (address.user or not address.embedded):
         return SystemClock(), wiring.login(settings, org, None)  # another machine may hold the database
     db = wiring.database(settings)
