@@ -93,14 +93,10 @@ class _Round:
         while True:
             batch = await self._store.read(self._keys, start, FOREVER, limit=rows)
             counts = np.bincount(batch.series, minlength=len(self._keys))
-            cut = [int(batch.time[batch.series == i][-1]) for i in np.flatnonzero(counts >= rows)]
-            if not cut:
-                return batch, FOREVER
             # where a series goes on behind the block, its last rows still lack what comes after them
-            complete = batch.take(batch.time <= min(cut))
-            until = min(self._needs_after(complete, int(i)) for i in np.flatnonzero(counts >= rows))
+            until = min((self._needs_after(batch, int(i)) for i in np.flatnonzero(counts >= rows)), default=FOREVER)
             if until > since:
-                return complete, until
+                return batch, until
             rows *= 4
 
     def _needs_after(self, batch: Batch, series: int) -> int:
@@ -152,15 +148,16 @@ class _Round:
         by_hours = max(ALWAYS, time - int(need.hours * HOUR_MS))
         if not need.samples:
             return by_hours
-        span = 6 * HOUR_MS
-        while True:
+        reach, lacking, span = by_hours, self._keys, 6 * HOUR_MS
+        while lacking:
             start = max(ALWAYS, time - span)
-            batch = await self._store.read(self._keys, start, time)
-            if start == ALWAYS or (np.bincount(batch.series, minlength=len(self._keys)) >= need.samples).all():
-                break
+            batch = await self._store.read(lacking, start, time)
+            back = [batch.time[batch.series == i][-need.samples :] for i in range(len(lacking))]
+            reach = min([reach, *(int(times[0]) for times in back if len(times))])
+            # the others are not read again: one that fell silent long ago must not cost a year of its neighbours
+            lacking = [] if start == ALWAYS else [key for key, times in zip(lacking, back, strict=True) if len(times) < need.samples]
             span *= 8
-        back = [batch.time[batch.series == i][-need.samples :] for i in range(len(self._keys))]
-        return min([by_hours, *(int(times[0]) for times in back if len(times))])
+        return reach
 
 
 def _latest(batch: Batch, row: int) -> Latest:

@@ -127,6 +127,23 @@ class Line:
         """A device id nobody used before (ids are never used again)."""
         return f"dev{next(_names)}"
 
+    def close(self) -> None:
+        """Give the files back."""
+        self.journal.close()
+        self.database.close()
+
+
+def _open(folder: Path, **settings: Any) -> Line:
+    url = f"sqlite:///{folder / 'registry.db'}"
+    prepare(url)
+    return Line(folder=folder / "journal", database=open_database(url), **settings)
+
+
+@pytest.fixture(scope="session")
+def open_line() -> Callable[..., Line]:
+    """`open_line(folder, **settings)`; the caller closes it."""
+    return _open
+
 
 @pytest.fixture
 def make_line(tmp_path: Path) -> Iterator[Callable[..., Line]]:
@@ -136,15 +153,12 @@ def make_line(tmp_path: Path) -> Iterator[Callable[..., Line]]:
     def make(**settings: Any) -> Line:
         folder = tmp_path / f"line{len(lines)}"
         folder.mkdir()
-        url = f"sqlite:///{folder / 'registry.db'}"
-        prepare(url)
-        lines.append(Line(folder=folder / "journal", database=open_database(url), **settings))
+        lines.append(_open(folder, **settings))
         return lines[-1]
 
     yield make
     for line in lines:
-        line.journal.close()
-        line.database.close()
+        line.close()
 
 
 @pytest.fixture
