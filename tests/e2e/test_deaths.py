@@ -8,8 +8,9 @@ import time
 
 import pytest
 from servers.checks import assert_whole
-from servers.installation import Installation
+from servers.installation import Installation, ListenerSqlite
 from servers.publishers import PlainClient, Sample
+from servers.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -33,8 +34,13 @@ def _points(store: str) -> list[tuple[str, str, int]]:
     ]
 
 
+INFLUX = [
+    ("adapters.influx_send:V1Sender.send", "before", 1),
+    ("adapters.influx_send:V1Sender.send", "after", 1),  # sent, the cursor not moved
+    ("adapters.influx_cursor:CursorFile.save", "after", 1),
+]
 POINTS = {
-    "mosquitto_influx": [*_points("adapters.influx:InfluxStore"), ("adapters.influx_cursor:CursorFile.save", "before", 1)],
+    "mosquitto_influx": [*_points("adapters.influx:InfluxStore"), *INFLUX],
     "listener_sqlite": _points("adapters.sqlite_store:SqliteStore"),
 }
 SAMPLES = 60
@@ -72,6 +78,34 @@ def test_no_point_of_the_path_is_a_bad_one_to_die_at(rig: Installation) -> None:
     found = {(row.station, start + round((row.time - start) / STEP_MS) * STEP_MS): row.value for row in stored}
     assert found == wanted
     assert len(stored) == len(wanted)
+    assert_whole(rig, rows)
+
+
+def test_a_death_in_the_middle_of_an_approval(listener_sqlite: ListenerSqlite) -> None:
+    """Ingest dies after it stored what had waited and before it noted so: the approval is finished by the next start, nothing is doubled."""
+    rig = listener_sqlite
+    rig.env["CANHMAN_ENROL"] = "approve"
+    rig.start()
+    start = time.time_ns() // 1_000_000_000 * 1000 - 86_400_000
+    samples = [Sample(device=f"new{n % 2}", boot=1, seq=n, time=start + n * STEP_MS, value=2 + n / 100) for n in range(100)]
+    now_ms = time.time_ns() // 1_000_000
+    client = PlainClient(rig)
+    client.send([(s.topic, s.payload(now_ms)) for s in samples]).join(30)
+    client.close()
+    until(lambda: rig.ask("SELECT count(*) FROM waiting") == [(len(samples),)], 10, "all wait")
+    rig.kill()
+    rig.start_dying("adapters.sqlite_store:SqliteStore.write", "after", 1)
+
+    for device in ("new0", "new1"):
+        rig.run("devices", "approve", device)
+    rig.wait_for_death()
+    rig.start()
+
+    until(lambda: not rig.ask("SELECT 1 FROM waiting") and rig.is_drained, 30, "nothing waits, all is judged")
+    rows = rig.rows()
+    found = {row.value: row.time for row in rows if row.quantity == "water.ec"}
+    assert len([row for row in rows if row.quantity == "water.ec"]) == len(samples)
+    assert all(0 <= found[s.value] - s.time < 20_000 for s in samples)
     assert_whole(rig, rows)
 
 
