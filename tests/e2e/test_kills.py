@@ -109,31 +109,36 @@ def assert_once(rows: list[Row], sent: list[Sample], *, late_ms: int) -> None:
     assert max(late) <= late_ms
 
 
-@pytest.mark.parametrize("counting", ["once", "anew"])
-def test_nothing_of_a_clockless_device_is_doubled(rig: Installation, dice: random.Random, counting: str) -> None:
-    """Clockless devices, a kill in each of three rounds: as many rows as samples, at their times, judged after each kill.
-
-    paho resends the bytes of the first attempt, so what came late by the outage is late by it; firmware that counts the
-    age anew is not (a broker between keeps messages for the time of the outage in both cases).
-    """
+def kill_in_rounds(rig: Installation, dice: random.Random, publisher: PlainClient | Firmware, *, late_ms: int) -> None:
+    """A kill in each of three rounds of samples; after each of them all is stored once, judged, and `series_state` true."""
     now_ms = time.time_ns() // 1_000_000
-    rig.start()
-    plain = PlainClient(rig) if counting == "once" else None
+    sent: list[Sample] = []
     for round_ in range(KILLS):
         chunk = samples(round_, now_ms)
-        before = rig.journal_bytes
-        messages = [(sample.topic, sample.payload(time.time_ns() // 1_000_000)) for sample in chunk]
-        sending = plain.send(messages) if plain else Firmware(rig).send(chunk)
-        kill_at(rig, before + int(sum(len(topic) + len(payload) for topic, payload in messages) * dice.uniform(0.02, 0.95)))
+        sent += chunk
+        before, size = rig.journal_bytes, sum(len(s.topic) + len(s.payload(now_ms)) for s in chunk)
+        sending = publisher.send_samples(chunk)
+        kill_at(rig, before + int(size * dice.uniform(0.02, 0.95)))
         sending.join(60)
         assert not sending.is_alive(), "not everything was acknowledged"
         rig.settle()
         rows = rig.rows()
-        assert_once(rows, [sample for r in range(round_ + 1) for sample in samples(r, now_ms)], late_ms=25_000)
+        assert_once(rows, sent, late_ms=late_ms)
         assert_whole(rig, rows)
+    publisher.close()
     say(str(rig.ask("SELECT name, value FROM counter")))
-    if plain:
-        plain.close()
+
+
+def test_nothing_of_a_clockless_device_is_doubled(rig: Installation, dice: random.Random) -> None:
+    """paho resends the bytes of its first attempt, and Mosquitto what it kept: late by the outage at most, and never twice."""
+    rig.start()
+    kill_in_rounds(rig, dice, PlainClient(rig), late_ms=25_000)
+
+
+def test_firmware_that_counts_the_age_anew(listener_sqlite: ListenerSqlite, dice: random.Random) -> None:
+    """Firmware sends other bytes at each attempt: never twice, and not even late by the outage."""
+    listener_sqlite.start()
+    kill_in_rounds(listener_sqlite, dice, Firmware(listener_sqlite), late_ms=5_000)
 
 
 def _rfc3339(ms: int) -> str:

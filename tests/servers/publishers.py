@@ -66,6 +66,11 @@ class PlainClient:
         thread.start()
         return thread
 
+    def send_samples(self, samples: Sequence[Sample]) -> threading.Thread:
+        """The same for samples, with the age they have now."""
+        now_ms = time.time_ns() // 1_000_000
+        return self.send([(sample.topic, sample.payload(now_ms)) for sample in samples])
+
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
@@ -79,13 +84,15 @@ class Firmware:
         self._installation = installation
         self._window = window
         self._silence_s = silence_s
-        self.attempts = 0
 
-    def send(self, samples: Sequence[Sample]) -> threading.Thread:
+    def send_samples(self, samples: Sequence[Sample]) -> threading.Thread:
         """Publish from a thread of its own, which ends when every sample is acknowledged."""
         thread = threading.Thread(target=self._work, args=(list(samples),), daemon=True)
         thread.start()
         return thread
+
+    def close(self) -> None:
+        """Nothing is left open."""
 
     def _work(self, waiting: list[Sample]) -> None:
         while waiting:
@@ -105,7 +112,6 @@ class Firmware:
                 return False
             time.sleep(0.005)
         sent = [(sample, client.publish(sample.topic, sample.payload(time.time_ns() // 1_000_000), qos=1)) for sample in waiting[: self._window]]
-        self.attempts += len(sent)
         deadline = time.monotonic() + self._silence_s
         while not all(info.is_published() for _, info in sent) and time.monotonic() < deadline:
             time.sleep(0.002)
