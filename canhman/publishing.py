@@ -30,7 +30,7 @@ def message(readings: list[str], time: str) -> bytes:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not equals or not math.isfinite(value):
+        if not equals or not quantity or (slash and not channel) or not math.isfinite(value):
             raise ConfigError(f"{word!r} is no reading; write for example water.ec=2.31 or d10/soil.moisture=0.31")
         values.setdefault(channel if slash else MAIN, {})[quantity] = value
     body: dict[str, object] = {}

@@ -1,0 +1,289 @@
+"""migrate, doctor, broker and publish: what they make, what they say, and that twice is once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from servers.front import Front
+from servers.ports import free_port
+
+from canhman import checks, heartbeat, publishing
+from canhman.judge_lock import JudgeLock
+from core.errors import ConfigError
+
+pytestmark = pytest.mark.sockets
+
+
+def findings(front: Front, **settings: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """(exit code, {part: (mark, text)}) of `doctor`."""
+    done = front("doctor", "--json", **({"BROKER": f"embedded://127.0.0.1:{free_port()}"} | settings))
+    return done.code, {f["part"]: (f["mark"], f["text"]) for f in done.json}
+
+
+# ---------------------------------------------------------------- migrate
+
+
+def test_migrate(front: Front) -> None:
+    """Makes an empty database, does nothing the second time, makes the store where asked."""
+    assert "database: empty → 0001" in front.ok("migrate").out
+    assert "database: already at 0001" in front.ok("migrate").out
+    assert not (front.data / "series.db").exists()
+    assert "store: sqlite is ready" in front.ok("migrate", "--create-store").out
+    assert (front.data / "series.db").exists()
+    front.ok("migrate", "--create-store")
+
+
+def test_a_newer_database_is_refused_and_left_alone(front: Front) -> None:
+    """Both versions are named."""
+    front.ok("migrate")
+    with closing(sqlite3.connect(front.data / "registry.db")) as db, db:
+        db.execute("UPDATE alembic_version SET version_num = '0777'")
+    for words in ("migrate", "orgs list", "stations list", "deadletters list", "judge --once --wait 0"):
+        text = front(*words.split()).line
+        assert "0777" in text
+        assert "0001" in text
+    code, found = findings(front)
+    assert (code, found["database"][0]) == (1, "red")
+
+
+# ---------------------------------------------------------------- doctor
+
+
+def test_doctor_on_a_fresh_folder(front: Front) -> None:
+    """Nothing is red; what is not running is a warning; words and JSON agree."""
+    code, found = findings(front)
+    assert code == 0
+    assert {part: mark for part, (mark, _) in found.items()} == {
+        "config": "ok", "data": "ok", "database": "ok", "judge": "ok", "broker": "warn", "ingest": "warn", "store": "ok",
+    }  # fmt: skip
+    assert "chưa được duyệt" in found["config"][1]
+    assert "canhman ingest" in found["ingest"][1]
+    shown = front("doctor", BROKER=f"embedded://127.0.0.1:{free_port()}").out
+    assert all(part in shown for part in found)
+
+
+def test_doctor_is_red_where_space_is_short(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the journal has to stop acknowledging."""
+    monkeypatch.setattr(checks, "LOW_SPACE", 1 << 62)
+    code, found = findings(front)
+    assert (code, found["data"][0]) == (1, "red")
+    assert "MiB free" in found["data"][1]
+
+
+def test_doctor_is_red_where_others_may_read_the_secret(front: Front) -> None:
+    """And says how to mend it."""
+    front.ok("orgs", "join-key", "default")
+    secret = front.data / "secret"
+    secret.chmod(0o644)
+    code, found = findings(front)
+    assert code == 1
+    done = front("doctor", "--json", BROKER=f"embedded://127.0.0.1:{free_port()}").json
+    assert f"chmod 600 {secret}" in " ".join(f["text"] for f in done if f["mark"] == "red")
+    secret.chmod(0o600)
+    assert findings(front)[0] == 0
+    assert found["database"][0] == "ok"
+
+
+def test_doctor_is_red_where_the_store_is_away_or_something_else(front: Front, tmp_path: Path) -> None:
+    """An InfluxDB nobody runs; a file that is no store."""
+    port = free_port()
+    code, found = findings(front, STORE=f"influxdb://127.0.0.1:{port}/canhman")
+    assert (code, found["store"][0]) == (1, "red")
+    assert str(port) in found["store"][1]
+    (tmp_path / "x").write_text("something else" * 100)
+    assert findings(front, STORE=f"sqlite:///{tmp_path / 'x'}")[1]["store"][0] == "red"
+
+
+def test_doctor_is_red_where_the_broker_is_away(front: Front) -> None:
+    """It names the address."""
+    port = free_port()
+    code, found = findings(front, BROKER=f"mqtt://canhman-ingest@127.0.0.1:{port}")
+    assert (code, found["broker"][0]) == (1, "red")
+    assert str(port) in found["broker"][1]
+
+
+def test_doctor_tells_what_ingest_says_of_itself(front: Front) -> None:
+    """Its troubles are red by part; a heartbeat that stopped is a warning."""
+    front.ok("orgs", "list")
+    heartbeat.write(front.data, "ingest", {"journal": "no space left", "store": "away"}, {"bytes_behind": 7})
+    code, found = findings(front)
+    assert code == 1
+    assert found["ingest: journal"] == ("red", "no space left")
+    assert found["ingest: store"] == ("red", "away")
+    heartbeat.write(front.data, "ingest", {}, {"bytes_behind": 7})
+    assert "7 bytes" in findings(front)[1]["ingest"][1]
+    path = front.data / "ingest.heartbeat.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0}))
+    assert findings(front)[1]["ingest"][0] == "warn"
+    path.write_text("{half")
+    assert findings(front)[1]["ingest"][0] == "warn"
+
+
+def test_one_judge_at_a_time(front: Front) -> None:
+    """`judge` and `doctor --repair` beside another judge are one line each; without it they work."""
+    front.ok("judge", "--once")
+    lock = JudgeLock(front.data)
+    assert lock.take()
+    assert "another judge runs" in front("judge", "--once").line
+    assert "stop it before a repair" in front("doctor", "--repair").line
+    lock.release()
+    assert "0 rows judged" in front.ok("judge", "--once").out
+    assert "0 series" in front.ok("doctor", "--repair", BROKER=f"embedded://127.0.0.1:{free_port()}").out
+
+
+# ---------------------------------------------------------------- broker
+
+
+def test_broker_files(front: Front, tmp_path: Path) -> None:
+    """init: ingest alone; sync: everybody; again: the same bytes, and an init does not shut out who was let in."""
+    folder = tmp_path / "broker"
+    front.ok("devices", "add", "kl01")
+    said = front.ok("broker", "init", "--folder", str(folder), "--port", "1884", "--host", "127.0.0.1")
+    assert "Next: start Mosquitto" in said.err
+    assert "listener 1884 127.0.0.1" in (folder / "mosquitto.conf").read_text()
+    assert [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()] == ["canhman-ingest"]
+    assert "kl01" not in (folder / "acl").read_text()
+    assert "Have Mosquitto read them again" in front.ok("broker", "sync", "--folder", str(folder)).err
+    users = [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()]
+    assert users == ["canhman-ingest", "org/default", "kl01"]
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    front.ok("broker", "sync", "--folder", str(folder))
+    front.ok("broker", "init", "--folder", str(folder), "--port", "1884", "--host", "127.0.0.1")
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+    assert {(folder / name).stat().st_mode & 0o777 for name in ("passwd", "acl")} == {0o640}
+    assert (front.data / "broker-password").stat().st_mode & 0o777 == 0o600
+    assert not [p for p in folder.iterdir() if p.name.endswith(".new")]
+
+
+def test_broker_password_of_the_settings_goes_first(front: Front, tmp_path: Path) -> None:
+    """Another password is another line, and none is written beside it."""
+    folder = tmp_path / "broker"
+    front.ok("broker", "init", "--folder", str(folder), BROKER_PASSWORD="given-by-hand")
+    one = (folder / "passwd").read_text()
+    front.ok("broker", "init", "--folder", str(folder), BROKER_PASSWORD="another")
+    assert (folder / "passwd").read_text() != one
+    assert not (front.data / "broker-password").exists()
+    assert "given-by-hand" not in one
+
+
+def test_broker_closed_has_no_join_users(front: Front, tmp_path: Path) -> None:
+    """CANHMAN_ENROL=closed: registered devices alone."""
+    folder = tmp_path / "broker"
+    front.ok("devices", "add", "kl01")
+    front.ok("broker", "init", "--folder", str(folder))
+    front.ok("broker", "sync", "--folder", str(folder), ENROL="closed")
+    assert "org/" not in (folder / "passwd").read_text() + (folder / "acl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "not a process id"), ("0", "not a process id"), ("-1", "not a process id"), ("abc", "abc"), ("99999999999", "process id")]
+)
+def test_broker_pid_file(front: Front, tmp_path: Path, text: str, says: str) -> None:
+    """Only the id of one process is ever signalled."""
+    front.ok("broker", "init", "--folder", str(tmp_path / "broker"))
+    (tmp_path / "pid").write_text(text)
+    done = front("broker", "sync", "--folder", str(tmp_path / "broker"), "--pid-file", str(tmp_path / "pid"))
+    assert done.code == 1
+    assert says in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_broker_that_is_away(front: Front, tmp_path: Path) -> None:
+    """The files are written, and one line says that the session is not made."""
+    port = free_port()
+    done = front("broker", "init", "--folder", str(tmp_path / "b"), BROKER=f"mqtt://canhman-ingest@127.0.0.1:{port}")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert str(port) in done.err
+    assert (tmp_path / "b" / "mosquitto.conf").exists()
+
+
+def test_a_folder_that_cannot_be_written(front: Front) -> None:
+    """One line that names it; in /proc not even root may make one."""
+    assert "/proc" in front("broker", "init", "--folder", "/proc/nowhere").line
+
+
+# ---------------------------------------------------------------- publish
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        (["water.ec=2.31", "water.temperature=28"], {"readings": {"water.ec": 2.31, "water.temperature": 28.0}}),
+        (["d10/soil.moisture=0.31", "d30/soil.moisture=0.4"], {"channels": {"d10": {"soil.moisture": 0.31}, "d30": {"soil.moisture": 0.4}}}),
+        (["main/water.ec=1", "in/water.ec=-2e-1"], {"readings": {"water.ec": 1.0}, "channels": {"in": {"water.ec": -0.2}}}),
+    ],
+)
+def test_words_become_a_message(words: list[str], body: dict[str, object]) -> None:
+    """With a time as it is given; without one as a device without a clock says it."""
+    time = "2026-03-02T10:00:00+07:00"
+    assert json.loads(publishing.message(words, time)) == {"time": time} | body
+    clockless = json.loads(publishing.message(words, ""))
+    assert clockless.pop("age_s") == 0
+    assert {type(clockless.pop(k)) for k in ("boot", "seq")} == {int}
+    assert clockless == body
+
+
+def test_a_whole_message_is_sent_as_it_is() -> None:
+    """Bytes that are no JSON too: it is for trying what ingest does with them."""
+    for text in ('{"readings": {"water.ec": NaN}}', "[1, 2", '{"a"'):
+        assert publishing.message([text], "") == text.encode()
+
+
+@pytest.mark.parametrize("word", ["water.ec", "=2", "/water.ec=2", "d10/=2", "water.ec=", "water.ec=x", "water.ec=inf", "water.ec=2,5", "water.ec 2"])
+def test_bad_words_are_named(word: str) -> None:
+    """With an example of a good one."""
+    with pytest.raises(ConfigError, match=r"water\.ec=2\.31"):
+        publishing.message([word], "")
+
+
+def test_publish_to_nobody(front: Front) -> None:
+    """Exit code 1 and one line with the address."""
+    port = free_port()
+    assert str(port) in front("publish", "kl01", "water.ec=2", "--wait", "0", BROKER=f"embedded://127.0.0.1:{port}").line
+
+
+# ---------------------------------------------------------------- replay and simulate
+
+
+@pytest.mark.parametrize(("speed", "says"), [("0", "over 0"), ("-1", "over 0"), ("fast", "max"), ("nan", "max")])
+def test_replay_speed(front: Front, tmp_path: Path, speed: str, says: str) -> None:
+    """`max`, or a number over 0."""
+    file = tmp_path / "x.csv"
+    file.write_text("station,time_utc,salinity_g_L\na,2022-03-01T00:00:00Z,1\n")
+    assert says in front("replay", str(file), f"--speed={speed}", "--wait", "0").line
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "column"),
+        ("a,b\n1,2\n", "station"),
+        ("station,time_local\nx,2022-03-01 05:00\n", "salinity_g_L"),
+        ("station,time_utc,salt_g_L\nx,1,2\n", "salinity_g_L"),
+    ],
+)
+def test_replay_of_a_file_without_its_columns(front: Front, tmp_path: Path, text: str, says: str) -> None:
+    """It says what it looked for."""
+    file = tmp_path / "x.csv"
+    file.write_text(text)
+    assert says in front("replay", str(file), "--wait", "0").line
+
+
+def test_replay_zone(front: Front, tmp_path: Path) -> None:
+    """An unknown zone is named."""
+    file = tmp_path / "x.csv"
+    file.write_text("station,time_local,salinity_g_L\na,2022-03-01 00:00,1\n")
+    assert "Asia/Saigong" in front("replay", str(file), "--timezone", "Asia/Saigong", "--wait", "0").line
+
+
+def test_simulate_needs_a_clock_of_its_own(front: Front, tmp_path: Path) -> None:
+    """A broken network file, and nobody to send to: one line each."""
+    (tmp_path / "network.toml").write_text("seed = 'x'")
+    assert "network.toml" in front("simulate", "--days", "0.01", "--wait", "0", CONFIG=str(tmp_path)).line
+    port = free_port()
+    assert str(port) in front("simulate", "--days", "0.01", "--wait", "0", BROKER=f"embedded://127.0.0.1:{port}").line

@@ -1,0 +1,207 @@
+"""orgs, devices, stations and dead letters: what each command changes, and that doing it twice is doing it once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from servers.front import Front
+
+from core.deadletter import DeadLetter
+from core.state import Commit, DeviceStatus, Waiting
+from registry.broker_files import verify_password
+
+T0 = 1_772_420_400_000
+
+
+def kept(front: Front, device: str, *, position: int, messages: int = 2) -> None:
+    """Messages of a device that waits for approval."""
+    rows = tuple(Waiting(org="default", device=device, journal="j", position=position + n, received=T0 + n, size=9, head=b'{"x":1}') for n in range(messages))
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=100, waiting=rows)))
+
+
+def devices(front: Front) -> dict[str, dict[str, object]]:
+    """What `devices list` says, by id."""
+    return {d["id"]: d for d in front.ok("devices", "list", "--json").json["devices"]}
+
+
+def test_orgs(front: Front) -> None:
+    """Added, renamed, listed; the key is the same whenever asked, another after a rotation, and each org's own."""
+    assert [o["id"] for o in front.ok("orgs", "list", "--json").json] == ["default"]
+    assert "added" in front.ok("orgs", "add", "vithanh", "--name", "Vị Thanh").out
+    assert "changed" in front.ok("orgs", "add", "vithanh", "--name", "Thành phố Vị Thanh").out
+    assert "Thành phố Vị Thanh" in front.ok("orgs", "list").out
+    key = front.ok("orgs", "join-key", "vithanh", "--json").json
+    assert (key["user"], key["broker_user"]) == ("org:vithanh", "org/vithanh")
+    assert re.fullmatch(r"[a-z2-7]{26}", key["key"])
+    assert key["key"] in front.ok("orgs", "join-key", "vithanh").out
+    assert front.ok("orgs", "join-key", "default", "--json").json["key"] != key["key"]
+    assert front.ok("orgs", "join-key", "vithanh", "--rotate", "--json").json["key"] != key["key"]
+    assert (front.data / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_device_is_added_with_a_password_shown_once(front: Front) -> None:
+    """Only its hash is kept; a new credential replaces it."""
+    made = front.ok("devices", "add", "kl:01", "--station", "kenh-lau", "--name", "Kênh Lầu", "--point", "out", "--json").json
+    assert (made["user"], made["broker_user"]) == ("kl:01", "kl/01")
+
+    def credential() -> str:
+        return str(front.database(lambda db: db.snapshot()).devices[0].credential)
+
+    assert verify_password(credential(), made["password"])
+    assert devices(front)["kl:01"]["places"] == ["kenh-lau/out"]
+    again = front.ok("devices", "credential", "kl:01", "--json").json
+    assert verify_password(credential(), again["password"])
+    assert not verify_password(credential(), made["password"])
+    everything = front.ok("devices", "list").out + front.ok("devices", "list", "--json").out + str(front.database(lambda db: db.audit()))
+    assert again["password"] not in everything
+    assert credential() not in everything
+
+
+def test_approving_and_rejecting(front: Front) -> None:
+    """An approved device stands at its own station, or at the one named; a rejected one's messages are gone."""
+    for position, name in ((0, "kl77"), (10, "kl78"), (20, "kl79")):
+        kept(front, name, position=position)
+    assert "kl77" in front.ok("devices", "list").out
+    assert "kl77 approved at kl77/main" in front.ok("devices", "approve", "kl77", "--name", "Kênh Bảy").out
+    assert front.ok("stations", "show", "kl77", "--json").json["station"]["name"] == "Kênh Bảy"
+    front.ok("devices", "approve", "kl78", "--station", "kl77", "--point", "out")
+    assert devices(front)["kl78"]["places"] == ["kl77/out"]
+    assert "2 waiting messages dropped" in front.ok("devices", "reject", "kl79").out
+    assert "kl79" not in devices(front)
+    assert "kl79" in front("devices", "reject", "kl79").line
+    assert {a.actor.split(":")[0] for a in front.database(lambda db: db.audit())} == {"cli"}
+
+
+def test_deploying_moving_withdrawing(front: Front) -> None:
+    """A move ends the old deployment where the new begins; a second one at the same time, or two primaries at one point, is refused."""
+    front.ok("devices", "add", "kl01", "--station", "kenh-lau", "--name", "Kênh Lầu")
+    front.ok("devices", "add", "kl02", "--station", "kenh-nam", "--name", "Kênh Năm")
+    said = front.ok(
+        "devices", "deploy", "kl01", "--station", "kenh-nam", "--point", "out", "--at", "2026-03-02T10:00:00+07:00", "--depth", "0.5", "--interval", "900"
+    ).out
+    assert "kl01 at kenh-lau/main (primary) from always to 2026-03-02T03:00:00Z" in said
+    assert "kl01 at kenh-nam/out (primary) from 2026-03-02T03:00:00Z on" in said
+    spans = front.ok("stations", "show", "kenh-nam", "--json").json["deployments"]
+    assert [(d["device"], d["point"], d["depth_m"], d["interval_s"]) for d in spans] == [("kl02", "main", None, None), ("kl01", "out", 0.5, 900.0)]
+    assert "already" in front("devices", "deploy", "kl01", "--station", "kenh-lau", "--at", "2026-03-01T00:00:00Z").line
+    assert "primary" in front("devices", "deploy", "kl01", "--station", "kenh-nam", "--point", "main", "--at", "2026-04-01T00:00:00Z").line
+    front.ok("devices", "deploy", "kl01", "--station", "kenh-nam", "--point", "main", "--check", "--at", "2026-04-01T00:00:00Z")
+    front.ok("devices", "withdraw", "kl01", "--at", "2026-05-01T00:00:00Z")
+    assert "stands nowhere" in front("devices", "withdraw", "kl01", "--at", "2026-06-01T00:00:00Z").line
+    front.ok("devices", "deploy", "kl01", "--channel", "d10", "--station", "kenh-lau", "--always")
+    assert devices(front)["kl01"]["places"] == ["kenh-lau/d10"]
+
+
+def test_swapping(front: Front) -> None:
+    """The new device takes every place of the old one; one that stands somewhere already is refused."""
+    front.ok("devices", "add", "old", "--station", "s", "--name", "S")
+    front.ok("devices", "deploy", "old", "--channel", "d10", "--station", "s", "--always")
+    front.ok("devices", "add", "new")
+    front.ok("devices", "add", "busy", "--station", "t", "--name", "T")
+    assert "busy" in front("devices", "swap", "old", "busy").line
+    front.ok("devices", "swap", "old", "new", "--at", "2026-03-02T00:00:00Z")
+    assert sorted(devices(front)["new"]["places"]) == ["s/d10", "s/main"]  # type: ignore[call-overload]  # JSON: a list of texts
+    assert devices(front)["old"]["places"] == []
+
+
+def test_the_last_word_of_a_device(front: Front) -> None:
+    """`status` of `devices list` is what the device or its last will said."""
+    front.ok("devices", "add", "kl01")
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=1, statuses=(DeviceStatus(device="kl01", status="offline", at=T0),))))
+    assert (devices(front)["kl01"]["status"], devices(front)["kl01"]["status_at"]) == ("offline", "2026-03-02T03:00:00Z")
+
+
+CSV = "id;name;lat;lon;km;aliases\nkenh-lau;Cống Kênh Lầu;9.71;105.40;37;Kênh Lầu|2020-01-01|\ndai-ngai;Đại Ngãi;;;;\n"
+
+
+def test_stations_apply_is_idempotent(front: Front, tmp_path: Path) -> None:
+    """It shows what changes, changes nothing with --dry-run, nothing the second time, and never deletes."""
+    file = tmp_path / "stations.csv"
+    file.write_text(CSV)
+    dry = front.ok("stations", "apply", str(file), "--dry-run").out
+    assert "+ kenh-lau" in dry
+    assert "2 would change, 0 unchanged" in dry
+    assert front.ok("stations", "list", "--json").json == []
+    assert "2 changed, 0 unchanged" in front.ok("stations", "apply", str(file)).out
+    assert "0 changed, 2 unchanged" in front.ok("stations", "apply", str(file)).out
+    file.write_text("id;name\nkenh-lau;Kênh Lầu mới\n")
+    (change,) = front.ok("stations", "apply", str(file), "--dry-run", "--json").json
+    assert change == {"id": "kenh-lau", "new": False, "changes": {"name": ["Cống Kênh Lầu", "Kênh Lầu mới"]}}
+    out = front.ok("stations", "apply", str(file)).out
+    assert "~ kenh-lau" in out
+    assert "name: Cống Kênh Lầu → Kênh Lầu mới" in out
+    shown = front.ok("stations", "show", "kenh-lau", "--json").json["station"]
+    assert (shown["lat"], shown["km"]) == (9.71, 37.0)  # an absent column takes nothing away
+    assert len(front.ok("stations", "list", "--json").json) == 2
+
+
+def test_stations_apply_names_line_and_column(front: Front, tmp_path: Path) -> None:
+    """And a file with one bad row changes nothing."""
+    for text, says in [
+        ("id,name,lat\na,A,1\nb,B,x\n", "line 3: lat 'x'"),
+        ("id,nmae\na,A\n", "nmae"),
+        ("id,name\nA b,x\n", "line 2"),
+        ("id,name\na,A\na,B\n", "line 3"),
+        ("id,name,lat,lon\na,A,91,0\n", "line 2"),
+        ("id,name\na," + "x" * 300 + "\n", "at most 200"),
+        ("id,name\na,\n", "needs a name"),
+        ("", "no column id"),
+    ]:
+        file = tmp_path / "stations.csv"
+        file.write_text(text)
+        assert says in front("stations", "apply", str(file)).line
+    (tmp_path / "stations.txt").write_text("")
+    assert ".toml or .csv" in front("stations", "apply", str(tmp_path / "stations.txt")).line
+    (tmp_path / "s.csv").write_text("id,name\na,A\n")
+    assert "zz" in front("stations", "apply", str(tmp_path / "s.csv"), "--org", "zz").line
+    assert front.ok("stations", "list", "--json").json == []
+
+
+def test_search_folds_accents(front: Front, tmp_path: Path) -> None:
+    """T34: composed, decomposed, without accents, capitals, d for đ, an alias of old."""
+    file = tmp_path / "stations.csv"
+    file.write_text(CSV)
+    front.ok("stations", "apply", str(file))
+    for text in ("kenh lau", "KÊNH LẦU", "Ke\u0302nh La\u0302\u0300u", "kênh  lầu", "kenh-lau", "lau"):
+        assert [s["id"] for s in front.ok("stations", "list", "--search", text, "--json").json] == ["kenh-lau"], text
+    assert [s["id"] for s in front.ok("stations", "list", "--search", "dai ngai", "--json").json] == ["dai-ngai"]
+    assert "No station is called like 'zz'" in front.ok("stations", "list", "--search", "zz").out
+
+
+def test_publishing_a_station(front: Front) -> None:
+    """Public, and hidden again."""
+    front.ok("devices", "add", "kl01", "--station", "s", "--name", "S")
+    assert "is public" in front.ok("stations", "publish", "s").out
+    assert front.ok("stations", "list", "--json").json[0]["public"] is True
+    front.ok("stations", "publish", "s", "--hide")
+    assert front.ok("stations", "list", "--json").json[0]["public"] is False
+
+
+def test_dead_letters(front: Front) -> None:
+    """Listed by reason and device, shown with their bytes, marked with a shift; asking twice is asking once."""
+
+    def letter(position: int, reason: str, device: str) -> DeadLetter:
+        return DeadLetter(
+            reason=reason, text=f"why {position}", journal="j", position=position, topic="t", org="default", device=device, received=T0, head=b"{\xff"
+        )
+
+    dead = tuple(letter(n, "clock" if n % 2 else "malformed", "kl01" if n < 6 else "kl02") for n in range(10))
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=10, dead=dead)))
+    found = front.ok("deadletters", "list", "--json").json
+    assert found["counts"] == {"clock": 5, "malformed": 5}
+    assert sorted(x["position"] for x in found["items"]) == list(range(10))
+    assert [x["id"] for x in found["items"]] == list(range(10, 0, -1))
+    assert len(front.ok("deadletters", "list", "--reason", "clock", "--device", "kl01", "--json").json["items"]) == 3
+    assert len(front.ok("deadletters", "list", "--limit", "2", "--json").json["items"]) == 2
+    assert "unresolved: clock 5, malformed 5" in front.ok("deadletters", "list").out
+    shown = front.ok("deadletters", "show", "1", "--json").json
+    assert (shown["text"], shown["payload"]) == (f"why {shown['position']}", "{\\xff")
+    assert shown["text"] in front.ok("deadletters", "show", "1").out
+    for _ in range(2):
+        assert front.ok("deadletters", "replay", "--reason", "clock", "--device", "kl01", "--shift", "-7h", "--json").json == {"marked": 3}
+    marked = front.database(lambda db: db.replays("j"))
+    assert [(d.position, d.shift_ms) for d in marked] == [(n, -25_200_000) for n in (1, 3, 5)]
+    assert "2 marked" in front.ok("deadletters", "replay", "7", "8", "--shift", "90m").out
+    assert {d.shift_ms for d in front.database(lambda db: db.replays("j")) if d.id in (7, 8)} == {5_400_000}
+    assert "dead letter 99" in front("deadletters", "replay", "7", "99").line
