@@ -34,11 +34,24 @@ class Resolved(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Span:
+    """A `BootSpan` that changes with each message."""
+
+    device: str
+    boot: int
+    lowest: int
+    highest: int
+    holes: tuple[tuple[int, int], ...]
+    last_time: int
+    fallen_back: tuple[int, ...]
+
+
+@dataclass(slots=True)
 class _Device:
     # the digest is part of the key: of a number used twice both contents are known again
     seen: OrderedDict[tuple[int, int, bytes], Seen] = field(default_factory=OrderedDict)
     numbers: Counter[tuple[int, int]] = field(default_factory=Counter)
-    boots: OrderedDict[int, BootSpan] = field(default_factory=OrderedDict)
+    boots: OrderedDict[int, _Span] = field(default_factory=OrderedDict)
 
     def keep(self, item: Seen) -> None:
         self.seen[(item.boot, item.seq, item.digest)] = item
@@ -56,7 +69,7 @@ class Identities:
     def __init__(self) -> None:
         self._devices: dict[str, _Device] = {}
         self._new_seen: dict[tuple[str, int, int, bytes], Seen] = {}
-        self._new_boots: dict[tuple[str, int], BootSpan] = {}
+        self._new_boots: dict[tuple[str, int], _Span] = {}
 
     def knows(self, device: str) -> bool:
         """False where `load` must be called first."""
@@ -68,12 +81,16 @@ class Identities:
         for item in seen[-REMEMBERED:]:
             memory.keep(item)
         for span in sorted(boots, key=lambda b: b.last_time)[-MAX_BOOTS:]:  # a boot may be a random number
-            memory.boots[span.boot] = span
+            memory.boots[span.boot] = _Span(span.device, span.boot, span.lowest, span.highest, span.holes, span.last_time, span.fallen_back)
         self._devices[device] = memory
 
     def forget(self) -> tuple[tuple[Seen, ...], tuple[BootSpan, ...]]:
         """What changed since the last call, for the next commit."""
-        changed = tuple(self._new_seen.values()), tuple(self._new_boots.values())
+        boots = tuple(
+            BootSpan(device=s.device, boot=s.boot, lowest=s.lowest, highest=s.highest, holes=s.holes, last_time=s.last_time, fallen_back=s.fallen_back)
+            for s in self._new_boots.values()
+        )
+        changed = tuple(self._new_seen.values()), boots
         self._new_seen, self._new_boots = {}, {}
         return changed
 
@@ -119,49 +136,45 @@ class Identities:
             span = None  # seq fell without boot: a restart is assumed, and no gap is counted
         sane = Y2000_MS <= time <= received + AHEAD_MS
         if span is None:
-            self._keep(memory, BootSpan(device=device, boot=boot, lowest=seq, highest=seq, last_time=time if sane else 0))
+            self._keep(memory, _Span(device, boot, seq, seq, (), time if sane else 0, ()))
             return False, False
         if seq > span.highest:
             return False, self._forward(memory, span, seq, time, received, sane)
         if seq < span.lowest:
-            holes = ((seq + 1, span.lowest - 1), *span.holes) if seq + 1 < span.lowest else span.holes
-            self._keep(memory, _replace(span, lowest=seq, holes=holes[-MAX_HOLES:]))
+            if seq + 1 < span.lowest:
+                span.holes = ((seq + 1, span.lowest - 1), *span.holes)[-MAX_HOLES:]
+            span.lowest = seq
+            self._keep(memory, span)
             return False, False
         filled = _fill(span.holes, seq)
         if filled is None:
             return True, seq in span.fallen_back
-        self._keep(memory, _replace(span, holes=filled))
+        span.holes = filled
+        self._keep(memory, span)
         return False, False
 
-    def _forward(self, memory: _Device, span: BootSpan, seq: int, time: int, received: int, sane: bool) -> bool:
+    def _forward(self, memory: _Device, span: _Span, seq: int, time: int, received: int, sane: bool) -> bool:
         """A new highest `seq`. True where it follows its predecessor while its time lies over 1 h before it."""
         follows = seq == span.highest + 1
         fell = follows and sane and span.last_time > 0 and time < span.last_time - FALLEN_BACK_MS
         # without boot an old message read again may have the number after the newest one, but it came before that was measured
         fell = fell and received >= span.last_time - AHEAD_MS
-        self._keep(
-            memory,
-            _replace(
-                span,
-                highest=seq,
-                holes=(span.holes if follows else (*span.holes, (span.highest + 1, seq - 1)))[-MAX_HOLES:],
-                last_time=time if sane else span.last_time,
-                fallen_back=(*span.fallen_back, seq)[-MAX_HOLES:] if fell else span.fallen_back,
-            ),
-        )
+        if not follows:
+            span.holes = (*span.holes, (span.highest + 1, seq - 1))[-MAX_HOLES:]
+        if fell:
+            span.fallen_back = (*span.fallen_back, seq)[-MAX_HOLES:]
+        span.highest = seq
+        if sane:
+            span.last_time = time
+        self._keep(memory, span)
         return fell
 
-    def _keep(self, memory: _Device, span: BootSpan) -> None:
+    def _keep(self, memory: _Device, span: _Span) -> None:
         memory.boots[span.boot] = span
         memory.boots.move_to_end(span.boot)
         if len(memory.boots) > MAX_BOOTS:
             memory.boots.popitem(last=False)
         self._new_boots[(span.device, span.boot)] = span
-
-
-def _replace(span: BootSpan, **changes: object) -> BootSpan:
-    fields = {name: getattr(span, name) for name in BootSpan.__slots__}
-    return BootSpan(**(fields | changes))
 
 
 def _fill(holes: tuple[tuple[int, int], ...], seq: int) -> tuple[tuple[int, int], ...] | None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.batch import Batch
 from core.deadletter import DeadLetter
 from core.series import SeriesKey
 from core.state import BootSpan, Commit, DeviceStatus, Latest, Seen, Waiting, Written
 
+MOST_PARTS = 50  # batches kept apart before they are merged, so that a database that is away for hours fills no memory
+
 
 class Pending:
     """Collects; `commit(...)` hands it over. Nothing is cleared before the database has answered (`done`)."""
 
     def __init__(self) -> None:
-        self._written: dict[int, tuple[Latest, int, int]] = {}  # series → newest, received, dirty_from
+        self._parts: list[tuple[Batch, NDArray[np.int64]]] = []  # of each series written its newest row, and its oldest time
         self.dead: list[DeadLetter] = []
         self.waiting: list[Waiting] = []
         self.statuses: dict[str, DeviceStatus] = {}
@@ -35,24 +38,20 @@ class Pending:
         """Rows the store took, sorted by (series, time)."""
         if not len(batch):
             return
-        last = np.flatnonzero(np.append(batch.series[1:] != batch.series[:-1], True))
-        first = np.append(0, last[:-1] + 1)
-        columns = zip(
-            batch.series[last].tolist(),
-            batch.time[last].tolist(),
-            batch.value[last].tolist(),
-            batch.flag[last].tolist(),
-            batch.received[last].tolist(),
-            batch.time[first].tolist(),
-            strict=True,
-        )
-        for series, time, value, flag, received, oldest in columns:
-            before = self._written.get(series)
-            if before is None:
-                self._written[series] = (Latest(time=time, value=value, flag=flag), received, oldest)
-            else:
-                newest = before[0] if before[0].time > time else Latest(time=time, value=value, flag=flag)
-                self._written[series] = (newest, received if newest is not before[0] else before[1], min(before[2], oldest))
+        last = np.append(batch.series[1:] != batch.series[:-1], True)
+        self._parts.append((batch.take(last), batch.time[np.append(True, last[:-1])]))
+        if len(self._parts) > MOST_PARTS:
+            self._merge()
+
+    def _merge(self) -> None:
+        """All parts as one: of each series the newest row (of equal times the one written last) and the oldest time."""
+        rows = Batch.concat([newest for newest, _ in self._parts])
+        oldest = np.concatenate([since for _, since in self._parts]) if self._parts else rows.time
+        order = np.lexsort((rows.time, rows.series))  # stable
+        rows, oldest = rows.take(order), oldest[order]
+        first = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1])) if len(rows) else np.zeros(0, dtype=np.intp)
+        last = np.append(first[1:], len(rows))[: len(first)] - 1
+        self._parts = [(rows.take(last), np.minimum.reduceat(oldest, first))] if len(rows) else []
 
     def absorb(self, later: Pending) -> None:
         """What one more batch has added, beside rows written."""
@@ -73,10 +72,7 @@ class Pending:
         return Commit(
             journal=journal,
             state_cursor=cursor,
-            written=tuple(
-                Written(key=keys[series], role=roles.get(series, "primary"), newest=newest, received=received, dirty_from=oldest)
-                for series, (newest, received, oldest) in self._written.items()
-            ),
+            written=tuple(self._written(keys, roles)),
             dead=tuple(self.dead),
             seen=tuple(self._seen.values()),
             boots=tuple(self._boots.values()),
@@ -86,3 +82,13 @@ class Pending:
             done_waiting=tuple(self.done_waiting),
             done_replays=tuple(self.done_replays),
         )
+
+    def _written(self, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Iterator[Written]:
+        self._merge()
+        for rows, since in self._parts:
+            columns = zip(
+                rows.series.tolist(), rows.time.tolist(), rows.value.tolist(), rows.flag.tolist(), rows.received.tolist(), since.tolist(), strict=True
+            )
+            for series, time, value, flag, received, oldest in columns:
+                newest = Latest(time=time, value=value, flag=flag)
+                yield Written(key=keys[series], role=roles.get(series, "primary"), newest=newest, received=received, dirty_from=oldest)

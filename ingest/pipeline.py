@@ -66,7 +66,7 @@ class Processor:
         self._memory = Memory()
         self._layouts: Layouts = {}
         self._roles: dict[int, str] = {}
-        self._met: set[tuple[str, str]] = set()  # (device, channel) known to be registered in this directory
+        self._met: dict[tuple[str, str], set[str]] = {}  # (device, org) → channels looked at in this directory
         self._waiting_bytes: dict[str, int] = {}
         self._directory: Directory | None = None
         self._placed: list[Columns] = []  # where the rows came from that are not written yet
@@ -173,10 +173,12 @@ class Processor:
 
     async def _admit(self, mail: Mail) -> list[Opened]:
         """The messages to convert: registered devices, and those that register themselves now; the rest waits or dies."""
-        devices = {item.route.device for item in mail.opened}
-        if any(self.directory.device(device) is None for device in devices):
+        strange = [item for item in mail.opened if self._is_strange(item)]
+        if not strange:
+            return mail.opened
+        if any(self.directory.device(item.route.device) is None for item in strange):
             await self.refresh()  # it may have been registered a moment ago
-        failed = await self._enrol([item for item in mail.opened if self._is_new(item)])
+        failed = await self._enrol([item for item in strange if self._decide(item) in (Step.REGISTER, Step.ACCEPT)])
         admitted: list[Opened] = []
         for item in mail.opened:
             device = self.directory.device(item.route.device)
@@ -195,12 +197,16 @@ class Processor:
         where = item.route
         return decide(self._mode, device=self.directory.device(where.device), org=self.directory.org(where.org), topic_org=where.org, device_id=where.device)
 
-    def _is_new(self, item: Opened) -> bool:
-        """Whether the device, or a channel of its message, has to be looked at before it may come in."""
-        device = item.route.device
-        if all((device, channel) in self._met for record in item.records for channel, _ in record.channels) and self.directory.device(device):
-            return False
-        return self._decide(item) in (Step.REGISTER, Step.ACCEPT)
+    def _is_strange(self, item: Opened) -> bool:
+        """Whether the device under that org, or a channel of its message, has not been looked at yet."""
+        met = self._met.get((item.route.device, item.route.org))
+        if met is None:
+            return True
+        for record in item.records:
+            for channel, _ in record.channels:
+                if channel not in met:
+                    return True
+        return False
 
     async def _enrol(self, items: Sequence[Opened]) -> dict[str, str]:
         """Register new devices, and new channels of those that open their points; returns what could not be, and why."""
@@ -215,8 +221,10 @@ class Processor:
                     await self._register({(device, org): channels}, alone=True)
                 except (ConflictError, ConfigError) as error:  # somebody else registered the same in this moment, or an id is taken
                     failed[device] = str(error)
-        mine = [item for item in items if self._decide(item) is Step.ACCEPT]
-        self._met |= {(item.route.device, channel) for item in mine for record in item.records for channel, _ in record.channels}
+        for item in items:
+            if self._decide(item) is Step.ACCEPT:
+                met = self._met.setdefault((item.route.device, item.route.org), set())
+                met |= {channel for record in item.records for channel, _ in record.channels}
         return failed
 
     async def _register(self, found: Mapping[tuple[str, str], set[str]], *, alone: bool = False) -> bool:

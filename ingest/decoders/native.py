@@ -72,16 +72,28 @@ def _record(item: _Object) -> Record:
     refused: list[Refusal] = []
     if item.readings and (kept := item.readings if _all_known(item.readings) else _keep_known(MAIN, item.readings, refused)):
         channels.append((MAIN, kept))
-    for channel, readings in item.channels.items():
+    for channel, readings in item.channels.items() if item.channels else ():
         if not SLUG.match(channel):
             refused.append(_bad_channel(channel))
         elif readings and (kept := readings if _all_known(readings) else _keep_known(channel, readings, refused)):
             channels.append((channel, kept))
-    device = {name: value for name, value in (("device.battery", item.battery), ("device.rssi", item.rssi), ("device.snr", item.snr)) if value is not None}
+    device: dict[str, float] = {}
+    if item.battery is not None:
+        device["device.battery"] = item.battery
+    if item.rssi is not None:
+        device["device.rssi"] = item.rssi
+    if item.snr is not None:
+        device["device.snr"] = item.snr
     if device:
         channels.append((MAIN, device))
-    time = None if item.time is None else to_ms(item.time)
-    return _checked(_number(item.seq, "seq", refused), _number(item.boot, "boot", refused), time, item.age_s, channels, refused)
+    seq, boot = item.seq, item.boot
+    if seq is not None and not 0 <= seq <= _LARGEST:
+        seq = _number(seq, "seq", refused)
+    if boot is not None and not 0 <= boot <= _LARGEST:
+        boot = _number(boot, "boot", refused)
+    if item.time is not None:
+        return Record(seq, boot, to_ms(item.time), None, channels, refused, b"")
+    return _checked(seq, boot, None, item.age_s, channels, refused)
 
 
 def _all_known(readings: dict[str, float]) -> bool:
