@@ -129,12 +129,20 @@ class Rules:
             for param, column in self._columns[name].items():
                 self._columns[name][param] = np.concatenate([column, [row[param] for row in rows]])
         for d, derived in enumerate(DERIVED):
-            # a source may be registered after what is derived from it, so the whole column is looked up again
-            table = np.full((len(self._keys), len(derived.sources)), -1, dtype=np.int32)
-            for i, key in enumerate(self._keys):
-                if key.quantity == derived.quantity:
-                    table[i] = [self._index.get(key._replace(quantity=source), -1) for source in derived.sources]
-            self.sources[d] = table
+            more = np.full((len(new), len(derived.sources)), -1, dtype=np.int32)
+            self.sources[d] = np.concatenate([self.sources[d], more])
+        for i, key in enumerate(new, known):
+            self._link(i, key)
+
+    def _link(self, i: int, key: SeriesKey) -> None:
+        """The sources of series i, and the series that i is a source of: either may be registered first."""
+        for d, derived in enumerate(DERIVED):
+            if key.quantity == derived.quantity:
+                self.sources[d][i] = [self._index.get(key._replace(quantity=source), -1) for source in derived.sources]
+            if key.quantity in derived.sources:
+                target = self._index.get(key._replace(quantity=derived.quantity))
+                if target is not None:
+                    self.sources[d][target, derived.sources.index(key.quantity)] = i
 
     def params(self, test: str, series: NDArray[np.int32]) -> dict[str, Floats]:
         """The parameters of `test`, one value per row of `series` (n,)."""

@@ -23,6 +23,7 @@ from quality.qc import HOUR_MS, Context
 from quality.rules import QcConfig, Rules
 
 BLOCK_ROWS = 50_000
+ANSWERS = 200  # series answered in one transaction: its fsync costs more than judging a station
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +37,23 @@ class Sweep:
 
 
 async def sweep(states: States, store: SeriesStore, config: QcConfig, *, block_rows: int = BLOCK_ROWS) -> Sweep:
-    """Judge every dirty series once. Raises what the store or the database raise; nothing is cleared then."""
+    """Judge every dirty series once. Raises what the store or the database raise; what had no answer yet stays dirty then."""
     dirty = sorted(await states.dirty(), key=lambda s: s.key)
     judged_rows = changed_rows = cleared = 0
+    answers: list[Judged] = []
     for station, rows in itertools.groupby(dirty, key=lambda s: s.key.station):
         wanted = {_group(s.key) for s in rows}
         known = await states.states(station=station)
-        answers: list[Judged] = []
         for group in sorted(wanted):
             members = [s for s in known if _group(s.key) == group]
             round_ = _Round(members, store, config, block_rows)
             answers += await round_.run()
             judged_rows += round_.judged
             changed_rows += round_.changed
-        cleared += await states.judged(answers)
+        if len(answers) >= ANSWERS:
+            cleared += await states.judged(answers)
+            answers = []
+    cleared += await states.judged(answers)
     return Sweep(series=len(dirty), judged=judged_rows, changed=changed_rows, cleared=cleared)
 
 
