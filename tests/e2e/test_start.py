@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 import sqlite3
@@ -253,3 +254,40 @@ def test_a_disk_that_is_really_full(listener_sqlite: ListenerSqlite) -> None:
     finally:
         rig.close()
         subprocess.run(["umount", "-l", str(journal)], check=False, capture_output=True)
+
+
+def test_the_whole_folder_on_a_full_disk(tmp_path: Path, bytecode: Path) -> None:
+    """Journal, store and database on one disk, filled by something else: nothing exits, doctor is red, and room heals all of it."""
+    folder = tmp_path / "whole"
+    if not can_mount(folder / "data", 24 * MIB):
+        pytest.skip("only root may mount a small disk (another test does without)")
+    try:
+        rig = ListenerSqlite(folder, bytecode)
+        rig.start()
+        rig.publish("kl01", reading(0))
+        rig.settle()
+        with rig.connected("kl01") as client:
+            ballast = rig.data / "somebody-elses-file"
+            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"z" * 4096)
+            sent = [client.publish("canhman/default/kl01/telemetry", reading(n)[:-1] + f',"x":"{"y" * 9000}"}}', qos=1) for n in range(1, 40)]
+            until(lambda: "journal is in trouble" in rig.log, 60, lambda: f"the log says so: {rig.log[-3000:]}")
+            assert rig.runs
+            code, findings = rig.doctor()
+            assert code == 1
+            assert "only 0 MiB free" in next(f["text"] for f in findings if f["part"] == "data" and f["mark"] == "red")
+            assert not all(info.is_published() for info in sent)
+            assert rig.runs
+            ballast.unlink()
+            for info in sent:
+                info.wait_for_publish(60)
+                assert info.is_published()
+        rig.settle()
+        assert sorted(r.value for r in rig.rows() if r.quantity == "water.level") == [n / 100 for n in range(40)]
+        assert "Traceback" not in rig.log
+        assert rig.stop() == 0
+    finally:
+        with contextlib.suppress(NameError):
+            rig.close()
+        subprocess.run(["umount", "-l", str(folder / "data")], check=False, capture_output=True)
