@@ -306,7 +306,7 @@ class Identities(Protocol):
     """What makes a redelivery recognisable: the memory behind (device, boot, seq); written by `States.commit`."""
 
     async def seen(self, device: str) -> list[Seen]:
-        """The last 1,000 objects of a clockless device, oldest first."""
+        """The last 1,000 objects of a clockless device and those of the last 16 MB of the journal, oldest first."""
         ...
 
     async def boots(self, device: str) -> list[BootSpan]:

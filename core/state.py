@@ -58,6 +58,13 @@ class Judged:
     config: str
 
 
+# What is remembered of a clockless device: its last 1,000 objects, and beyond them every object that stands in the last
+# 16 MB of the journal. A connection that breaks has everything in flight sent again, from the oldest on: were one object
+# more in flight than remembered, each would push out the next one to come, and all of them would be stored twice.
+SEEN_OBJECTS = 1000
+SEEN_BYTES = 16 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """The memory of one clockless object: (device, boot, seq) fixes `time`; `digest` covers readings and channels."""

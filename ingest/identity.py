@@ -1,7 +1,8 @@
 """What makes a redelivery recognisable: an object is known by (device, boot, seq), and its first arrival fixes its time.
 
 Devices that send `time` are identified by it; of them only the span and the holes of each boot are kept, to count gaps
-and duplicates. Of clockless devices the last 1,000 objects are remembered with time, arrival, position and digest.
+and duplicates. Of clockless devices the last 1,000 objects, and those of the last 16 MB of the journal, are
+remembered with time, arrival, position and digest.
 State with a lifetime: loaded per device from the database, changed in memory, written with the next commit.
 """
 
@@ -12,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.clock import Y2000_MS
-from core.state import BootSpan, Seen
+from core.state import SEEN_BYTES, SEEN_OBJECTS, BootSpan, Seen
 from ingest.decoder import Record
 
-REMEMBERED = 1000
 IMPLIED_BOOT = -1  # of a device that sends seq without boot
 MAX_BOOTS = 100  # per device
 MAX_HOLES = 200  # per boot; older holes are given up as lost, so that a hostile seq cannot fill the memory
@@ -56,8 +56,12 @@ class _Device:
     def keep(self, item: Seen) -> None:
         self.seen[(item.boot, item.seq, item.digest)] = item
         self.numbers[(item.boot, item.seq)] += 1
-        if len(self.seen) > REMEMBERED:
-            (boot, seq, _), _ = self.seen.popitem(last=False)
+        while len(self.seen) > SEEN_OBJECTS:
+            oldest = next(iter(self.seen.values()))
+            if abs(item.position - oldest.position) < SEEN_BYTES:  # farther ahead only where it stood in another journal
+                break
+            boot, seq = oldest.boot, oldest.seq
+            del self.seen[(boot, seq, oldest.digest)]
             self.numbers[(boot, seq)] -= 1
             if not self.numbers[(boot, seq)]:
                 del self.numbers[(boot, seq)]
@@ -78,7 +82,7 @@ class Identities:
     def load(self, device: str, seen: list[Seen], boots: list[BootSpan]) -> None:
         """Take in what the database remembers of a device."""
         memory = _Device()
-        for item in seen[-REMEMBERED:]:
+        for item in seen:
             memory.keep(item)
         for span in sorted(boots, key=lambda b: b.last_time)[-MAX_BOOTS:]:  # a boot may be a random number
             memory.boots[span.boot] = _Span(span.device, span.boot, span.lowest, span.highest, span.holes, span.last_time, span.fallen_back)

@@ -23,7 +23,7 @@ def write(c: Connection, commit: Commit, *, at: int) -> None:
     again = enrolment.done(c, commit.done_waiting)
     deadletters.write(c, commit.dead, done=commit.done_replays, again=again, at=at)
     enrolment.write(c, commit.waiting)
-    identities.write_seen(c, commit.seen)
+    identities.write_seen(c, commit.seen, cursor=commit.state_cursor)
     identities.write_boots(c, commit.boots)
     identities.write_statuses(c, commit.statuses)
     if commit.state_cursor > covered:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, bindparam, case, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, case, delete, or_, select
 
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, others, upsert
-from core.state import BootSpan, DeviceStatus, Seen
+from core.state import SEEN_BYTES, SEEN_OBJECTS, BootSpan, DeviceStatus, Seen
 
-KEPT = 1000  # objects of a clockless device, boots of one with a clock
+BOOTS = 1000  # remembered of a device with a clock
 
 
-def write_seen(c: Connection, rows: Sequence[Seen]) -> None:
-    """Remember these objects; the first arrival of (device, boot, seq, digest) stays. Keeps the last 1,000 of each device."""
+def write_seen(c: Connection, rows: Sequence[Seen], *, cursor: int) -> None:
+    """Remember these objects, which stand before `cursor` in the journal; the first arrival of (device, boot, seq, digest) stays.
+
+    Keeps the last `SEEN_OBJECTS` of each device, and beyond them those in the last `SEEN_BYTES` of the journal.
+    """
     values = [
         {
             "device": s.device,
@@ -31,7 +34,9 @@ def write_seen(c: Connection, rows: Sequence[Seen]) -> None:
     if not values:
         return
     upsert(c, t.seen, values, key=("device", "boot", "seq", "digest"))
-    _forget(c, t.seen, t.seen.c.id, {s.device for s in rows})
+    # a position past the cursor is one of another journal
+    left_behind = or_(t.seen.c.position < cursor - SEEN_BYTES, t.seen.c.position > cursor)
+    _forget(c, t.seen, t.seen.c.id, SEEN_OBJECTS, {s.device for s in rows}, only=left_behind)
 
 
 def write_boots(c: Connection, rows: Sequence[BootSpan]) -> None:
@@ -51,14 +56,15 @@ def write_boots(c: Connection, rows: Sequence[BootSpan]) -> None:
     if not values:
         return
     upsert(c, t.boot_span, values, key=("device", "boot"), update=others(t.boot_span, ("device", "boot")))
-    _forget(c, t.boot_span, t.boot_span.c.last_time, {b.device for b in rows})
+    _forget(c, t.boot_span, t.boot_span.c.last_time, BOOTS, {b.device for b in rows})
 
 
-def _forget(c: Connection, table: Table, age: Column[Any], devices: set[str]) -> None:
-    """Drop what is older than the `KEPT` newest of each device."""
+def _forget(c: Connection, table: Table, age: Column[Any], most: int, devices: set[str], *, only: ColumnElement[bool] | None = None) -> None:
+    """Drop what is older than the `most` newest of each device (of it, `only` such rows)."""
     kept = table.alias("kept")
-    oldest_kept = select(kept.c[age.name]).where(kept.c.device == bindparam("of")).order_by(kept.c[age.name].desc()).offset(KEPT - 1).limit(1).scalar_subquery()
-    statement = delete(table).where(table.c.device == bindparam("of"), age < oldest_kept)
+    oldest_kept = select(kept.c[age.name]).where(kept.c.device == bindparam("of")).order_by(kept.c[age.name].desc()).offset(most - 1).limit(1).scalar_subquery()
+    old = age < oldest_kept
+    statement = delete(table).where(table.c.device == bindparam("of"), old if only is None else and_(only, old))
     c.execute(statement, [{"of": device} for device in sorted(devices)])
 
 

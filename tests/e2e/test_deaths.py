@@ -109,6 +109,30 @@ def test_a_death_in_the_middle_of_an_approval(listener_sqlite: ListenerSqlite) -
     assert_whole(rig, rows)
 
 
+@pytest.mark.parametrize("objects", [1, 400], ids=["single", "arrays"])
+def test_a_backlog_larger_than_the_memory_of_a_device(listener_sqlite: ListenerSqlite, objects: int) -> None:
+    """2,400 objects of one clockless device are in flight when ingest dies with them journalled: sent again, none is doubled."""
+    rig = listener_sqlite
+    rig.start()
+    rig.kill()
+    start = time.time_ns() // 1_000_000 - 86_400_000
+    samples = [Sample(device="kl01", boot=1, seq=n, time=start + n * 30_000, value=round(2 + n / 1000, 3)) for n in range(2400)]
+    bodies = [json.loads(sample.payload(time.time_ns() // 1_000_000)) for sample in samples]
+    rig.start_dying("adapters.journal:FileJournal.append", "after", 2 if objects == 1 else 1)
+    client = PlainClient(rig, window=2400)
+    topic = samples[0].topic
+    sending = client.send([(topic, json.dumps(bodies[n : n + objects] if objects > 1 else bodies[n]).encode()) for n in range(0, len(bodies), objects)])
+    rig.wait_for_death()
+    rig.start()
+    sending.join(30)
+    assert not sending.is_alive(), "not everything was acknowledged"
+    client.close()
+    rig.settle()
+    rows = rig.rows()
+    assert len([row for row in rows if row.quantity == "water.ec"]) == len(samples)
+    assert_whole(rig, rows)
+
+
 def _with_clock(sample: Sample) -> bytes:
     body = {"boot": 1, "seq": sample.seq, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(sample.time // 1000)), "readings": {"water.ec": sample.value}}
     return json.dumps(body).encode()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.state import BootSpan
+from core.state import SEEN_BYTES, SEEN_OBJECTS, BootSpan
 from ingest.decoder import Record
-from ingest.identity import IMPLIED_BOOT, MAX_BOOTS, MAX_HOLES, REMEMBERED, Identities, Resolved
+from ingest.identity import IMPLIED_BOOT, MAX_BOOTS, MAX_HOLES, Identities, Resolved
 
 NOON = 1_772_420_400_000
 HOUR = 3_600_000
@@ -76,15 +76,26 @@ def test_another_boot_or_device_is_another_object() -> None:
     assert (found.duplicate, found.conflicting, found.time) == (False, False, NOON + HOUR - 35_000)
 
 
-def test_only_the_last_thousand_are_remembered() -> None:
-    """The object before the last 1,000 is new again, the others are known; numbers used twice are counted right."""
+def test_what_was_in_flight_is_known_however_many() -> None:
+    """5,000 objects at once, and all of them again from the first on, also after a restart: each is a redelivery at its first time."""
     ids = memory()
-    for seq in range(REMEMBERED + 1):
-        resolve(ids, clockless(seq), position=seq)
+    first = [resolve(ids, clockless(seq), position=seq // 500) for seq in range(5000)]
+    for known in (ids, memory(list(ids.forget()[0]))):
+        again = [resolve(known, clockless(seq, age_s=99), received=NOON + HOUR, position=6000 + seq // 500) for seq in range(5000)]
+        assert again == [one._replace(duplicate=True) for one in first]
+
+
+@pytest.mark.parametrize("later", [SEEN_BYTES, -SEEN_BYTES], ids=["far behind in the journal", "another journal"])
+def test_only_the_last_thousand_are_remembered(later: int) -> None:
+    """Beyond that the object before the last 1,000 is new again, the others are known; numbers used twice are counted right."""
+    ids = memory()
+    resolve(ids, clockless(0), position=SEEN_BYTES)
+    for seq in range(1, SEEN_OBJECTS + 1):
+        resolve(ids, clockless(seq), position=SEEN_BYTES + later + seq if later > 0 else 0)
     assert not ids.remembers("kl01", clockless(0))
     assert ids.remembers("kl01", clockless(1))
-    assert resolve(ids, clockless(1), received=NOON + HOUR, position=9999).duplicate
-    assert not resolve(ids, clockless(0), received=NOON + HOUR, position=9999).duplicate
+    assert resolve(ids, clockless(1), received=NOON + HOUR, position=9 * SEEN_BYTES).duplicate
+    assert not resolve(ids, clockless(0), received=NOON + HOUR, position=9 * SEEN_BYTES).duplicate
     assert not ids.remembers("kl01", clockless(1)), "the new 0 took the place of the oldest"
 
 

@@ -7,15 +7,22 @@ from dataclasses import replace
 
 from adapters.sql import SqlDatabase
 from core.clock import SimTime
-from core.state import BootSpan, Commit, DeviceStatus, Seen
+from core.state import SEEN_BYTES, BootSpan, Commit, DeviceStatus, Seen
 
 
 def seen(seq: int, *, device: str = "kl01", boot: int = 1, digest: bytes = b"d", time: int = 5) -> Seen:
     return Seen(device=device, boot=boot, seq=seq, time=time, received=7, position=seq, digest=digest)
 
 
-def commit(database: SqlDatabase, *, seen: tuple[Seen, ...] = (), boots: tuple[BootSpan, ...] = (), statuses: tuple[DeviceStatus, ...] = ()) -> None:
-    asyncio.run(database.commit(Commit(journal="j", state_cursor=1, seen=seen, boots=boots, statuses=statuses)))
+def commit(
+    database: SqlDatabase,
+    *,
+    seen: tuple[Seen, ...] = (),
+    boots: tuple[BootSpan, ...] = (),
+    statuses: tuple[DeviceStatus, ...] = (),
+    cursor: int = 1,
+) -> None:
+    asyncio.run(database.commit(Commit(journal="j", state_cursor=cursor, seen=seen, boots=boots, statuses=statuses)))
 
 
 def test_the_first_arrival_stays(database: SqlDatabase) -> None:
@@ -28,10 +35,20 @@ def test_the_first_arrival_stays(database: SqlDatabase) -> None:
 
 def test_only_the_last_thousand(database: SqlDatabase) -> None:
     """Of each device the last 1,000 objects are remembered, whatever other devices send."""
-    commit(database, seen=tuple(seen(n, device=d) for n in range(700) for d in ("kl01", "bc01")))
-    commit(database, seen=tuple(seen(n) for n in range(700, 1300)))
+    commit(database, seen=tuple(seen(n, device=d) for n in range(700) for d in ("kl01", "bc01")), cursor=2 * SEEN_BYTES)
+    commit(database, seen=tuple(seen(n) for n in range(700, 1300)), cursor=2 * SEEN_BYTES)
     assert [s.seq for s in asyncio.run(database.seen("kl01"))] == list(range(300, 1300))
     assert len(asyncio.run(database.seen("bc01"))) == 700
+
+
+def test_what_stands_in_the_end_of_the_journal_is_remembered_too(database: SqlDatabase) -> None:
+    """All of what may be in flight, however many objects it is; once the journal has gone on the last 1,000 are enough."""
+    commit(database, seen=tuple(replace(seen(n), position=n) for n in range(3000)), cursor=3000)
+    assert [s.seq for s in asyncio.run(database.seen("kl01"))] == list(range(3000))
+    commit(database, seen=(replace(seen(3000), position=SEEN_BYTES + 1000),), cursor=SEEN_BYTES + 1001)
+    assert [s.seq for s in asyncio.run(database.seen("kl01"))] == list(range(1001, 3001))
+    commit(database, seen=(replace(seen(3001), position=2 * SEEN_BYTES),), cursor=2 * SEEN_BYTES + 1)
+    assert [s.seq for s in asyncio.run(database.seen("kl01"))] == list(range(2002, 3002))
 
 
 def test_boots(database: SqlDatabase) -> None:
