@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
 from canhman import cli
+
+_configure = structlog.configure
+
+
+def _configure_for_now(**settings: Any) -> None:
+    """A logger that is cached keeps the standard error of this one test, which other tests would find closed."""
+    _configure(**settings | {"cache_logger_on_first_use": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +61,13 @@ class Front:
             for name, value in settings.items():
                 patch.setenv(f"CANHMAN_{name}", value)
             patch.setattr("sys.argv", ["canhman", *words])
+            patch.setattr(structlog, "configure", _configure_for_now)
             code = 0
             try:
                 cli.main()
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        structlog.reset_defaults()
         out, err = self.capfd.readouterr()
         return Done(code=code, out=out, err=err)
 
