@@ -1,6 +1,6 @@
-"""`canhman` that kills itself with SIGKILL at one exact point: python dying.py MODULE:CLASS.METHOD before|after N WORDS…
+"""`canhman` that kills itself with SIGKILL at one exact point: python dying.py MODULE:CLASS.METHOD before|after|never N WORDS…
 
-It dies at the N-th call of that method, before it begins or after it has returned.
+It dies at the N-th call of that method, before it begins or after it has returned; `never`: it lives, and the method does nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def arm(target: str, when: str, nth: int) -> None:
             count("after")
             return answer
 
-    setattr(place, name, wrapped)
+    setattr(place, name, (lambda *args, **kwargs: None) if when == "never" else wrapped)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ class Installation:
         until(lambda: self.ready in self.log[seen:] or process.poll() is not None, START_S, lambda: f"ingest is ready:\n{self.log[-3000:]}")
         return process
 
+    def start_without(self, target: str) -> None:
+        """Start an ingest in which `target` (module:Class.method) does nothing."""
+        self._launch((), (str(Path(__file__).with_name("dying.py")), target, "never", "0"))
+
     def start_dying(self, target: str, when: str, nth: int = 1) -> None:
         """Start an ingest that kills itself with SIGKILL before or after the `nth` call of `target` (module:Class.method)."""
         self._launch((), (str(Path(__file__).with_name("dying.py")), target, when, str(nth)))
