@@ -27,6 +27,7 @@ from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
 from canhman.configuration import read_qc
+from canhman.services import GC_THRESHOLDS
 from core.clock import SystemClock, rfc3339
 from core.message import Message
 from core.place import Deployment, Device, Station
@@ -125,7 +126,8 @@ async def run(devices: int, folder: Path) -> tuple[Stages, int, float]:
         await sweep(database, store, config)
     stages = Stages()
     gc.collect()
-    gc.freeze()  # as `canhman ingest` does
+    gc.freeze()  # this and the thresholds as in `canhman ingest`
+    gc.set_threshold(*GC_THRESHOLDS)
     judge, columns = ingest.pipeline.judge, Columns.batch
     ingest.pipeline.judge, Columns.batch = stages.sync("row tests", judge), stages.sync("columns", columns)  # type: ignore[method-assign,assignment] # measured for the time being
     processor._reader.open = stages.sync("open", processor._reader.open)  # type: ignore[method-assign] # as above

@@ -6,9 +6,7 @@ a look-up and a few list appends; derived quantities are computed on whole colum
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +24,16 @@ NAN = float("nan")
 
 
 class _Layout(NamedTuple):
-    """`series` of the values in order, then of what is derived; `derived` is [(which of DERIVED, columns of its sources)]."""
+    """`series` of the values in order, then of what is derived; `derived` is [(which of DERIVED, columns of it and its sources)].
+
+    `blank` is as many NaN as there are derived values.
+    """
 
     series: list[int]
     start: int
     end: int
     derived: list[tuple[int, tuple[int, ...]]]
+    blank: list[float]
     missing: tuple[str, ...]
 
 
@@ -47,12 +49,10 @@ class Columns:
         self._layouts = layouts
         self._roles = roles
         self._series: list[int] = []
-        self._time: list[int] = []
         self._value: list[float] = []
-        self._received: list[int] = []
+        self._blocks: list[int] = []  # of each channel of a record in turn: first row, rows, time, received, position
         self._clock: list[tuple[int, int]] = []
-        self._origin: list[tuple[int, int]] = []  # (first row, journal position), rising
-        self._derived: list[list[tuple[int, ...]]] = [[] for _ in DERIVED]
+        self._derived: list[tuple[list[int], list[tuple[int, ...]]]] = [([], []) for _ in DERIVED]  # first rows, and columns from there
 
     def __len__(self) -> int:
         return len(self._series)
@@ -65,18 +65,15 @@ class Columns:
         layout = self._layouts.get(key)
         if layout is None or not layout.start <= time < layout.end:
             layout = self._layouts[key] = self._lay_out(*key, time)
-        first = len(self._series)
-        self._origin.append((first, position))
+        first, n = len(self._series), len(layout.series)
+        self._blocks += (first, n, time, received, position)
         self._series += layout.series
         self._value += [value for name, value in values.items() if name not in layout.missing] if layout.missing else values.values()
-        self._value += [NAN] * len(layout.derived)
-        n = len(layout.series)
-        self._time += [time] * n
-        self._received += [received] * n
-        target = first + n - len(layout.derived)
+        self._value += layout.blank
         for which, columns in layout.derived:
-            self._derived[which].append((target, *(first + c for c in columns)))
-            target += 1
+            firsts, offsets = self._derived[which]
+            firsts.append(first)
+            offsets.append(columns)
         if fallen_back:
             self._clock.append((first, first + n))
         if not layout.missing:
@@ -110,8 +107,8 @@ class Columns:
                 continue
             column[rule.quantity] = len(series)
             series.append(self._index(found[0], found[1]))
-            derived.append((which, tuple(column[source] for source in rule.sources)))
-        return _Layout(series, start, end, derived, tuple(missing))
+            derived.append((which, tuple(column[name] for name in (rule.quantity, *rule.sources))))
+        return _Layout(series, start, end, derived, [NAN] * len(derived), tuple(missing))
 
     def _index(self, key: SeriesKey, role: str) -> int:
         index = self._table.index(key)
@@ -120,20 +117,21 @@ class Columns:
 
     def origin(self, series: int, time: int) -> int | None:
         """The journal position of the message that last gave a row of this identity; None where there is none."""
-        for row in range(len(self._series) - 1, -1, -1):
-            if self._series[row] == series and self._time[row] == time:
-                return self._origin[bisect_right(self._origin, row, key=itemgetter(0)) - 1][1]
+        for first, n, at, _, position in reversed(np.array(self._blocks, dtype=np.int64).reshape(-1, 5).tolist()):
+            if at == time and series in self._series[first : first + n]:
+                return int(position)
         return None
 
     def batch(self) -> Batch:
         """The rows as columns, derived values filled in; those that are not defined (NaN) are left out."""
         value = np.array(self._value, dtype=np.float64)
         tests = np.zeros(len(value), dtype=np.int64)
-        for which, rows in enumerate(self._derived):
-            if rows:
-                at = np.array(rows, dtype=np.intp)
-                value[at[:, 0]] = DERIVED[which].compute(*(value[at[:, c]] for c in range(1, at.shape[1])))
+        for rule, (firsts, offsets) in zip(DERIVED, self._derived, strict=True):
+            if firsts:
+                at = np.array(offsets, dtype=np.intp) + np.array(firsts, dtype=np.intp)[:, np.newaxis]
+                value[at[:, 0]] = rule.compute(*(value[at[:, c]] for c in range(1, at.shape[1])))
         for first, end in self._clock:
             tests[first:end] |= np.int64(1) << CLOCK_BIT
-        batch = Batch.of(self._series, self._time, value, tests=tests, received=self._received)
+        _, rows, time, received, _ = np.array(self._blocks, dtype=np.int64).reshape(-1, 5).T
+        batch = Batch.of(self._series, np.repeat(time, rows), value, tests=tests, received=np.repeat(received, rows))
         return batch.take(np.isfinite(value))
