@@ -136,11 +136,11 @@ class Processor:
         self.pending.dead += mail.dead
         for letter in mail.dead:
             self._count("refused", letter.reason, letter.position)
-        for org, status in mail.statuses:
+        opened = await self._admit(mail)
+        for org, status in mail.statuses:  # after it: a device that registers itself may have said both in one batch
             device = self.directory.device(status.device)
             if device is not None and device.org == org:  # the word of a stranger, or under another org, is nobody's
                 self.pending.statuses[status.device] = status
-        opened = await self._admit(mail)
         await self._recall(opened)
         columns = Columns(self.directory.series_key, self._table, self._layouts, self._roles)
         for item in opened:
