@@ -57,8 +57,11 @@ def check_text(kind: str, text: str) -> str:
 
 
 def station_id_for(device_id: str, taken: Container[str]) -> str:
-    """The id of the station named after a device: lower case, other characters as `-`, at most 64; then `-2`, `-3` … if taken."""
-    base = _NOT_SLUG.sub("-", device_id.lower())[:_SLUG_LENGTH]
+    """The id of the station named after a device: lower case, other characters as `-`, at most 64; then `-2`, `-3` … if taken.
+
+    A `-` never stands first or last, for such an id would look like an option; `station` where nothing else is left.
+    """
+    base = _NOT_SLUG.sub("-", device_id.lower())[:_SLUG_LENGTH].strip("-") or "station"
     found, n = base, 1
     while found in taken:
         n += 1

@@ -58,6 +58,13 @@ def test_station_ids() -> None:
     assert station_id_for("X" * 64, {"x" * 64}) == "x" * 62 + "-2"
 
 
+@pytest.mark.parametrize(("device", "station"), [("_", "station"), ("-", "station"), (".:-_", "station"), ("-a_", "a"), ("__KL.1", "kl-1")])
+def test_station_ids_never_look_like_options(device: str, station: str) -> None:
+    """No dash first or last; a device without letter or digit stands at `station`, `station-2` …"""
+    assert station_id_for(device, set()) == station
+    assert station_id_for(device, {station}) == f"{station}-2"
+
+
 @given(st.from_regex(DEVICE_ID, fullmatch=True), st.integers(0, 12))
 def test_station_ids_are_slugs_and_free(device: str, clashes: int) -> None:
     """Every device id gives a station id that is allowed and not taken, however often."""
@@ -65,6 +72,7 @@ def test_station_ids_are_slugs_and_free(device: str, clashes: int) -> None:
     for _ in range(clashes + 1):
         found = station_id_for(device, taken)
         assert SLUG.match(found)
+        assert found.strip("-") == found
         assert found not in taken
         taken.add(found)
 
