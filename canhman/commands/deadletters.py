@@ -14,6 +14,17 @@ Device = Annotated[str | None, typer.Option(help="Only this device.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1)]  # what a database takes as an id
 
+
+def _known(reason: str | None) -> str | None:
+    """As given; one line with the known reasons for another one, which would find nothing. Raises ConfigError."""
+    from core.deadletter import REASONS
+    from core.errors import ConfigError
+
+    if reason is not None and reason not in REASONS:
+        raise ConfigError(f"--reason {reason!r} is not known; reasons are {', '.join(REASONS)}")
+    return reason
+
+
 _SHIFT = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -60,6 +71,7 @@ def list_(reason: Reason = None, device: Device = None, limit: Limit = 100, json
     from canhman import terminal, wiring
     from canhman.settings import read_settings
 
+    reason = _known(reason)
     with wiring.registry(read_settings()) as (_, run):
         letters = run(lambda db: db.dead_letters(reason=reason, device=device, limit=limit))
         counts = run(lambda db: db.dead_letter_counts())
@@ -102,6 +114,7 @@ def replay(
     from canhman.settings import read_settings
     from core.errors import ConfigError, NotFoundError
 
+    reason = _known(reason)
     moved = parse_shift(shift)
     if not ids and reason is None and device is None:
         raise ConfigError("nothing chosen: give ids, or --reason, or --device")

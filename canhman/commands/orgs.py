@@ -64,6 +64,8 @@ def join_key(
             org = replace(org, join_generation=org.join_generation + 1)
             changed = org
             run(lambda db: db.put(changed, actor=terminal.actor(), why="join key rotated"))
+    if settings.enrol == "closed":
+        terminal.say("CANHMAN_ENROL=closed: this key cannot log in now; register devices with `canhman devices add`.", style="yellow")
     user, key = f"org:{org.id}", key_of(wiring.secret(settings), org.id, org.join_generation)
     if json:
         terminal.as_json({"user": user, "broker_user": broker_user(user), "key": key})

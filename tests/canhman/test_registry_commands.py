@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from servers.front import Front
 
-from core.deadletter import DeadLetter
+from core.deadletter import REASONS, DeadLetter
 from core.state import Commit, DeviceStatus, Waiting
 from registry.broker_files import verify_password
 
@@ -205,3 +206,20 @@ def test_dead_letters(front: Front) -> None:
     assert "2 marked" in front.ok("deadletters", "replay", "7", "8", "--shift", "90m").out
     assert {d.shift_ms for d in front.database(lambda db: db.replays("j")) if d.id in (7, 8)} == {5_400_000}
     assert "dead letter 99" in front("deadletters", "replay", "7", "99").line
+
+
+@pytest.mark.parametrize("words", [("list",), ("replay",), ("replay", "1")])
+def test_an_unknown_reason_is_told_the_known_ones(front: Front, words: tuple[str, ...]) -> None:
+    """A misspelt one must not look like "there is nothing"."""
+    line = front("deadletters", *words, "--reason", "clokc").line
+    assert "'clokc'" in line
+    assert all(reason in line for reason in REASONS)
+
+
+def test_a_join_key_where_enrolment_is_closed(front: Front) -> None:
+    """It is printed, and standard error says that nobody can log in with it now."""
+    assert "cannot log in" not in front.ok("orgs", "join-key", "default").err
+    for words in ((), ("--json",)):
+        said = front.ok("orgs", "join-key", "default", *words, ENROL="closed")
+        assert "cannot log in now" in said.err
+        assert "CANHMAN_ENROL" in said.err
