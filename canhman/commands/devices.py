@@ -16,6 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(help="The device's id.")]
 At = Annotated[str, typer.Option("--at", help="From when, with a zone: 2026-03-02T10:00:00+07:00 (default: now).")]
 Channel = Annotated[str, typer.Option(help="Which probe of the device.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Withdraw what starts later, as if never made: mends a wrong --at.")]
 Point = Annotated[str, typer.Option(help="Point of the station: main, in, out, d10 … (default: the channel).")]
 
 
@@ -91,6 +92,8 @@ def add(
                 items.append(Station(id=station, org=org, name=name))
             items.append(Deployment(device=id, channel="main", station=station, point=point or "main"))
         run(lambda db: db.put(*items, actor=terminal.actor()))
+    if model != "native":
+        terminal.say(f"model {model!r} is kept, but only native has a decoder in this version: frames of other models become dead letters.", style="yellow")
     _print_credential(id, password, json)
 
 
@@ -137,12 +140,14 @@ def approve(
 
     from canhman import terminal, wiring
     from canhman.settings import read_settings
-    from core.errors import NotFoundError
+    from core.errors import ConflictError, NotFoundError
     from core.place import Deployment
     from registry.enrolment import self_registration
 
     settings = read_settings()
     with wiring.registry(settings) as (directory, run):
+        if directory.device(id) is not None:  # while its messages still wait for ingest too: a second approval would move it
+            raise ConflictError(f"device {id} is registered already, approved or added; `canhman devices deploy {id}` moves it")
         waiting = next((w for w in run(lambda db: db.waiting_devices()) if w.device == id), None)
         if waiting is None:
             raise NotFoundError(f"no device {id!r} waits for approval; `canhman devices list` shows what does")
@@ -185,6 +190,7 @@ def deploy(
     check: Annotated[bool, typer.Option("--check", help="A second probe for comparison, not the series itself.")] = False,
     depth: Annotated[float | None, typer.Option(help="Depth [m].")] = None,
     interval: Annotated[float | None, typer.Option(help="How often it measures [s].")] = None,
+    replace: Replace = False,
 ) -> None:
     """Deploy or move a sensor; readings of earlier times stay where they were measured."""
     from core.place import ALWAYS
@@ -202,6 +208,7 @@ def deploy(
             role=role,
             depth_m=depth,
             interval_s=interval,
+            replacing=replace,
         )
     )
 
@@ -216,12 +223,15 @@ def withdraw(id: Id, channel: Annotated[str | None, typer.Option(help="Only this
 
 @APP.command("swap", epilog="Example: canhman devices swap kl01 kl07")
 def swap(
-    old: Annotated[str, typer.Argument(help="The device that leaves.")], new: Annotated[str, typer.Argument(help="The one that takes its places.")], at: At = ""
+    old: Annotated[str, typer.Argument(help="The device that leaves.")],
+    new: Annotated[str, typer.Argument(help="The one that takes its places.")],
+    at: At = "",
+    replace: Replace = False,
 ) -> None:
     """Replace a device: the new one takes over every point of the old one, and each series goes on."""
     from registry.moves import swap as rule
 
-    _change(lambda directory: rule(directory, old, new, at=_instant(at)))
+    _change(lambda directory: rule(directory, old, new, at=_instant(at), replacing=replace))
 
 
 def _instant(text: str) -> int:
@@ -249,5 +259,5 @@ def _change(rule: Callable[[Directory], Sequence[Deployment]]) -> None:
         run(put)
     for d in changed:
         start = "always" if d.start == ALWAYS else rfc3339(d.start)
-        end = "on" if d.end == FOREVER else rfc3339(d.end)
-        terminal.result(f"{sensor_tag(d.device, d.channel)} at {d.station}/{d.point} ({d.role}) from {start} {'' if end == 'on' else 'to '}{end}")
+        span = f"from {start} on" if d.end == FOREVER else f"from {start} to {rfc3339(d.end)}" if d.end > d.start else f"withdrawn (was from {start})"
+        terminal.result(f"{sensor_tag(d.device, d.channel)} at {d.station}/{d.point} ({d.role}) {span}")

@@ -106,6 +106,44 @@ def test_swapping(front: Front) -> None:
     assert devices(front)["old"]["places"] == []
 
 
+def test_a_wrong_time_of_a_move_is_mended(front: Front) -> None:
+    """--replace withdraws what starts later; the refusal without it names it."""
+    front.ok("devices", "add", "kl01", "--station", "a", "--name", "A")
+    front.ok("devices", "add", "kl02", "--station", "b", "--name", "B")
+    front.ok("devices", "withdraw", "kl02", "--at", "2026-01-01T00:00:00Z")
+    move = ("devices", "deploy", "kl01", "--station", "b", "--point", "main", "--at")
+    front.ok(*move, "2062-03-02T00:00:00Z")
+    assert "--replace" in front(*move, "2026-03-02T00:00:00Z").line
+    said = front.ok(*move, "2026-03-02T00:00:00Z", "--replace").out
+    assert "kl01 at b/main (primary) withdrawn (was from 2062-03-02T00:00:00Z)" in said
+    assert "kl01 at a/main (primary) from always to 2026-03-02T00:00:00Z" in said
+    assert devices(front)["kl01"]["places"] == ["b/main"]
+    front.ok("devices", "swap", "kl01", "kl02", "--at", "2062-05-01T00:00:00Z")
+    assert "--replace" in front("devices", "swap", "kl01", "kl02", "--at", "2026-05-01T00:00:00Z").line
+    front.ok("devices", "swap", "kl01", "kl02", "--at", "2026-05-01T00:00:00Z", "--replace")
+    assert (devices(front)["kl01"]["places"], devices(front)["kl02"]["places"]) == ([], ["b/main"])
+
+
+def test_devices_that_are_not_what_was_meant(front: Front) -> None:
+    """Itself, nobody, one that is let in already, a model without a decoder: each is told in a line."""
+    front.ok("devices", "add", "kl01", "--station", "a", "--name", "A")
+    assert "with itself" in front("devices", "swap", "kl01", "kl01").line
+    front.ok("devices", "add", "free")
+    for words in (("withdraw", "nosuch"), ("swap", "nosuch", "free"), ("deploy", "nosuch", "--station", "a")):
+        assert "no device is called 'nosuch'" in front("devices", *words).line
+    assert "registered already" in front("devices", "approve", "kl01").line
+    assert "only native has a decoder" in front.ok("devices", "add", "kl09", "--model", "dragino").err
+    assert "decoder" not in front.ok("devices", "add", "kl10").err
+
+
+def test_a_second_approval_moves_nothing(front: Front) -> None:
+    """Also while ingest has not yet read what waited."""
+    kept(front, "kl77", position=0)
+    front.ok("devices", "approve", "kl77")
+    assert "registered already" in front("devices", "approve", "kl77").line
+    assert devices(front)["kl77"]["places"] == ["kl77/main"]
+
+
 def test_the_last_word_of_a_device(front: Front) -> None:
     """`status` of `devices list` is what the device or its last will said."""
     front.ok("devices", "add", "kl01")
