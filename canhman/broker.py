@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import signal
+import stat
+from collections.abc import Container
 from pathlib import Path
 
 from adapters.mqtt import create_session
@@ -16,8 +19,11 @@ from core.ports import RegistrySnapshot
 from registry.broker_files import INGEST_USER, BrokerTls, acl_file, configuration
 from registry.broker_files import password_file as password_text
 
+CONFIGURATION = "mosquitto.conf"
 SYNCED = ".synced"  # stands in the folder once devices have been let in, so that a second init does not shut them out
 CLIENT_ID = "canhman-ingest"
+MOSQUITTO = "mosquitto"  # the user it drops to where root starts it
+GOOD_FOLDER = "/etc/mosquitto/canhman"
 
 
 def password_file(settings: Settings) -> Path:
@@ -39,26 +45,54 @@ def ingest_password(settings: Settings) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write_configuration(folder: Path, *, host: str, port: int, certfile: str, keyfile: str, data: Path) -> list[Path]:
-    """`mosquitto.conf` in `folder`, and the folder for the broker's own persistence."""
+def write_configuration(folder: Path, *, host: str | None, port: int | None, certfile: str, keyfile: str) -> list[Path]:
+    """`mosquitto.conf` in `folder`, and the folder for the broker's own persistence.
+
+    A file that is there stays as it stands where nothing is given (host and port None, no certificate): somebody chose
+    its port and its TLS, and may have written lines of their own. Returns what was written.
+    """
     home = folder.resolve()
+    path = home / CONFIGURATION
     queue = home / "queue"
     try:
         queue.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{queue} cannot be made: {error.strerror}") from error
     _give_to_mosquitto(queue)
+    if path.exists() and host is None and port is None and not certfile:
+        return []
     text = configuration(
         password_path=str(home / "passwd"),
         acl_path=str(home / "acl"),
         data_path=str(queue),
-        host=host,
-        port=port,
+        host=host or "",
+        port=port or 1883,
         tls=BrokerTls(certfile=certfile, keyfile=keyfile) if certfile else None,
     )
-    path = home / "mosquitto.conf"
     _write(path, text, 0o644)
     return [path]
+
+
+def barred(folder: Path, *, uid: int, gids: Container[int]) -> Path | None:
+    """The first folder on the way to what lies in `folder` that this user cannot enter."""
+    home = folder.resolve()
+    for step in (*reversed(home.parents), home):
+        found = step.stat()
+        bit = stat.S_IXUSR if found.st_uid == uid else stat.S_IXGRP if found.st_gid in gids else stat.S_IXOTH
+        if not found.st_mode & bit:
+            return step
+    return None
+
+
+def barred_for_mosquitto(folder: Path) -> Path | None:
+    """As `barred`, for the user that Mosquitto drops to where root starts it; None where we are not root or there is no such user."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        user = pwd.getpwnam(MOSQUITTO)
+    except KeyError:
+        return None
+    return barred(folder, uid=user.pw_uid, gids=os.getgrouplist(MOSQUITTO, user.pw_gid))
 
 
 def write_accounts(folder: Path, settings: Settings, *, password: str, only_ingest: bool) -> list[Path]:
@@ -131,6 +165,6 @@ def _give_to_mosquitto(path: Path) -> None:
     if os.geteuid() != 0:
         return
     try:
-        shutil.chown(path, user="mosquitto")
+        shutil.chown(path, user=MOSQUITTO)
     except LookupError:  # no such user here: the broker runs on another machine
         return

@@ -19,6 +19,9 @@ INGEST_USER = "canhman-ingest"
 # mosquitto_passwd's own default. Few rounds are enough here: stretching slows down guessing of what people choose, and
 # these passwords are drawn at random with 128 bits; our listener checks one at every connection of every device.
 ITERATIONS = 101
+MAX_PACKET_BYTES = 1 << 20
+"""As our own listener: a device whose backlog fits there must not be hung up on, again and again, when it moves to Mosquitto."""
+
 SALT_BYTES = 12  # Mosquitto 2.0 reads no other length from a password file
 _HASH_BYTES = 64
 _HASH = re.compile(r"\$7\$([0-9]{1,7})\$([A-Za-z0-9+/]{16})\$([A-Za-z0-9+/]{86}==)\Z")
@@ -106,7 +109,7 @@ def configuration(
     port: int = 1883,
     tls: BrokerTls | None = None,
     max_queued_bytes: int = 2 << 30,
-    max_packet_size: int = 256 << 10,
+    max_packet_size: int = MAX_PACKET_BYTES,
 ) -> str:
     """The `mosquitto.conf` this project ships; an empty `host` listens on every interface. Paths must exist for Mosquitto's user."""
     lines = [

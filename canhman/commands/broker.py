@@ -17,8 +17,8 @@ DEFAULT_FOLDER = Path("broker")
 @APP.command("init", epilog="Example: canhman broker init --folder /etc/mosquitto/canhman; then start Mosquitto; then `canhman broker init` again")
 def init(
     folder: Folder = DEFAULT_FOLDER,
-    host: Annotated[str, typer.Option(help="Address Mosquitto listens on (empty: all).")] = "",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port Mosquitto listens on.")] = 1883,
+    host: Annotated[str | None, typer.Option(help="Address Mosquitto listens on (default: all).")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port Mosquitto listens on (default: 1883).")] = None,
     certfile: Annotated[str, typer.Option(help="TLS: certificate chain, on the broker's machine.")] = "",
     keyfile: Annotated[str, typer.Option(help="TLS: private key, on the broker's machine.")] = "",
     wait: Wait = 0,
@@ -27,10 +27,11 @@ def init(
 
     The session must stand before any device has an account: what is published before anybody subscribed is
     acknowledged by the broker and gone. So: init, start Mosquitto, init again, then `canhman broker sync`.
+    A mosquitto.conf that is there stays as it stands; with --host, --port or --certfile it is written anew.
     """
     import asyncio
 
-    from canhman import broker, terminal, wiring
+    from canhman import broker, terminal
     from canhman.settings import read_settings
     from core.errors import ConfigError
 
@@ -38,10 +39,17 @@ def init(
     if bool(certfile) != bool(keyfile):
         raise ConfigError("TLS needs both --certfile and --keyfile")
     password = broker.ingest_password(settings)
-    written = broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile, data=wiring.data_folder(settings))
-    accounts = broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists())
-    for path in [*written, *accounts]:
+    stood = (folder / broker.CONFIGURATION).exists()
+    written = broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile)
+    if not written:
+        terminal.result(f"kept {folder.resolve() / broker.CONFIGURATION} as it stands (--host, --port or --certfile write it anew)")
+    for path in written:
+        listens = f"port {port or 1883}, {host or 'every address'}, {'TLS' if certfile else 'no TLS'}"
+        terminal.result(f"written {path}{' anew; what stood in it is gone' if stood else ''} ({listens})")
+    for path in broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists()):
         terminal.result(f"written {path}")
+    if barrier := broker.barred_for_mosquitto(folder):
+        terminal.say(f"Mosquitto's user cannot enter {barrier}: use a folder it can reach, such as --folder {broker.GOOD_FOLDER}.", style="yellow")
     terminal.result(f"ingest logs in as canhman-ingest; its password is in {broker.password_file(settings)} (or give CANHMAN_BROKER_PASSWORD)")
     address = settings.broker_address
     if address.embedded:
