@@ -21,7 +21,7 @@ from adapters.mqtt_loop import Connack, Hooks, Link
 from core.clock import Clock, SystemClock
 from core.errors import RefusedError, UnavailableError
 from core.message import Message
-from registry.permissions import FILTERS
+from registry.permissions import BROKER_STATE, FILTERS
 
 DEFAULT_SHARE = "ingest"
 # Mosquitto's default number of messages in flight over 3.1.1: with as many unacknowledged nothing more may be coming, and
@@ -41,7 +41,8 @@ class PahoSource:
     """A persistent session at a broker, known by its client id; see `core.ports.MessageSource`.
 
     `share` divides the data filters among all workers of that name. A message is counted in `counters` when it is read
-    (`received`, `duplicates`) and acknowledged (`acknowledged`, or `stale` where its connection is gone).
+    (`received`, `duplicates`) and acknowledged (`acknowledged`, or `stale` where its connection is gone). `broker_dropped` is
+    what the broker says it acknowledged to publishers and then dropped.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class PahoSource:
         self._unwanted = _other_forms({*filters, *FILTERS}, share, self._wanted)
         self._linger_s = linger_s
         self._max_batch = max_batch
-        self.counters = {"received": 0, "duplicates": 0, "acknowledged": 0, "stale": 0}
+        self.counters = {"received": 0, "duplicates": 0, "acknowledged": 0, "stale": 0, "broker_dropped": 0}
         self._arrived: deque[Message] = deque()
         self._first_at = 0.0  # when the oldest waiting message came [loop time]
         self._some, self._full = asyncio.Event(), asyncio.Event()
@@ -168,6 +169,7 @@ class PahoSource:
             return
         client = self._link.client
         asked = [(f, self._ask(*client.subscribe(f, 1))) for f in self._wanted]
+        client.subscribe(BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
         # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.
         gone = self._ask(*client.unsubscribe(list(self._unwanted)))
         self._link.flush()
@@ -209,12 +211,15 @@ class PahoSource:
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         self._link.events += 1
-        self._arrivals += 1
-        token = self._arrivals << 16 | message.mid
         try:
             topic = message.topic
         except UnicodeDecodeError:  # no broker lets this through; it is journalled and refused as outside the contract
             topic = _UNREADABLE_TOPIC
+        if topic == BROKER_STATE:
+            self.counters["broker_dropped"] = int(message.payload) if message.payload.isdigit() else 0
+            return
+        self._arrivals += 1
+        token = self._arrivals << 16 | message.mid
         if message.qos:
             self._unacknowledged[message.mid] = token
         if not self._arrived:

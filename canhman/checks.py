@@ -17,9 +17,11 @@ from canhman import heartbeat, wiring
 from canhman.configuration import read_qc
 from canhman.settings import Settings
 from core.errors import CanhManError, RefusedError
+from quality.rules import QcConfig
 from registry.directory import Directory
 from registry.permissions import BROKER_STATE
 
+LOOK_S = 5.0  # how long doctor waits for an answer of the store
 LOW_SPACE = 512 << 20  # bytes: under this the journal has hours, not days
 
 Mark = Literal["ok", "warn", "red"]
@@ -36,6 +38,9 @@ class Finding:
 
 def run(settings: Settings) -> list[Finding]:
     """Every check, in the order of the path; one that fails does not stop the others."""
+    if not settings.data.is_dir():  # a look makes nothing: a mistyped folder must not turn into an empty installation
+        text = f"CANHMAN_DATA={str(settings.data)!r} is not there; canhman ingest or canhman migrate makes it"
+        return [Finding(part="data", mark="red", text=text)]
     found: list[Finding] = []
     for part, check in _CHECKS.items():
         try:
@@ -72,12 +77,12 @@ def _data(settings: Settings) -> list[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     db = wiring.database(settings)
     try:
-        return asyncio.run(_registered(db))
+        return asyncio.run(_registered(db, read_qc(settings.config)))
     finally:
         db.close()
 
 
-async def _registered(db: SqlDatabase) -> list[Finding]:
+async def _registered(db: SqlDatabase, config: QcConfig) -> list[Finding]:
     snapshot = await db.snapshot()
     found = _ok("database", f"{len(snapshot.stations)} stations, {len(snapshot.devices)} devices, version {snapshot.version}")
     waiting = await db.waiting_devices()
@@ -88,7 +93,13 @@ async def _registered(db: SqlDatabase) -> list[Finding]:
     if dead:
         text = ", ".join(f"{reason} {count}" for reason, count in sorted(dead.items()))
         found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters list)"))
-    dirty = await db.dirty()
+    states = await db.states()
+    other = {s.config for s in states if s.config and s.config != config.hash}
+    if other:
+        n = sum(s.config in other for s in states)
+        text = f"{n} series were judged by another configuration ({', '.join(sorted(other))}, now {config.hash}); canhman judge --again judges them anew"
+        found.append(Finding(part="judge", mark="warn", text=text))
+    dirty = [s for s in states if s.dirty_from is not None]
     if dirty:
         found.append(Finding(part="judge", mark="warn", text=f"{len(dirty)} series wait to be judged; ingest does it, or canhman judge --once"))
     else:
@@ -97,7 +108,7 @@ async def _registered(db: SqlDatabase) -> list[Finding]:
 
 
 def _store(settings: Settings) -> list[Finding]:
-    store = wiring.store(settings)
+    store = wiring.store(settings, patience_s=LOOK_S)
 
     async def look() -> list[Finding]:
         try:
@@ -142,7 +153,10 @@ def _broker(settings: Settings) -> list[Finding]:
 
 
 def _dropped(settings: Settings) -> list[Finding]:
-    """What the broker itself says it acknowledged and then dropped."""
+    """What the broker itself says it acknowledged and then dropped.
+
+    Mosquitto tells it for a minute after it changed; ingest listens all the time and says it in its heartbeat.
+    """
     address = settings.broker_address
     count = read_retained(
         address.host,
@@ -154,9 +168,7 @@ def _dropped(settings: Settings) -> list[Finding]:
         tls=address.tls,
         tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
     )
-    if count is None:
-        return [Finding(part="broker", mark="warn", text=f"it does not tell us how many messages it dropped ({BROKER_STATE})")]
-    if count not in ("", "0"):
+    if count not in (None, "", "0"):
         text = f"it has dropped {count} messages since it started, after acknowledging them: its queue is too small; use the files of canhman broker init"
         return [Finding(part="broker", mark="red", text=text)]
     return []

@@ -27,7 +27,7 @@ class FollowedClock:
         """The clock of this installation. Raises ConfigError where none was saved yet."""
         first = await row.load_clock()
         if first is None:
-            raise ConfigError("CANHMAN_CLOCK=sim, but no simulated clock was started; `canhman simulate --speed …` with the same database owns it")
+            raise ConfigError("CANHMAN_CLOCK=sim, but its clock was never started: start `canhman simulate` first, it owns the clock and waits for ingest")
         return cls(row, first)
 
     async def follow(self) -> None:

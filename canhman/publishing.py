@@ -16,6 +16,7 @@ from core.errors import ConfigError, RefusedError, UnavailableError
 from core.instant import parse_rfc3339
 from core.place import MAIN
 from core.ports import Delivery
+from registry.broker_files import INGEST_USER
 
 
 def message(readings: list[str], time: str) -> bytes:
@@ -70,7 +71,8 @@ async def prepare(settings: Settings, org: str) -> tuple[Clock, tuple[str, str]]
         raise RefusedError(
             "CANHMAN_ENROL=closed: there is no join key to publish with; give a device's own: CANHMAN_BROKER=embedded://ID@HOST and CANHMAN_BROKER_PASSWORD"
         )
-    if settings.clock == "system" and (address.user or not address.embedded):
+    own = bool(address.user) or not address.embedded
+    if settings.clock == "system" and own and address.user != INGEST_USER:
         return SystemClock(), wiring.login(settings, org, None)  # another machine may hold the database
     db = wiring.database(settings)
     try:

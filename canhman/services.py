@@ -15,6 +15,7 @@ import structlog
 
 from adapters.journal import FileJournal
 from adapters.listener import Listener
+from adapters.mqtt import PahoSource
 from adapters.sql.database import SqlDatabase
 from canhman import heartbeat, wiring
 from canhman.authority import RegistryAuthority
@@ -148,8 +149,11 @@ async def _until_stopped(
     async def beat() -> None:
         while True:
             figures = {"journal_end": journal.end, "stored_to": processor.cursor, "bytes_behind": journal.end - processor.cursor}
-            if isinstance(source, Listener):
-                figures |= {f"listener_{name}": count for name, count in source.counters.items()}
+            if isinstance(source, Listener | PahoSource):
+                kind = "listener" if isinstance(source, Listener) else "broker"
+                figures |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in source.counters.items()}
+            if dropped := figures.get("broker_dropped"):
+                health.red("broker", f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
             await asyncio.to_thread(heartbeat.write, folder, "ingest", health.troubles, figures)
             await asyncio.sleep(heartbeat.EVERY_S)
 
@@ -185,6 +189,13 @@ def _stop_event() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def judge_again(settings: Settings, *, wait_s: float) -> int:
+    """Mark what was judged by another configuration than today's; whoever judges (ingest too) takes it up. How many series."""
+    with wiring.registry(settings, wait_s=wait_s) as (_, run):
+        config = read_qc(settings.config)
+        return int(run(lambda db: db.judge_again(but=config.hash)))
 
 
 async def judge(settings: Settings, *, wait_s: float, once: bool, started: Callable[[str], None]) -> int:

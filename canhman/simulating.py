@@ -51,6 +51,7 @@ async def simulate(settings: Settings, plan: Plan) -> Counts:
         db = wiring.database(settings, wait_s=plan.wait_s)
         try:
             clock = await _owned(db, network, plan)
+            terminal.say("the simulated clock of this installation stands; `canhman ingest` with CANHMAN_CLOCK=sim may start now")
             async with _saved_each_second(db, clock):
                 await _run(settings, plan, network, clock, login, counts, stop_ms=None)
         finally:

@@ -97,9 +97,9 @@ Run = Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]
 
 
 @contextlib.contextmanager
-def registry(settings: Settings) -> Iterator[tuple[Directory, Run]]:
+def registry(settings: Settings, *, wait_s: float = 0.0) -> Iterator[tuple[Directory, Run]]:
     """For commands: the registry as it stands, and `run(lambda db: db.put(…))` for one call to the database."""
-    db = database(settings)
+    db = database(settings, wait_s=wait_s)
 
     def run(call: Callable[[SqlDatabase], Awaitable[Any]]) -> Any:
         async def one() -> Any:
@@ -118,8 +118,11 @@ async def clock(settings: Settings, db: SqlDatabase) -> Clock:
     return SystemClock() if settings.clock == "system" else await FollowedClock.of(db)
 
 
-def store(settings: Settings, *, shared: bool = False, journalled: bool = True) -> SeriesStore:
-    """The series store, not opened. `shared`: other processes write too; `journalled`: a journal stands before it."""
+def store(settings: Settings, *, shared: bool = False, journalled: bool = True, patience_s: float = 60.0) -> SeriesStore:
+    """The series store, not opened. `shared`: other processes write too; `journalled`: a journal stands before it.
+
+    `patience_s`: how long a server may take over an answer [s]; somebody who looks at a screen waits less than ingest.
+    """
     address = settings.store_address
     if address.kind == "sqlite" and address.path is not None:
         from adapters.sqlite_store import SqliteStore
@@ -135,6 +138,8 @@ def store(settings: Settings, *, shared: bool = False, journalled: bool = True) 
         token=settings.store_token.get_secret_value(),
         cursor_path=data_folder(settings) / "journal" / "influx.cursor",
         shared=shared,
+        timeout=min(10.0, patience_s),
+        read_timeout=patience_s,
     )
 
 
@@ -192,6 +197,9 @@ def _server_tls(settings: Settings) -> ssl.SSLContext:
 def login(settings: Settings, org: str, found: Org | None) -> tuple[str, str]:
     """User name and password a simulator or `publish` uses: those of CANHMAN_BROKER, else at our listener the join key."""
     address = settings.broker_address
+    if address.user == INGEST_USER and found is not None:
+        # ingest's own account may not publish; who holds the installation's secret may speak for its orgs
+        return broker_user(f"org:{org}"), join_key(secret(settings), org, found.join_generation)
     if address.user or not address.embedded:
         join_user = address.user.startswith("org:") and not address.embedded
         return broker_user(address.user) if join_user else address.user, settings.broker_password.get_secret_value()

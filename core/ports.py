@@ -257,6 +257,10 @@ class States(Protocol):
         """Take in the judge's answers in one transaction; returns how many were still current and so cleared."""
         ...
 
+    async def judge_again(self, *, but: str) -> int:
+        """Mark every row judged by another configuration than `but` (a hash) as dirty from the beginning; how many."""
+        ...
+
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """Rebuild from the store (`doctor --repair`): these rows, whatever stood there."""
         ...

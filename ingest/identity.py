@@ -9,7 +9,7 @@ State with a lifetime: loaded per device from the database, changed in memory, w
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from core.clock import Y2000_MS
@@ -51,17 +51,20 @@ class _Device:
     # the digest is part of the key: of a number used twice both contents are known again
     seen: OrderedDict[tuple[int, int, bytes], Seen] = field(default_factory=OrderedDict)
     numbers: Counter[tuple[int, int]] = field(default_factory=Counter)
+    times: set[int] = field(default_factory=set)
     boots: OrderedDict[int, _Span] = field(default_factory=OrderedDict)
 
     def keep(self, item: Seen) -> None:
         self.seen[(item.boot, item.seq, item.digest)] = item
         self.numbers[(item.boot, item.seq)] += 1
+        self.times.add(item.time)
         while len(self.seen) > SEEN_OBJECTS:
             oldest = next(iter(self.seen.values()))
             if abs(item.position - oldest.position) < SEEN_BYTES:  # farther ahead only where it stood in another journal
                 break
             boot, seq = oldest.boot, oldest.seq
             del self.seen[(boot, seq, oldest.digest)]
+            self.times.discard(oldest.time)
             self.numbers[(boot, seq)] -= 1
             if not self.numbers[(boot, seq)]:
                 del self.numbers[(boot, seq)]
@@ -129,6 +132,13 @@ class Identities:
             return Resolved(known.time, known.received, duplicate=known.position != arrived.position, conflicting=False, fallen_back=False)
         # the same number for another content: both are kept, each at its own time
         conflicting = (arrived.boot, arrived.seq) in memory.numbers
+        # Two objects that would fall on one millisecond (a burst, or a backlog whose ages were counted once) are two
+        # readings, and a store knows a reading by its time: the later one takes the next free millisecond.
+        time = arrived.time
+        while time in memory.times:
+            time += 1
+        if time != arrived.time:
+            arrived = replace(arrived, time=time)
         memory.keep(arrived)
         self._new_seen[(arrived.device, arrived.boot, arrived.seq, arrived.digest)] = arrived
         return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=conflicting, fallen_back=False)

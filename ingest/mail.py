@@ -75,7 +75,10 @@ class Reader:
         decoder = _BY_KIND.get(found.kind)
         if decoder is None:
             raise DecodeError("no_decoder", f"no decoder for {found.kind} messages in this version; the bytes are kept")
-        mail.opened.append(Opened(position, message, found, decoder.decode(message.payload)))
+        records = decoder.decode(message.payload)
+        if not records:
+            raise DecodeError("malformed", "an empty message: there is no reading in it")
+        mail.opened.append(Opened(position, message, found, records))
 
     def letter(self, position: int, message: Message, refusal: Refusal, *, offset_ms: int | None = None) -> DeadLetter:
         """The dead letter of one refusal of one message."""

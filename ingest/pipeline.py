@@ -13,6 +13,7 @@ Everything after the journal is idempotent, so a start reads again from the smal
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -35,6 +36,7 @@ from ingest.identity import AHEAD_MS
 from ingest.identity import Identities as Memory
 from ingest.mail import Mail, Opened, Reader
 from ingest.pending import Pending
+from ingest.recent import Recent
 from quality.judge import judge, row_tests
 from quality.rules import QcConfig, Rules
 from registry.directory import Directory
@@ -69,6 +71,7 @@ class Processor:
         self._met: dict[tuple[str, str], set[str]] = {}  # (device, org) → channels looked at in this directory
         self._waiting_bytes: dict[str, int] = {}
         self._directory: Directory | None = None
+        self._recent = Recent()
         self._placed: list[Columns] = []  # where the rows came from that are not written yet
         self._counted_to = 0  # up to here a commit before this start has counted
         self.pending = Pending()
@@ -80,6 +83,8 @@ class Processor:
         self.now_waits(await self._database.waiting_devices())
         self._counted_to = await self._database.state_cursor(self._journal.id)
         self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
+        if self._journal.end > self.cursor:
+            log.info("reading the journal on", position=self.cursor, bytes=self._journal.end - self.cursor)
 
     async def refresh(self) -> bool:
         """Take in a registry that changed; true where it had."""
@@ -149,7 +154,11 @@ class Processor:
                 self._place(columns, item, record, place, shifts.get(item.position, 0))
         self.pending.remember(*self._memory.forget())
         self._placed.append(columns)
-        batch = columns.batch().last_wins()
+        rows = columns.batch()
+        for series, times in Counter(self._recent.overwritten(rows).tolist()).items():
+            sender = self._table.keys[series].sensor.partition("/")[0]
+            self._count("overwritten", sender, records[-1][0], times)
+        batch = rows.last_wins()
         flags, bits = judge(batch, self._rules, tests=self._row_tests)
         return replace(batch, flag=flags, tests=bits)
 
@@ -302,6 +311,8 @@ class Processor:
         resolved = self._memory.resolve(device, record, received=message.received, position=item.position)
         if resolved is None:
             return
+        if not record.channels and not record.refused:
+            self._refuse(item, Refusal("malformed", "", "there is no reading in it"), place)
         if resolved.duplicate and not message.retain:
             self._count("duplicate", device, item.position)
         if resolved.conflicting:
@@ -318,7 +329,7 @@ class Processor:
             for refusal in columns.add(
                 device, channel, values, time=time, received=resolved.received, position=item.position, fallen_back=resolved.fallen_back
             ):
-                self._refuse(item, refusal, place)
+                self._refuse(item, self._explained(device, refusal), place)
 
     # ------------------------------------------------------------ refusals
 
@@ -357,10 +368,17 @@ class Processor:
                 )
             )
 
-    def _count(self, what: str, whom: str, position: int) -> None:
-        """One more of something; what a commit before this start has counted is not counted again."""
+    def _count(self, what: str, whom: str, position: int, times: int = 1) -> None:
+        """More of something; what a commit before this start has counted is not counted again."""
         if position >= self._counted_to:
-            self.pending.counters[f"{what}:{whom}"] += 1
+            self.pending.counters[f"{what}:{whom}"] += times
+
+    def _explained(self, name: str, refusal: Refusal) -> Refusal:
+        """Of a device that has opened as many points as it may, why this channel stands nowhere."""
+        device = self.directory.device(name)
+        if device is None or not device.opens_points or len({d.channel for d in self.directory.deployments_of(name)}) < MAX_CHANNELS:
+            return refusal
+        return refusal._replace(text=f"{name} has opened its {MAX_CHANNELS} points; deploy this channel by hand: canhman devices deploy {name} --channel …")
 
 
 def _ahead(offset_ms: int) -> str:

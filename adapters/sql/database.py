@@ -100,6 +100,11 @@ class SqlDatabase:
         with writing(self._engine) as c:
             return states.judged(c, rows)
 
+    async def judge_again(self, *, but: str) -> int:
+        """Mark every row judged by another configuration than `but` as dirty from the beginning; how many."""
+        with writing(self._engine) as c:
+            return states.judge_again(c, but)
+
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """These rows, whatever stood there; each gets a new `changed`. Rows of other series are left alone."""
         with writing(self._engine) as c:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, case, func, or_, sele
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, others, upsert
 from adapters.sql.serials import take
+from core.place import ALWAYS
 from core.series import SeriesKey
 from core.state import Judged, Latest, SeriesState, Written
 
@@ -76,6 +77,13 @@ def judged(c: Connection, rows: Sequence[Judged]) -> int:
     if cleared < len(rows):
         c.execute(statement.where(_T.c.changed <= base), values)
     return cleared
+
+
+def judge_again(c: Connection, but: str) -> int:
+    """Every row judged by another configuration than `but` is dirty from the beginning. Returns how many."""
+    rows = [_state(row) for row in c.execute(select(_T).where(_T.c.config != but))]
+    write(c, [Written(key=s.key, role=s.role, newest=s.newest, received=s.received, dirty_from=ALWAYS) for s in rows])
+    return len(rows)
 
 
 def replace(c: Connection, rows: Sequence[SeriesState]) -> None:

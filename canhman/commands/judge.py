@@ -13,6 +13,9 @@ APP = typer.Typer()
 def judge(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a missing server at start.")] = 60,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to judge.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Have judged anew what was judged by another configuration (qc.toml): by the running ingest, or with --once now.")
+    ] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")] = False,
 ) -> None:
     """Judge every series that was written to since it was judged last."""
@@ -22,6 +25,12 @@ def judge(
     from canhman.settings import read_settings
 
     logs.set_up(json=log_json)
-    rows = asyncio.run(services.judge(read_settings(), wait_s=wait, once=once, started=lambda what: terminal.say(f"canhman judge: {what}", style="green")))
+    settings = read_settings()
+    if again:
+        marked = services.judge_again(settings, wait_s=wait)
+        terminal.result(f"{marked} series are to be judged anew" + ("" if once else "; the running ingest does it, or canhman judge --once"))
+        if not once:
+            return
+    rows = asyncio.run(services.judge(settings, wait_s=wait, once=once, started=lambda what: terminal.say(f"canhman judge: {what}", style="green")))
     if once:
         terminal.result(f"{rows} rows judged")

@@ -34,5 +34,7 @@ def publish(
     else:
         terminal.result(f"{delivery.value}: {topic} {payload.decode()}")
     if delivery is not Delivery.ACKNOWLEDGED:
-        why = "ingest has no session at this broker yet: start `canhman ingest` or run `canhman broker init`"
-        raise RefusedError(why if delivery is Delivery.NO_SUBSCRIBERS else f"not allowed to publish to {topic}; check user, org and device")
+        if delivery is Delivery.NO_SUBSCRIBERS:
+            raise RefusedError("ingest has no session at this broker yet: start `canhman ingest` or run `canhman broker init`")
+        own = f"CANHMAN_BROKER=embedded://{device}@HOST (or mqtt://…) and CANHMAN_BROKER_PASSWORD"
+        raise RefusedError(f"not allowed to publish to {topic}; check user, org and device. One with a password of its own logs in as itself: {own}")

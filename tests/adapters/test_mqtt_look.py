@@ -10,7 +10,7 @@ import pytest
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 
-from adapters.mqtt import create_session
+from adapters.mqtt import PahoSource, create_session
 from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import UnavailableError
@@ -58,3 +58,28 @@ def test_no_broker_is_unavailable() -> None:
     port = free_port()
     with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}"):
         read_retained("127.0.0.1", port, "x", client_id="look")
+
+
+def test_a_source_hears_of_it(tmp_path: Path) -> None:
+    """Ingest's own subscription brings the count as it changes, apart from the messages."""
+    with Mosquitto(tmp_path, config="sys_interval 1\nmax_queued_messages 10\n") as broker:
+
+        async def listen() -> int:
+            await create_session("127.0.0.1", broker.port, client_id="ingest")
+            publisher = PahoPublisher("127.0.0.1", broker.port, client_id="p")
+            await publisher.open()
+            for _ in range(30):
+                await publisher.publish("canhman/default/kl01/telemetry", b"{}")
+            source = PahoSource("127.0.0.1", broker.port, client_id="ingest")
+            await source.open()
+            kept = await source.batch()
+            source.acknowledge(kept)
+            async with asyncio.timeout(20):
+                while not source.counters["broker_dropped"]:
+                    await asyncio.sleep(0.05)
+            await source.close()
+            await publisher.close()
+            assert all(m.topic == "canhman/default/kl01/telemetry" for m in kept)
+            return len(kept) + source.counters["broker_dropped"]
+
+        assert asyncio.run(listen()) == 30

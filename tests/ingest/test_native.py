@@ -136,7 +136,7 @@ def test_an_array_keeps_its_good_objects() -> None:
     assert [bool(r.channels) for r in records] == [True, False, True, False, False, True]
     assert reasons(records[1]) == [("malformed", "")]
     assert reasons(records[3]) == [("bad_time", "time")]
-    assert decode(b"[]") == []
+    assert decode(b"[]") == []  # ingest refuses a message without records (tests of mail)
 
 
 def test_channels() -> None:
