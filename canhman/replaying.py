@@ -12,7 +12,7 @@ from core.errors import ConfigError
 from core.ports import Publisher
 from firmware_sim.replay import ReplayReport, read_csv, replay
 
-SHOWN_BAD_ROWS = 20
+SHOWN = 20
 # At full speed rows go in arrays, as a device's backlog does: a broker with Mosquitto's defaults silently drops what it
 # has acknowledged once 1,000 messages wait, and three dry seasons of 37 stations are fewer messages than that.
 BACKLOG_ROWS = 96
@@ -75,6 +75,11 @@ def as_dict(report: ReplayReport) -> dict[str, Any]:
         "published": report.published,
         "stations": report.stations,
         "shift_ms": report.shift_ms,
+        "clashes": [{"line": c.line, "text": c.text} for c in report.clashes],
+        "clash_count": report.clash_count,
+        "repeated": report.repeated,
+        "ahead": report.ahead,
+        "before_2000": report.before_2000,
     }
 
 
@@ -85,9 +90,22 @@ def as_lines(report: ReplayReport) -> list[str]:
         lines.append(f"times moved by {report.shift_ms / 86_400_000:.2f} days, to end now")
     if report.refused:
         lines.append(f"{report.refused} rows refused by the broker: check user, org and devices")
+    if not report.rows and not report.bad_count:
+        lines.append("the file has a header and no rows")
+    for count, what in ((report.ahead, "more than 10 minutes ahead of the clock"), (report.before_2000, "before 2000")):
+        if count:
+            lines.append(f"{count} rows are {what}: ingest refuses them (canhman deadletters list --reason clock)")
+    if report.repeated:
+        lines.append(f"{report.repeated} rows repeat an earlier one")
+    if report.clash_count:
+        lines.append(f"{report.clash_count} rows give a station and time another value than an earlier row; the last one wins:")
+        lines += _listed([(c.line, c.text) for c in report.clashes], report.clash_count)
     if report.bad_count:
         lines.append(f"{report.bad_count} rows could not be read:")
-        lines += [f"  line {b.line}: {b.reason}" for b in report.bad[:SHOWN_BAD_ROWS]]
-        if report.bad_count > SHOWN_BAD_ROWS:
-            lines.append(f"  … and {report.bad_count - SHOWN_BAD_ROWS} more (--json lists those kept)")
+        lines += _listed([(b.line, b.reason) for b in report.bad], report.bad_count)
     return lines
+
+
+def _listed(kept: list[tuple[int, str]], count: int) -> list[str]:
+    more = [f"  … and {count - SHOWN} more (--json lists those kept)"] if count > SHOWN else []
+    return [*(f"  line {line}: {text}" for line, text in kept[:SHOWN]), *more]

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from core.clock import rfc3339
 from core.errors import ConfigError, FormatError
 from core.quantities import ALIASES, QUANTITIES
 from firmware_sim.device_ids import DeviceIds
+from firmware_sim.repeats import Repeats
 
 BAD_KEPT = 1000  # of a file of nothing but garbage, so many lines are named and the others counted
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
@@ -41,6 +43,13 @@ class BadRow(NamedTuple):
     reason: str
 
 
+class Clash(NamedTuple):
+    """A line that gives a device and time another value than an earlier line; both are sent, and the last one stays."""
+
+    line: int
+    text: str
+
+
 class _ValueColumn(NamedTuple):
     place: int
     name: str
@@ -50,7 +59,10 @@ class _ValueColumn(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Recording:
-    """A file whose header was read. Iterating reads it (again); `rows` and `bad` then tell what was met so far."""
+    """A file whose header was read. Iterating reads it (again); `rows`, `bad` and `clashes` then tell what was met so far.
+
+    `repeated` counts rows that say exactly what an earlier one said.
+    """
 
     path: Path
     zone: ZoneInfo
@@ -62,10 +74,24 @@ class Recording:
     rows: int = 0
     bad: list[BadRow] = field(default_factory=list)
     bad_count: int = 0
+    clashes: list[Clash] = field(default_factory=list)
+    clash_count: int = 0
+    repeated: int = 0
 
     def __iter__(self) -> Iterator[ReplayRow]:
         self.rows, self.bad, self.bad_count = 0, [], 0
+        self.clashes, self.clash_count, self.repeated = [], 0, 0
         return _rows(self)
+
+    def accept(self, line: int, row: ReplayRow, repeats: Repeats) -> None:
+        """Count a row that is used, and note whether an earlier one spoke of the same device and time."""
+        self.rows += 1
+        same, differing = repeats.compare(row.device, row.time_ms, row.readings)
+        self.repeated += same
+        if differing:
+            self.clash_count += 1
+            if len(self.clashes) < BAD_KEPT:
+                self.clashes.append(Clash(line, f"{row.device} at {rfc3339(row.time_ms)}: {differing}"))
 
     def refuse(self, line: int, reason: str) -> None:
         """Note a line that is not used."""
@@ -100,6 +126,8 @@ def read_csv(path: Path, *, timezone: str = "Asia/Ho_Chi_Minh") -> Recording:
             first = file.readline(65_536)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(f"{path}: not a readable gzip file ({error})") from error
+    if "\0" in first:
+        raise FormatError(f"{path}: not UTF-8 text but UTF-16 or no text at all; save it as CSV in UTF-8")
     delimiter = max(",;\t", key=first.count)
     names = [n.strip() for n in next(csv.reader([first], delimiter=delimiter), [])]
     lower = [n.lower() for n in names]
@@ -107,6 +135,8 @@ def read_csv(path: Path, *, timezone: str = "Asia/Ho_Chi_Minh") -> Recording:
     times = [i for i, n in enumerate(lower) if n.startswith("time")]
     values = tuple(_ValueColumn(i, n, *known) for i, n in enumerate(names) if (known := _quantity(n)))
     if not (stations and times and values):
+        if "\ufffd" in first:
+            raise FormatError(f"{path}: not UTF-8 text; save it as CSV in UTF-8")
         missing = [what for what, found in (("station", stations), ("time…", times), ("<quantity>_<unit> or an alias", values)) if not found]
         raise FormatError(
             f"{path}: no column {', '.join(missing)}; found {', '.join(n[:40] for n in names[:20]) or 'an empty file'}; "
@@ -143,10 +173,21 @@ def _clock(naive: str, zone: ZoneInfo) -> Callable[[str], int]:
         if moment.tzinfo is None:
             if not naive:
                 raise ValueError("no time zone: name the column time_local or time_utc, or write an offset")
-            moment = moment.replace(tzinfo=zone if naive == "local" else UTC)
+            moment = _in_zone(moment, zone) if naive == "local" else moment.replace(tzinfo=UTC)
         return math.floor(moment.timestamp() * 1000)
 
     return read
+
+
+def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A local time in its zone. Raises ValueError where summer time makes it none or two."""
+    first, second = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+    before, after = first.utcoffset(), second.utcoffset()
+    if before is not None and after is not None and before != after:
+        if before < after:
+            raise ValueError(f"does not exist in {zone.key}: clocks were put forward over it")
+        raise ValueError(f"came twice in {zone.key}, when clocks were put back: write it with an offset or in UTC")
+    return first
 
 
 def _lines(recording: Recording, file: TextIO) -> Iterator[tuple[int, list[str]]]:
@@ -171,6 +212,7 @@ def _lines(recording: Recording, file: TextIO) -> Iterator[tuple[int, list[str]]
 def _rows(recording: Recording) -> Iterator[ReplayRow]:
     read_time = _clock(recording.naive, recording.zone)
     devices = DeviceIds()
+    repeats = Repeats()
     with _text(recording.path) as file:
         for line, cells in _lines(recording, file):
             try:
@@ -178,7 +220,7 @@ def _rows(recording: Recording) -> Iterator[ReplayRow]:
             except (ValueError, OverflowError) as error:
                 recording.refuse(line, str(error))
             else:
-                recording.rows += 1
+                recording.accept(line, row, repeats)
                 yield row
 
 

@@ -12,22 +12,27 @@ from typing import Any
 
 import msgspec
 
-from core.clock import Clock, rfc3339
+from core.clock import Y2000_MS, Clock, rfc3339
 from core.errors import ConfigError
 from core.ports import Delivery, Publisher
-from firmware_sim.csv_rows import BadRow, Recording, ReplayRow, read_csv
+from firmware_sim.csv_rows import BadRow, Clash, Recording, ReplayRow, read_csv
 from firmware_sim.delivery import Backoff, connect, deliver
 from firmware_sim.device_ids import device_id
 
-__all__ = ["BadRow", "Recording", "ReplayReport", "ReplayRow", "device_id", "read_csv", "replay"]
+__all__ = ["BadRow", "Clash", "Recording", "ReplayReport", "ReplayRow", "device_id", "read_csv", "replay"]
 
+AHEAD_MS = 600_000  # ingest refuses a time further ahead of the clock than this, as one before 2000
 _TICK_S = 0.5
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True, kw_only=True)
 class ReplayReport:
-    """What became of a file: rows read, lines not read, rows by what became of them (`published` counts attempts)."""
+    """What became of a file: rows read, lines not read, rows by what became of them (`published` counts attempts).
+
+    Of the acknowledged rows, ingest refuses those `ahead` of the clock and those `before_2000` as dead letters `clock`;
+    of those that clash (one device and time, two values) the last one stays; `repeated` rows say what was said before.
+    """
 
     rows: int = 0
     bad: list[BadRow] = field(default_factory=list)
@@ -37,6 +42,11 @@ class ReplayReport:
     refused: int = 0
     stations: dict[str, int] = field(default_factory=dict)  # device → rows acknowledged
     shift_ms: int = 0
+    clashes: list[Clash] = field(default_factory=list)
+    clash_count: int = 0
+    repeated: int = 0
+    ahead: int = 0
+    before_2000: int = 0
 
     @property
     def waiting(self) -> int:
@@ -49,6 +59,8 @@ class _Message:
     device: str
     payload: bytes
     rows: int
+    ahead: int
+    before_2000: int
 
 
 class _Rows:
@@ -57,10 +69,12 @@ class _Rows:
     A device's first message waits until it is connected.
     """
 
-    def __init__(self, rows: Iterator[ReplayRow], *, batch: int, shift_ms: int, pace: Callable[[int], float] | None, connections: _Connections) -> None:
+    def __init__(
+        self, rows: Iterator[ReplayRow], clock: Clock, *, batch: int, shift_ms: int, pace: Callable[[int], float] | None, connections: _Connections
+    ) -> None:
         self._rows = rows
         self._next = next(rows, None)
-        self._batch, self._shift, self._pace, self._connections = batch, shift_ms, pace, connections
+        self._clock, self._batch, self._shift, self._pace, self._connections = clock, batch, shift_ms, pace, connections
 
     def _due(self, row: ReplayRow) -> bool:
         return self._pace is None or self._pace(row.time_ms) <= 0
@@ -70,12 +84,21 @@ class _Rows:
         if row is None or row.device not in self._connections or not self._due(row):
             return None
         device = row.device
+        latest = self._clock.now_ms() + AHEAD_MS
+        times: list[int] = []
         objects: list[dict[str, Any]] = []
         while row is not None and row.device == device and len(objects) < self._batch and self._due(row):
-            objects.append({"time": rfc3339(row.time_ms + self._shift), "readings": row.readings})
+            times.append(row.time_ms + self._shift)
+            objects.append({"time": rfc3339(times[-1]), "readings": row.readings})
             row = next(self._rows, None)
         self._next = row
-        return _Message(device=device, payload=_encode(objects if self._batch > 1 else objects[0]), rows=len(objects))
+        return _Message(
+            device=device,
+            payload=_encode(objects if self._batch > 1 else objects[0]),
+            rows=len(objects),
+            ahead=sum(t > latest for t in times),
+            before_2000=sum(t < Y2000_MS for t in times),
+        )
 
     async def more(self) -> bool:
         row = self._next
@@ -128,20 +151,20 @@ def _shift(first_ms: int, last_ms: int, now_ms: int, speed: float | None) -> int
 def _plan(recording: Recording, clock: Clock, connections: _Connections, *, speed: float | None, shift_to_now: bool, batch: int) -> tuple[_Rows, int]:
     """The rows as a source of messages, and by how much their times are moved [ms]."""
     if speed is None and not shift_to_now:
-        return _Rows(iter(recording), batch=batch, shift_ms=0, pace=None, connections=connections), 0
+        return _Rows(iter(recording), clock, batch=batch, shift_ms=0, pace=None, connections=connections), 0
     rows = list(recording)
     first = min((r.time_ms for r in rows), default=0)
     last = max((r.time_ms for r in rows), default=0)
     start = clock.now_ms()
     shift_ms = _shift(first, last, start, speed) if shift_to_now and rows else 0
     if speed is None:
-        return _Rows(iter(rows), batch=batch, shift_ms=shift_ms, pace=None, connections=connections), shift_ms
+        return _Rows(iter(rows), clock, batch=batch, shift_ms=shift_ms, pace=None, connections=connections), shift_ms
     rows.sort(key=lambda row: row.time_ms)  # stable: a station's own order of equal times stays
 
     def pace(time_ms: int) -> float:
         return clock.real_seconds(((time_ms - first) / speed - (clock.now_ms() - start)) / 1000)
 
-    return _Rows(iter(rows), batch=batch, shift_ms=shift_ms, pace=pace, connections=connections), shift_ms
+    return _Rows(iter(rows), clock, batch=batch, shift_ms=shift_ms, pace=pace, connections=connections), shift_ms
 
 
 async def replay(
@@ -174,6 +197,7 @@ async def replay(
 
     def read() -> None:
         found.rows, found.bad, found.bad_count = recording.rows, recording.bad, recording.bad_count
+        found.clashes, found.clash_count, found.repeated = recording.clashes, recording.clash_count, recording.repeated
 
     async def publish(message: _Message) -> Delivery:
         found.published += message.rows
@@ -184,6 +208,8 @@ async def replay(
             found.refused += message.rows
         else:
             found.acknowledged += message.rows
+            found.ahead += message.ahead
+            found.before_2000 += message.before_2000
             found.stations[message.device] = found.stations.get(message.device, 0) + message.rows
         if on_progress is not None:
             read()

@@ -20,7 +20,9 @@ from core.errors import ConfigError, FormatError
 from core.place import DEVICE_ID
 from core.ports import Delivery
 from firmware_sim.delivery import Backoff
-from firmware_sim.replay import device_id, read_csv, replay
+from firmware_sim.repeats import Repeats
+from firmware_sim.replay import AHEAD_MS, device_id, read_csv, replay
+from ingest import identity
 
 AT_ONCE = Backoff(first=0.0)
 START = 1_772_420_400_000  # 2026-03-02T03:00:00Z = 10:00 in Vietnam
@@ -162,6 +164,90 @@ def test_times_in_their_zone(tmp_path: Path, column: str, text: str, zone: str, 
     recording = read_csv(write(tmp_path / "a.csv", f"station,{column},salinity_g_L\nkl01,{text},1.0\n"), timezone=zone)
     assert [row.time_ms for row in recording] == ([] if moment is None else [moment])
     assert moment is not None or "no time zone" in recording.bad[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2024-03-10 01:59", ""),
+        ("2024-03-10 02:30", "does not exist in America/New_York"),
+        ("2024-03-10 03:00", ""),
+        ("2024-11-03 00:59", ""),
+        ("2024-11-03 01:30", "came twice in America/New_York"),
+        ("2024-11-03 01:30-05:00", ""),
+        ("2024-11-03 02:00", ""),
+    ],
+)
+def test_summer_time_is_not_guessed(tmp_path: Path, text: str, reason: str) -> None:
+    """A local time that never was, or was twice, is a bad row with that reason; with an offset it is read."""
+    recording = read_csv(write(tmp_path / "a.csv", f"station,time_local,salinity_g_L\nkl01,{text},1.0\n"), timezone="America/New_York")
+    assert len(list(recording)) == (not reason)
+    assert [reason in bad.reason for bad in recording.bad] == ([True] if reason else [])
+
+
+def test_what_is_said_twice_is_told(broker: Any, leap_clock: Any, tmp_path: Path) -> None:
+    """Another value for one station and time is named by its line; the same again is counted; another quantity is neither."""
+    text = """station,time_utc,salinity_g_L,level_m
+kl01,2026-03-02 03:00,1.8,
+kl02,2026-03-02 03:00,2.5,
+kl01,2026-03-02 03:00,,0.4
+kl01,2026-03-02 03:00,1.8,
+kl01,2026-03-02T03:00:00Z,1.9,0.4
+kl01,2026-03-02 03:00,1.8,0.5
+kl01,2026-03-02 03:00,1.8,0.5
+"""
+    report = run(write(tmp_path / "a.csv", text), broker, leap_clock(START))
+    assert (report.rows, report.acknowledged, report.repeated, report.clash_count) == (7, 7, 2, 2)
+    assert [tuple(c) for c in report.clashes] == [
+        (6, "kl01 at 2026-03-02T03:00:00Z: water.salinity 1.8, now 1.9"),
+        (7, "kl01 at 2026-03-02T03:00:00Z: water.salinity 1.9, now 1.8, water.level 0.4, now 0.5"),
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.integers(0, 2)), max_size=40))
+def test_repeats_equal_the_plain_rule(rows: list[tuple[str, int, int]]) -> None:
+    """A row repeats or clashes by what was said last of its device and time."""
+    repeats, said = Repeats(), {}
+    for device, time_ms, value in rows:
+        before = said.get((device, time_ms))
+        same, differing = repeats.compare(device, time_ms, {"water.ec": float(value)})
+        assert same == (before == value)
+        assert bool(differing) == (before is not None and before != value)
+        said[device, time_ms] = value
+
+
+def test_repeats_remember_a_bounded_number() -> None:
+    """Of a file of any length the newest values are known; what is long past is forgotten."""
+    repeats = Repeats(remembered=10)
+    for time_ms in range(100):
+        assert repeats.compare("a", time_ms, {"water.ec": 1.0}) == (False, "")
+    assert repeats.compare("a", 96, {"water.ec": 1.0})[0]
+    assert not repeats.compare("a", 5, {"water.ec": 1.0})[0]
+
+
+@pytest.mark.parametrize("batch", [1, 96])
+def test_times_that_ingest_refuses_are_counted(broker: Any, leap_clock: Any, tmp_path: Path, batch: int) -> None:
+    """More than 10 minutes ahead of the clock, and before 2000; exactly 10 minutes is taken."""
+    assert AHEAD_MS == identity.AHEAD_MS
+    moments = [START, START + 600_000, START + 600_001, START + 10**9, 946_684_799_999, 946_684_800_000]
+    text = "station,time,salinity_g_L\n" + "".join(f"a,{rfc3339(m)},1\n" for m in moments)
+    report = run(write(tmp_path / "a.csv", text), broker, leap_clock(START), batch=batch)
+    assert (report.acknowledged, report.ahead, report.before_2000) == (6, 2, 1)
+    moved = run(tmp_path / "a.csv", broker, leap_clock(START), batch=batch, shift_to_now=True)
+    assert moved.ahead == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_is_one_clear_error(tmp_path: Path, encoding: str) -> None:
+    """Not a wall of zero bytes; so is a file that is no text."""
+    (tmp_path / "a.csv").write_bytes("station,time_utc,salinity_g_L\nKênh,2026-03-02 03:00,1\n".encode(encoding))
+    (tmp_path / "b.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (tmp_path / "c.csv").write_bytes(b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)))
+    for name in ("a.csv", "b.csv", "c.csv"):
+        with pytest.raises(FormatError, match="not UTF-8 text") as caught:
+            read_csv(tmp_path / name)
+        assert "x00" not in str(caught.value)
+        assert len(str(caught.value)) < 200 + len(str(tmp_path))
 
 
 def test_an_unknown_zone_is_named(tmp_path: Path) -> None:
