@@ -45,22 +45,23 @@ def ingest_password(settings: Settings) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write_configuration(folder: Path, *, host: str | None, port: int | None, certfile: str, keyfile: str) -> list[Path]:
-    """`mosquitto.conf` in `folder`, and the folder for the broker's own persistence.
+def write_configuration(folder: Path, *, host: str | None, port: int | None, certfile: str, keyfile: str) -> str:
+    """`mosquitto.conf` in `folder`, and the folder for the broker's own persistence; returns what was done, for people.
 
     A file that is there stays as it stands where nothing is given (host and port None, no certificate): somebody chose
-    its port and its TLS, and may have written lines of their own. Returns what was written.
+    its port and its TLS, and may have written lines of their own.
     """
     home = folder.resolve()
     path = home / CONFIGURATION
     queue = home / "queue"
     try:
         queue.mkdir(parents=True, exist_ok=True)
+        stood = path.read_bytes() if path.exists() else None
     except OSError as error:
-        raise ConfigError(f"{queue} cannot be made: {error.strerror}") from error
+        raise ConfigError(f"{error.filename or home}: {error.strerror}") from error
     _give_to_mosquitto(queue)
-    if path.exists() and host is None and port is None and not certfile:
-        return []
+    if stood is not None and host is None and port is None and not certfile:
+        return f"kept {path} as it stands (--host, --port or --certfile write it anew)"
     text = configuration(
         password_path=str(home / "passwd"),
         acl_path=str(home / "acl"),
@@ -70,7 +71,8 @@ def write_configuration(folder: Path, *, host: str | None, port: int | None, cer
         tls=BrokerTls(certfile=certfile, keyfile=keyfile) if certfile else None,
     )
     _write(path, text, 0o644)
-    return [path]
+    listens = f"port {port or 1883}, {host or 'every address'}, {'TLS' if certfile else 'no TLS'}"
+    return f"written {path}{' anew; what stood in it is gone' if stood not in (None, text.encode()) else ''} ({listens})"
 
 
 def barred(folder: Path, *, uid: int, gids: Container[int]) -> Path | None:

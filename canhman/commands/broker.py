@@ -39,13 +39,7 @@ def init(
     if bool(certfile) != bool(keyfile):
         raise ConfigError("TLS needs both --certfile and --keyfile")
     password = broker.ingest_password(settings)
-    stood = (folder / broker.CONFIGURATION).exists()
-    written = broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile)
-    if not written:
-        terminal.result(f"kept {folder.resolve() / broker.CONFIGURATION} as it stands (--host, --port or --certfile write it anew)")
-    for path in written:
-        listens = f"port {port or 1883}, {host or 'every address'}, {'TLS' if certfile else 'no TLS'}"
-        terminal.result(f"written {path}{' anew; what stood in it is gone' if stood else ''} ({listens})")
+    terminal.result(broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile))
     for path in broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists()):
         terminal.result(f"written {path}")
     if barrier := broker.barred_for_mosquitto(folder):
