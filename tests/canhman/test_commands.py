@@ -119,7 +119,7 @@ def test_what_cannot_be_meant_is_exit_code_2(words: str, front: Front) -> None:
         ("devices deploy kl01 --station kenh-lau --point Đáy --at 2026-03-02T10:00:00Z", "a-z"),
         ("devices deploy kl01 --station kenh-lau --point device --at 2026-03-02T10:00:00Z", "device.*"),
         ("devices deploy kl01 --station kenh-lau --depth nan --at 2026-03-02T10:00:00Z", "depth_m nan"),
-        ("devices withdraw zz", "stands nowhere"),
+        ("devices withdraw zz", "no device is called"),
         ("devices swap zz kl01", "kl01"),
         ("devices swap kl01 zz", "devices add zz"),
         ("devices add kl01", "registered already"),
