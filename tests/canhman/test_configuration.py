@@ -80,6 +80,7 @@ def test_a_folder_that_is_none_is_named(front: Front, tmp_path: Path) -> None:
 @pytest.mark.sockets
 def test_doctor_tells_a_broken_file(front: Front, tmp_path: Path) -> None:
     """Red, and the rest is looked at all the same."""
+    front.ok("migrate")
     (tmp_path / "qc.toml").write_text("[range")
     done = front("doctor", "--json", CONFIG=str(tmp_path))
     marks = {f["part"]: f["mark"] for f in done.json}

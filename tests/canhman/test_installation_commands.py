@@ -55,8 +55,17 @@ def test_a_newer_database_is_refused_and_left_alone(front: Front) -> None:
 # ---------------------------------------------------------------- doctor
 
 
+def test_doctor_makes_nothing(front: Front) -> None:
+    """A data folder that is not there, a mistyped one, is red and still not there."""
+    code, found = findings(front)
+    assert (code, found.keys(), found["data"][0]) == (1, {"data"}, "red")
+    assert str(front.data) in found["data"][1]
+    assert not front.data.exists()
+
+
 def test_doctor_on_a_fresh_folder(front: Front) -> None:
     """Nothing is red; what is not running is a warning; words and JSON agree."""
+    front.ok("migrate")
     code, found = findings(front)
     assert code == 0
     assert {part: mark for part, (mark, _) in found.items()} == {
@@ -70,6 +79,7 @@ def test_doctor_on_a_fresh_folder(front: Front) -> None:
 
 def test_doctor_is_red_where_space_is_short(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the journal has to stop acknowledging."""
+    front.ok("migrate")
     monkeypatch.setattr(checks, "LOW_SPACE", 1 << 62)
     code, found = findings(front)
     assert (code, found["data"][0]) == (1, "red")
@@ -92,6 +102,7 @@ def test_doctor_is_red_where_others_may_read_the_secret(front: Front) -> None:
 
 def test_doctor_is_red_where_the_store_is_away_or_something_else(front: Front, tmp_path: Path) -> None:
     """An InfluxDB nobody runs; a file that is no store."""
+    front.ok("migrate")
     port = free_port()
     code, found = findings(front, STORE=f"influxdb://127.0.0.1:{port}/canhman")
     assert (code, found["store"][0]) == (1, "red")
@@ -102,6 +113,7 @@ def test_doctor_is_red_where_the_store_is_away_or_something_else(front: Front, t
 
 def test_doctor_is_red_where_the_broker_is_away(front: Front) -> None:
     """It names the address."""
+    front.ok("migrate")
     port = free_port()
     code, found = findings(front, BROKER=f"mqtt://canhman-ingest@127.0.0.1:{port}")
     assert (code, found["broker"][0]) == (1, "red")
