@@ -16,8 +16,7 @@ from adapters.sql.database import SqlDatabase
 from canhman import heartbeat, wiring
 from canhman.configuration import read_qc
 from canhman.settings import Settings
-from core.errors import CanhManError, RefusedError
-from quality.rules import QcConfig
+from core.errors import CanhManError, ConfigError, RefusedError
 from registry.directory import Directory
 from registry.permissions import BROKER_STATE
 
@@ -77,12 +76,20 @@ def _data(settings: Settings) -> list[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     db = wiring.database(settings)
     try:
-        return asyncio.run(_registered(db, read_qc(settings.config)))
+        return asyncio.run(_registered(db, _config_hash(settings)))
     finally:
         db.close()
 
 
-async def _registered(db: SqlDatabase, config: QcConfig) -> list[Finding]:
+def _config_hash(settings: Settings) -> str:
+    """The hash of today's configuration; empty where it is broken, which is another check's finding."""
+    try:
+        return read_qc(settings.config).hash
+    except ConfigError:
+        return ""
+
+
+async def _registered(db: SqlDatabase, config: str) -> list[Finding]:
     snapshot = await db.snapshot()
     found = _ok("database", f"{len(snapshot.stations)} stations, {len(snapshot.devices)} devices, version {snapshot.version}")
     waiting = await db.waiting_devices()
@@ -94,10 +101,10 @@ async def _registered(db: SqlDatabase, config: QcConfig) -> list[Finding]:
         text = ", ".join(f"{reason} {count}" for reason, count in sorted(dead.items()))
         found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters list)"))
     states = await db.states()
-    other = {s.config for s in states if s.config and s.config != config.hash}
+    other = {s.config for s in states if config and s.config and s.config != config}
     if other:
         n = sum(s.config in other for s in states)
-        text = f"{n} series were judged by another configuration ({', '.join(sorted(other))}, now {config.hash}); canhman judge --again judges them anew"
+        text = f"{n} series were judged by another configuration ({', '.join(sorted(other))}, now {config}); canhman judge --again judges them anew"
         found.append(Finding(part="judge", mark="warn", text=text))
     dirty = [s for s in states if s.dirty_from is not None]
     if dirty:
