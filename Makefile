@@ -7,6 +7,8 @@ START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
 timed = status=0; { $(2); } || status=$$?; echo "$(1) took $$(( $$(date +%s) - $(START) )) s"; exit $$status
 ARGS ?=
+# two processes, a file of tests in each at a time: every test has servers, ports and folders of its own
+WORKERS ?= 2
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,7 +19,7 @@ install: ## .venv/bin/canhman, from uv.lock
 test: ## every test, with real servers (ARGS="-k journal" chooses)
 	@deploy/install.sh test lint
 	@deploy/test_servers.sh
-	@$(call timed,make test,.venv/bin/python -m pytest $(ARGS))
+	@$(call timed,make test,.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS))
 
 lint: ## ruff, mypy, layers, dependencies, lock
 	@deploy/install.sh test lint
