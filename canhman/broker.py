@@ -21,7 +21,6 @@ from registry.broker_files import password_file as password_text
 
 CONFIGURATION = "mosquitto.conf"
 SYNCED = ".synced"  # stands in the folder once devices have been let in, so that a second init does not shut them out
-CLIENT_ID = "canhman-ingest"
 MOSQUITTO = "mosquitto"  # the user it drops to where root starts it
 GOOD_FOLDER = "/etc/mosquitto/canhman"
 
@@ -125,7 +124,7 @@ async def make_session(settings: Settings, password: str, *, wait_s: float) -> N
         await create_session(
             address.host,
             address.port,
-            client_id=CLIENT_ID,
+            client_id=wiring.INGEST_CLIENT_ID,
             username=address.user or INGEST_USER,
             password=password,
             tls=address.tls,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what a command does not use it does not import: half a seco
 
 T = TypeVar("T")
 
+INGEST_CLIENT_ID = "canhman-ingest"  # of the session `canhman broker init` makes and ingest takes up: one name, or it is lost
 BROKER_PASSWORD = "broker-password"  # noqa: S105 a file's name
 
 
@@ -159,7 +160,7 @@ def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> Messa
         return PahoSource(
             address.host,
             address.port,
-            client_id="canhman-ingest",
+            client_id=INGEST_CLIENT_ID,
             username=address.user,
             password=broker_password(settings),
             clock=at,

@@ -22,7 +22,7 @@ class SeriesState:
     """One row of `series_state`: newest stored, newest judged and newest good reading of a series.
 
     `dirty_from` is the earliest time written since the judge finished, None = all judged; `changed` a rising number;
-    `config` the hash of the QC configuration of the last judgement.
+    `config` the hash of the QC configuration its oldest rows were judged by: after a change the older one, until all are judged anew.
     """
 
     key: SeriesKey

@@ -134,7 +134,9 @@ class _Round:
             good = state.good
             if good is not None and good.time >= start:  # it was good before this round and is no more
                 good = await self._last_good_before(self._keys[i], start)
-        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=self._config.hash)
+        # rows before `start` still have the flags of the configuration they were judged by: its hash stands until all are judged anew
+        older = state.config if state.config and start > ALWAYS else self._config.hash
+        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=older)
 
     async def _last_good_before(self, key: SeriesKey, end: int) -> Latest | None:
         span = 24 * HOUR_MS

@@ -35,6 +35,21 @@ def store_rows(data: Path, db: SqlDatabase) -> None:
     asyncio.run(steps())
 
 
+def later(data: Path, db: SqlDatabase) -> None:
+    """One more row, ten minutes on."""
+
+    async def steps() -> None:
+        store = SqliteStore(data / "series.db")
+        await store.open()
+        time = T + 60 * 600_000
+        await store.write(Batch.of([0], [time], [3.0]), [KEY])
+        await store.close()
+        newest = Latest(time=time, value=3.0, flag=1)
+        await db.commit(Commit(journal="j", state_cursor=2, written=(Written(key=KEY, role="primary", newest=newest, received=T, dirty_from=time),)))
+
+    asyncio.run(steps())
+
+
 def flags(data: Path) -> set[int]:
     async def read() -> set[int]:
         store = SqliteStore(data / "series.db")
@@ -66,12 +81,14 @@ def test_a_changed_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert flags(data) == {1, 3, 4}
         (own / "qc.toml").write_text('[stuck."water.salinity"]\nresolution = 0.0001\nfloor = 0.3\n')
         assert once() == 0
+        later(data, db)
+        assert once() == 1  # a new row is judged by the new one; the series is under two, so it is still named
         warned = [f.text for f in checks.run(read_settings()) if f.part == "judge" and f.mark == "warn"]
         assert len(warned) == 1
         assert "judge --again" in warned[0]
         assert services.judge_again(read_settings(), wait_s=0) == 1
         assert services.judge_again(read_settings(), wait_s=0) == 1  # a second click changes nothing
-        assert once() == 60
+        assert once() == 61
         assert flags(data) == {1}
         assert [s.config for s in asyncio.run(db.states())] == [read_qc(own).hash]
         assert not [f for f in checks.run(read_settings()) if f.part == "judge" and f.mark == "warn"]
