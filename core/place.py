@@ -80,7 +80,10 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """A place people know; position in degrees (WGS 84), `km` from the sea along its waterway."""
+    """A place people know; position in degrees (WGS 84), `km` from the sea along its waterway.
+
+    A field names as `intake` the station whose water it takes: that one's verdict is shown for it.
+    """
 
     id: str
     org: str
@@ -95,6 +98,7 @@ class Station:
     timezone: str = "Asia/Ho_Chi_Minh"
     level_datum: str = ""
     verdict_point: str = ""
+    intake: str = ""
     public: bool = False
     aliases: tuple[Alias, ...] = field(default=())
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from core.alert import Alert, AlertEvent, Intent, Step
 from core.batch import Batch
 from core.clock import SimTime
 from core.deadletter import DeadLetter
+from core.forecast import Forecast
 from core.message import Message
+from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.series import SeriesKey
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
@@ -335,4 +338,135 @@ class SimClockRow(Protocol):
 
     async def save_clock(self, clock: SimTime) -> None:
         """Save it (each second, by the one process that owns the clock)."""
+        ...
+
+
+# ---------------------------------------------------------------- forecasts, alerts, people
+
+
+class Forecasts(Protocol):
+    """`forecast_issue`: forecasts as issued, append-only. Scores and the public record come from here alone."""
+
+    async def issue(self, forecasts: Sequence[Forecast]) -> int:
+        """Append these in one transaction; returns how many were new.
+
+        An issue is known by (station, point, target, model, issued_at): the same again changes nothing. Raises
+        ConflictError for arrays whose lengths differ, are empty or hold what is no number.
+        """
+        ...
+
+    async def latest_forecasts(self, *, target: str, station: str | None = None, until: int | None = None) -> list[Forecast]:
+        """The newest issue per (station, point) of one target (of one station; issued at or before `until` [ms])."""
+        ...
+
+    async def forecasts(self, *, station: str, point: str, target: str, since: int = 0, until: int | None = None, limit: int = 100) -> list[Forecast]:
+        """Issues with since ≤ issued_at < until, oldest first."""
+        ...
+
+    async def forecasts_after(self, id: int, *, limit: int = 100) -> list[Forecast]:
+        """Issues with a greater id, in rising order: for the mirror and the alerts."""
+        ...
+
+
+class Mirror(Protocol):
+    """What Grafana reads beside the readings: forecasts (`forecast`) and alerts (`alert`) in InfluxDB. Other stores take nothing."""
+
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Upsert them, as `latest` and as the leads d01, d03, d07, d14. Raises UnavailableError or RefusedError."""
+        ...
+
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Upsert one point each at `updated_at`. Raises UnavailableError or RefusedError."""
+        ...
+
+
+class Alerts(Protocol):
+    """Alerts, their history and the outbox. A step and its outbox rows are one transaction."""
+
+    async def live_alerts(self, *, cleared_since: int = 0) -> list[Alert]:
+        """Those not cleared, and those cleared at or after `cleared_since` [ms]: what the policy goes on from."""
+        ...
+
+    async def alerts(
+        self,
+        *,
+        states: Sequence[str] = (),
+        station: str | None = None,
+        limit: int = 100,
+        before: tuple[int, int] | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> list[Alert]:
+        """Newest `opened_at` first (then id); of these states (none = all); `before` an (opened_at, id), for paging; or just these ids."""
+        ...
+
+    async def alert(self, id: int) -> Alert:
+        """One of them. Raises NotFoundError."""
+        ...
+
+    async def alert_events(self, alert: int) -> list[AlertEvent]:
+        """The history of one alert, oldest first."""
+        ...
+
+    async def take_steps(self, steps: Sequence[Step], *, name: str = "", value: int = 0) -> list[Alert]:
+        """Insert (id 0) or change these alerts, append their events, add their intents, and save cursor `name` = `value`, all or nothing.
+
+        Returns the alerts with their ids. Raises ConflictError where a second alert of a key would be open. What a person
+        did meanwhile stays: an acknowledgement is only undone by `cleared` or `reopened`.
+        """
+        ...
+
+    async def acknowledge(self, id: int, *, actor: str, at: int) -> Alert:
+        """open → acknowledged, with its event; a second time changes nothing. Raises NotFoundError, ConflictError (cleared already)."""
+        ...
+
+    async def due_intents(self, now: int, *, limit: int = 100) -> list[Intent]:
+        """Waiting intents with due_at ≤ `now` [system ms], oldest first."""
+        ...
+
+    async def settle(self, intents: Sequence[Intent]) -> None:
+        """Save state, attempts, due_at and receipt of these."""
+        ...
+
+    async def intents(self, *, state: str | None = None, limit: int = 100) -> list[Intent]:
+        """The outbox, newest first."""
+        ...
+
+
+class Cursors(Protocol):
+    """How far a watcher has read (`changed`, ids of forecasts): a name and a number."""
+
+    async def load_cursor(self, name: str) -> int:
+        """0 where it was never saved."""
+        ...
+
+    async def save_cursor(self, name: str, value: int) -> None:
+        """Save it."""
+        ...
+
+
+class People(Protocol):
+    """Accounts and failed log-ins. Every change takes an actor and leaves a row in `audit` (never a password)."""
+
+    async def people(self) -> list[Person]:
+        """All, by name."""
+        ...
+
+    async def person(self, name: str) -> Person | None:
+        """One of them."""
+        ...
+
+    async def put_person(self, person: Person, *, actor: str, why: str = "") -> None:
+        """Insert or change. Raises ConfigError (name, role) or ConflictError (an org that is not registered, the last admin closed)."""
+        ...
+
+    async def spend_password(self, name: str, generation: int) -> bool:
+        """Mark a one-time password as used, whatever becomes of the session; False where it was used already."""
+        ...
+
+    async def failed_logins(self, keys: Sequence[str], since: int) -> dict[str, int]:
+        """How many attempts failed per key (a name, an address) since `since` [system ms]."""
+        ...
+
+    async def note_login(self, keys: Sequence[str], at: int, *, ok: bool, name: str = "") -> None:
+        """A failed attempt is counted per key; a good one forgets the name's failures and sets its last_login_at."""
         ...

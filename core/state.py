@@ -23,6 +23,7 @@ class SeriesState:
 
     `dirty_from` is the earliest time written since the judge finished, None = all judged; `changed` a rising number;
     `config` the hash of the QC configuration its oldest rows were judged by: after a change the older one, until all are judged anew.
+    `interval_ms` is the median of its last gaps (20, or as many as the judge read), None while nobody knows.
     """
 
     key: SeriesKey
@@ -34,6 +35,7 @@ class SeriesState:
     dirty_from: int | None
     changed: int
     config: str = ""
+    interval_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +51,17 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The judge's answer for one series: clears `dirty_from` only where `changed` is still what it read."""
+    """The judge's answer for one series: clears `dirty_from` only where `changed` is still what it read.
+
+    An `interval_ms` of None leaves the stored one.
+    """
 
     key: SeriesKey
     changed: int
     newest: Latest
     good: Latest | None
     config: str
+    interval_ms: int | None = None
 
 
 # What is remembered of a clockless device: its last 1,000 objects, and beyond them every object that stands in the last

@@ -1,0 +1,38 @@
+"""What the API stands on: the ports it asks, and what it must know of the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from core.clock import Clock
+from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, People, Registry, SeriesStore, States
+from core.risk import Risk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Handed to `create_app`. No port blocks the loop: the front door passes such as answer from a thread.
+
+    `clock` is the installation's (ages, freshness, "now" on pages), `speed` how many of its seconds pass in a real one now;
+    `system` the machine's (sessions, log-in limits, back-off). `risk` gives the numbers of `risk.toml` as they stand now.
+    `ready` returns what is wrong now, by part (empty = ready). `secret` signs sessions. `url` is the public address ("" = unknown).
+    """
+
+    registry: Registry
+    states: States
+    store: SeriesStore
+    forecasts: Forecasts
+    alerts: Alerts
+    people: People
+    dead_letters: DeadLetters
+    enrolment: Enrolment
+    identities: Identities
+    clock: Clock
+    system: Clock
+    speed: Callable[[], float]
+    risk: Callable[[], Risk]
+    ready: Callable[[], Awaitable[dict[str, str]]]
+    secret: bytes
+    url: str = ""
+    version: str = ""

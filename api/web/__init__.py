@@ -1,0 +1,1 @@
+"""The phone app and the console: pages rendered on the server, whole without JavaScript."""

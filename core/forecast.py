@@ -1,0 +1,66 @@
+"""A forecast as it was issued: never changed afterwards, so that it can be scored in public."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+
+from core.bands import LINES
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MEDIAN = QUANTILES.index(0.5)
+TARGETS = ("day_max", "day_min", "hour")  # a local day's maximum and minimum, an hour's maximum
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """One issue of one model for one target at a point of a station, in g/L of `water.salinity`.
+
+    `leads`, `times` (start of each interval [ms]), `quantiles` (per lead: one value per `QUANTILES` [g/L], rising) and
+    `p_gt` (per lead: P(S > line) for each of `core.bands.LINES`, falling) have one entry per lead, in rising order.
+    `data_until` is the newest received_at used [ms], `inputs` a hash of what the model saw, `version` the model's.
+    `id` is the row's in the database, 0 before it is there.
+    """
+
+    id: int = 0
+    org: str
+    station: str
+    point: str
+    target: str
+    model: str
+    version: str
+    issued_at: int
+    data_until: int
+    inputs: str
+    leads: tuple[int, ...]
+    times: tuple[int, ...]
+    quantiles: tuple[tuple[float, ...], ...]
+    p_gt: tuple[tuple[float, ...], ...]
+
+    def exceedance(self, i: int, limit: float) -> float:
+        """P(S > `limit`) of the i-th lead; NaN where the forecast is not sound there.
+
+        A line of `LINES` gives the probability as stated. Between what is stated (lines and quantiles) it is linear in S;
+        above the highest it stays at that one's probability: rather too high than too low.
+        """
+        stated = [(line, p) for line, p in zip(LINES, self.p_gt[i], strict=True)]
+        by_quantile = [(value, 1.0 - q) for q, value in zip(QUANTILES, self.quantiles[i], strict=True)]
+        if not all(math.isfinite(x) and math.isfinite(p) and 0.0 <= p <= 1.0 for x, p in stated + by_quantile):
+            return math.nan
+        for line, p in stated:
+            if line == limit:
+                return p
+        points = sorted([(0.0, 1.0), *stated, *by_quantile], key=lambda point: (point[0], -point[1]))
+        values = [x for x, _ in points]
+        falling = list(accumulate((p for _, p in points), min))
+        above = bisect_right(values, limit)
+        if above == 0:
+            return 1.0
+        if above == len(points):
+            return falling[-1]
+        low, high = values[above - 1], values[above]
+        share = (limit - low) / (high - low)
+        return falling[above - 1] + share * (falling[above] - falling[above - 1])

@@ -1,0 +1,165 @@
+"""The verdict: **the only place that may say safe**. Page, API, webhook and terminal print what it returns.
+
+"Safe" (`take`) needs fresh, good data *and* a forecast; "do not" (`stop`, `wait`) needs fresh, good data only; without such
+data the verdict is `unknown`, whose words already say *đừng lấy*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.bands import band
+from core.clock import rfc3339
+from core.flags import Flag
+from core.forecast import HOUR_MS, MEDIAN, Forecast
+from core.risk import Risk
+from core.state import Latest
+
+UNIT = "g/L"
+AHEAD_MS = 600_000  # a reading may be this far ahead of us, as ingest takes it
+HOLE_MS = HOUR_MS  # the longest stretch of the next hours that may lack a forecast: two-hourly data leave every second hour out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterState:
+    """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s]."""
+
+    newest: Latest | None = None
+    judged: Latest | None = None
+    interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What to do, why, and until when. Times in ms; `p` the highest P(S > limit) of the next hours, None without a forecast.
+
+    `verdict`: take | measure | wait | stop | unknown. `reason`: ok | stale | silent | suspect | fault | no_forecast | no_data.
+    `config` is the hash of the numbers it was judged by.
+    """
+
+    verdict: str
+    reason: str
+    band: int | None
+    as_of: int | None
+    until: int | None
+    p: float | None
+    limit: float
+    unit: str = UNIT
+    config: str = ""
+
+
+def shape(v: Verdict) -> dict[str, object]:
+    """The verdict object as API, webhook and `--json` carry it; times RFC 3339."""
+    return {
+        "verdict": v.verdict,
+        "reason": v.reason,
+        "band": v.band,
+        "as_of": None if v.as_of is None else rfc3339(v.as_of),
+        "until": None if v.until is None else rfc3339(v.until),
+        "p": None if v.p is None else round(v.p, 3),
+        "limit": v.limit,
+        "unit": v.unit,
+        "config": v.config,
+    }
+
+
+_DEFAULT = Risk()
+
+
+def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, now: int, *, risk: Risk = _DEFAULT) -> Verdict:
+    """Judge the water at a point at `now` [ms] by `limit` [g/L] (None = the configured one).
+
+    Raises ValueError for a limit that is no number above 0.
+    """
+    bound = risk.limit if limit is None else float(limit)
+    if not (math.isfinite(bound) and bound > 0):
+        raise ValueError(f"limit {limit!r} must be a number above 0 [g/L]")
+    why = _unfit(state, now, risk)
+    if why:
+        last = state.judged or state.newest
+        return Verdict(verdict="unknown", reason=why, band=None, as_of=last.time if last else None, until=None, p=None, limit=bound, config=risk.hash)
+    assert state.judged is not None  # noqa: S101 _unfit says so
+    value = state.judged.value
+    hours = _Hours.of(forecast, bound, now, risk)
+    p = hours.chance(now) if hours else None
+    found = _decide(value, p, bound, risk)
+    until = None
+    if hours is not None and p is not None:
+        until = next((start for start, median, chance in hours.later(now) if _decide(median, chance, bound, risk) != found), None)
+    reason = "no_forecast" if p is None and found == "measure" else "ok"
+    return Verdict(verdict=found, reason=reason, band=band(value), as_of=state.judged.time, until=until, p=p, limit=bound, config=risk.hash)
+
+
+def _unfit(state: WaterState, now: int, risk: Risk) -> str:
+    """Why no verdict may be given, or nothing."""
+    interval = state.interval_s if state.interval_s is not None and state.interval_s > 0 else risk.interval_s
+    judged = state.judged
+    last = max((r.time for r in (state.newest, judged) if r is not None), default=None)
+    if last is None:
+        return "no_data"
+    if now - last >= risk.silent_after_ms(interval):
+        return "silent"
+    for reading in (judged, state.newest):  # a newer one that is not judged yet may be bad already
+        if reading is not None and (judged is None or reading.time >= judged.time):
+            if reading.flag == Flag.FAIL:
+                return "fault"
+            if reading.flag == Flag.SUSPECT:
+                return "suspect"
+    if judged is None or judged.flag != Flag.GOOD or not math.isfinite(judged.value) or judged.value < 0:
+        return "no_data"
+    if not -AHEAD_MS <= now - judged.time <= risk.stale_after_ms(interval):
+        return "stale"
+    return ""
+
+
+def _decide(value: float, p: float | None, limit: float, risk: Risk) -> str:
+    """The first that holds."""
+    if value >= risk.stop_from * limit:
+        return "stop"
+    if value >= limit or (p is not None and p >= risk.wait_p):
+        return "wait"
+    if p is not None and p <= risk.take_p and value < risk.take_below * limit:
+        return "take"
+    return "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """The hours of a forecast: start [ms], median [g/L], P(S > limit)."""
+
+    rows: tuple[tuple[int, float, float], ...]
+    ahead_ms: int
+    until_ms: int
+
+    @classmethod
+    def of(cls, forecast: Forecast | None, limit: float, now: int, risk: Risk) -> _Hours | None:
+        if forecast is None or forecast.target != "hour":
+            return None
+        age = now - forecast.issued_at
+        if not -AHEAD_MS <= age <= risk.forecast_max_age_h * HOUR_MS:
+            return None
+        rows = tuple((start, forecast.quantiles[i][MEDIAN], forecast.exceedance(i, limit)) for i, start in enumerate(forecast.times))
+        return cls(rows=tuple(sorted(rows)), ahead_ms=round(risk.ahead_h * HOUR_MS), until_ms=round(risk.until_h * HOUR_MS))
+
+    def chance(self, since: int) -> float | None:
+        """The highest chance of the hours that touch [since, since + ahead); None where these do not cover it."""
+        inside = [(start, p) for start, _, p in self.rows if start + HOUR_MS > since and start < since + self.ahead_ms]
+        if not inside or any(math.isnan(p) for _, p in inside):
+            return None
+        covered = since
+        for start in (*(start for start, _ in inside), since + self.ahead_ms):
+            if start - covered > HOLE_MS:
+                return None
+            covered = start + HOUR_MS
+        return max(p for _, p in inside)
+
+    def later(self, now: int) -> Iterator[tuple[int, float, float]]:
+        """The hours that begin after `now`: start, median, and the chance of the hours from there on, as far as these are covered."""
+        for start, median, _ in self.rows:
+            if now < start < now + self.until_ms:
+                chance = self.chance(start)
+                if chance is None or not math.isfinite(median):
+                    return
+                yield start, median, chance

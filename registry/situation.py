@@ -1,0 +1,132 @@
+"""What is known of every station now: registry, newest readings and newest forecasts put together. Pure; a view of one moment.
+
+Pages, API, terminal and alerts all ask here, and the verdict they get is that of `core.verdict.verdict`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core import verdict as rule
+from core.flags import Flag
+from core.forecast import Forecast
+from core.place import MAIN
+from core.risk import Risk
+from core.state import Latest, SeriesState
+from core.verdict import Verdict, WaterState
+from registry.directory import Directory
+
+SALINITY = "water.salinity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A series as people see it: (station, point, quantity), over all its primary sensors.
+
+    `sensor` sent the newest reading, at `received` [ms]; `interval_s` is its interval, None while nobody knows.
+    """
+
+    station: str
+    point: str
+    quantity: str
+    sensor: str
+    newest: Latest
+    judged: Latest | None
+    good: Latest | None
+    received: int
+    interval_s: float | None
+
+    @property
+    def flag(self) -> int:
+        """The newest reading's flag; 2 (not evaluated) until it is judged, unless ingest already found it bad."""
+        judged = self.judged is not None and self.judged.time >= self.newest.time
+        return self.newest.flag if judged or self.newest.flag in (Flag.SUSPECT, Flag.FAIL) else Flag.NOT_EVALUATED
+
+    def is_fresh(self, now: int, risk: Risk) -> bool:
+        """Whether the newest reading is no older than its `stale_after`."""
+        return now - self.newest.time <= risk.stale_after_ms(self.interval_s or risk.interval_s)
+
+
+class Situation:
+    """Look-ups over one moment. `forecasts` are the newest of target `hour`."""
+
+    def __init__(self, directory: Directory, states: Iterable[SeriesState], forecasts: Iterable[Forecast], risk: Risk) -> None:
+        self.directory = directory
+        self.risk = risk
+        self.changed = 0
+        self._readings: dict[tuple[str, str, str], Reading] = {}
+        self._points: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._forecasts = {(f.station, f.point): f for f in forecasts}
+        groups: defaultdict[tuple[str, str, str], list[SeriesState]] = defaultdict(list)
+        for state in states:
+            self.changed = max(self.changed, state.changed)
+            self._points[state.key.station][state.key.point] = None
+            if state.role == "primary":
+                groups[state.key.station, state.key.point, state.key.quantity].append(state)
+        for place, members in groups.items():
+            self._readings[place] = self._reading(members)
+
+    def reading(self, station: str, point: str, quantity: str) -> Reading | None:
+        """The newest of one series; None where nothing was ever stored."""
+        return self._readings.get((station, point, quantity))
+
+    def readings(self, station: str) -> list[Reading]:
+        """Every series of a station, by point and quantity."""
+        return sorted((r for (of, _, _), r in self._readings.items() if of == station), key=lambda r: (r.point, r.quantity))
+
+    def points(self, station: str) -> list[str]:
+        """Every point of a station with a stored series, sorted."""
+        return sorted(self._points.get(station, ()))
+
+    def verdict_point(self, station: str) -> str | None:
+        """Where the station's verdict is read: as registered; else `main`, else `in`, where salinity was stored; else None."""
+        known = self.directory.station(station)
+        if known is not None and known.verdict_point:
+            return known.verdict_point
+        return next((p for p in (MAIN, "in") if (station, p, SALINITY) in self._readings), None)
+
+    def water(self, station: str, point: str) -> WaterState:
+        """The salinity at a point, as the verdict wants it."""
+        found = self._readings.get((station, point, SALINITY))
+        if found is None:
+            return WaterState()
+        return WaterState(newest=found.newest, judged=found.judged, interval_s=found.interval_s)
+
+    def forecast(self, station: str, point: str) -> Forecast | None:
+        """The newest forecast of the coming hours there."""
+        return self._forecasts.get((station, point))
+
+    def source_of(self, station: str) -> str:
+        """The station whose water is judged: a field's intake, else itself."""
+        known = self.directory.station(station)
+        return known.intake if known is not None and known.intake and self.directory.station(known.intake) else station
+
+    def verdict(self, station: str, now: int, *, limit: float | None = None) -> Verdict:
+        """The station's one verdict at `now` [ms] by `limit` [g/L]. Raises ValueError for a limit that is none."""
+        of = self.source_of(station)
+        point = self.verdict_point(of)
+        if point is None:
+            return rule.verdict(WaterState(), None, limit, now, risk=self.risk)
+        return rule.verdict(self.water(of, point), self.forecast(of, point), limit, now, risk=self.risk)
+
+    def _reading(self, members: list[SeriesState]) -> Reading:
+        """One series over its sensors: the newest stored, judged and good of any of them; the sensor of the newest."""
+        last = max(members, key=lambda s: s.newest.time)
+        device, _, channel = last.key.sensor.partition("/")
+        standing = self.directory.deployment(device, channel or MAIN, last.newest.time)
+        interval = standing.interval_s if standing is not None else None
+        if interval is None and last.interval_ms is not None:
+            interval = last.interval_ms / 1000
+        return Reading(
+            station=last.key.station,
+            point=last.key.point,
+            quantity=last.key.quantity,
+            sensor=last.key.sensor,
+            newest=last.newest,
+            judged=max((s.judged for s in members if s.judged is not None), key=lambda r: r.time, default=None),
+            good=max((s.good for s in members if s.good is not None), key=lambda r: r.time, default=None),
+            received=last.received,
+            interval_s=interval,
+        )
