@@ -1,0 +1,148 @@
+"""What is known of every station now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import verdict as rule
+from core.forecast import Forecast
+from core.place import Deployment, Device, Org, Station
+from core.ports import RegistrySnapshot
+from core.risk import Risk
+from core.series import SeriesKey
+from core.state import Latest, SeriesState
+from core.verdict import Verdict
+from registry.directory import Directory
+from registry.situation import SALINITY, Situation
+
+NOW = 1_772_420_400_000
+HOUR = 3_600_000
+
+
+def state(
+    station: str, point: str = "main", *, sensor: str = "p1", age: int = 0, value: float = 0.2, flag: int = 1, role: str = "primary", **more: Any
+) -> SeriesState:
+    """A judged newest reading of salinity."""
+    latest = Latest(time=NOW - age, value=value, flag=flag)
+    fields = {"judged": latest, "good": latest if flag == 1 else None, "interval_ms": None} | more
+    return SeriesState(
+        key=SeriesKey("default", station, point, sensor, SALINITY),
+        role=role,
+        newest=latest,
+        received=NOW,
+        dirty_from=None,
+        changed=more.pop("changed", 1),
+        **fields,
+    )
+
+
+def situation(
+    *states: SeriesState, stations: tuple[Station, ...] = (), deployments: tuple[Deployment, ...] = (), forecasts: tuple[Forecast, ...] = ()
+) -> Situation:
+    """A registry of these stations, with whatever devices their deployments name."""
+    ids = {s.id for s in stations}
+    named = tuple(Station(id=s, org="default", name=s) for s in sorted({x.key.station for x in states} - ids))
+    devices = tuple(Device(id=d, org="default") for d in sorted({d.device for d in deployments}))
+    snapshot = RegistrySnapshot(
+        version=1, orgs=(Org(id="default", name="x"),), devices=devices, stations=stations + named, deployments=deployments, waterways=()
+    )
+    return Situation(Directory(snapshot), states, forecasts, Risk())
+
+
+def calm(station: str, point: str = "main") -> Forecast:
+    """P(S > 1) = .02 for three days."""
+    return Forecast(
+        org="default",
+        station=station,
+        point=point,
+        target="hour",
+        model="persistence",
+        version="1",
+        issued_at=NOW,
+        data_until=NOW,
+        inputs="",
+        leads=tuple(range(1, 73)),
+        times=tuple(NOW + i * HOUR for i in range(72)),
+        quantiles=((0.1, 0.15, 0.2, 0.25, 0.3),) * 72,
+        p_gt=((0.1, 0.02, 0.01, 0.0),) * 72,
+    )
+
+
+def test_a_swapped_probe_is_one_series() -> None:
+    """The newest of either sensor speaks; what the old one said last does not make the series stale."""
+    here = situation(state("kl", sensor="old", age=9 * HOUR, value=3.0), state("kl", sensor="new", value=0.2))
+    found = here.reading("kl", "main", SALINITY)
+    assert found is not None
+    assert (found.sensor, found.newest.value) == ("new", 0.2)
+    assert here.verdict("kl", NOW).band == 0
+
+
+def test_a_bad_reading_of_either_probe_silences_the_series() -> None:
+    """A newer reading that failed, from another primary sensor, is one of this series."""
+    here = situation(state("kl", sensor="a", age=60_000), state("kl", sensor="b", flag=4), forecasts=(calm("kl"),))
+    assert (here.verdict("kl", NOW).verdict, here.verdict("kl", NOW).reason) == ("unknown", "fault")
+
+
+def test_a_check_sensor_never_speaks() -> None:
+    """A fresh check reading beside a silent primary leaves the verdict unknown."""
+    here = situation(state("kl", age=7 * HOUR), state("kl", sensor="hand", role="check"), forecasts=(calm("kl"),))
+    assert here.verdict("kl", NOW).reason == "silent"
+    assert here.points("kl") == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("registered", "points", "expected"),
+    [
+        ("", ["main", "in"], "main"),
+        ("", ["in", "out"], "in"),
+        ("", ["out"], None),
+        ("", [], None),
+        ("out", ["main", "in", "out"], "out"),
+        ("top", ["main"], "top"),
+    ],
+)
+def test_the_verdict_is_read_at_one_point(registered: str, points: list[str], expected: str | None) -> None:
+    """As registered, else main, else in, else nowhere: never at another one because it has data."""
+    here = situation(*(state("kl", p) for p in points), stations=(Station(id="kl", org="default", name="KL", verdict_point=registered),))
+    assert here.verdict_point("kl") == expected
+    if expected not in points:
+        assert here.verdict("kl", NOW).reason == "no_data"
+
+
+def test_a_field_shows_its_intakes_verdict() -> None:
+    """Not one of its own, even where it has a probe; an intake that is gone is not followed."""
+    field = Station(id="ruong", org="default", name="Ruộng", intake="kl")
+    here = situation(state("kl", value=5.0), state("ruong", value=0.1), stations=(field,), forecasts=(calm("ruong"),))
+    assert here.verdict("ruong", NOW).verdict == "stop"
+    lost = situation(state("ruong"), stations=(Station(id="ruong", org="default", name="Ruộng", intake="gone"),))
+    assert lost.verdict("ruong", NOW).band == 0
+
+
+def test_the_interval_is_the_deployments_else_the_series_own() -> None:
+    """Hourly by the deployment, two-hourly by its gaps, unknown (15 min) without either."""
+    deployed = Deployment(device="p1", channel="main", station="kl", point="main", interval_s=3600)
+    assert situation(state("kl"), deployments=(deployed,)).water("kl", "main").interval_s == 3600
+    assert situation(state("kl", interval_ms=7_200_000)).water("kl", "main").interval_s == 7200
+    assert situation(state("kl")).water("kl", "main").interval_s is None
+    old = 5 * HOUR
+    assert situation(state("kl", interval_ms=7_200_000, age=old)).verdict("kl", NOW).reason == "no_forecast"
+    assert situation(state("kl", age=old)).verdict("kl", NOW).reason == "stale"
+
+
+def test_an_unjudged_reading_is_not_called_good() -> None:
+    """Flag 2 until the judge has passed, except where ingest saw at once that it is bad."""
+    waiting = state("kl", judged=None, good=None)
+    assert situation(waiting).readings("kl")[0].flag == 2
+    bad = state("kl", flag=4, judged=None)
+    assert situation(bad).readings("kl")[0].flag == 4
+    assert situation(state("kl")).readings("kl")[0].flag == 1
+
+
+def test_the_verdict_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change the one function and the situation's verdict changes with it."""
+    said = Verdict(verdict="stop", reason="ok", band=4, as_of=1, until=None, p=None, limit=1.0)
+    monkeypatch.setattr(rule, "verdict", lambda *a, **k: said)
+    assert situation(state("kl")).verdict("kl", NOW) is said
+    assert situation().verdict("nowhere", NOW) is said
