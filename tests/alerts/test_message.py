@@ -120,8 +120,6 @@ def test_every_alert_has_a_text(kind: tuple[str, float | None, int], state: str,
     alert = make(kind=kind[0], line=kind[1], level=kind[2], state=state, value=value, time=time, p=p, cleared_at=NOW if state == "cleared" else None)
     shown = shape(alert, station=STATION, now=NOW)
     assert " ".join(shown) == "id station point kind line level state opened_at updated_at cleared_at value unit time p text"
-        ["id", "station", "point", "kind", "line", "level", "state", "opened_at", "updated_at", "cleared_at", "value", "unit", "time", "p", "text"]
-    )
     words = shown["text"]
     assert isinstance(words, dict)
     assert set(words) == {"vi", "en"}
