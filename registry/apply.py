@@ -16,7 +16,7 @@ from registry.items import Item, checked, checked_station, id_of, kind_of
 
 COLUMNS = (
     "id", "name", "lat", "lon", "position", "waterway", "km", "commune", "commune_scheme",
-    "org", "timezone", "level_datum", "verdict_point", "public", "aliases",
+    "org", "timezone", "level_datum", "verdict_point", "intake", "public", "aliases",
 )  # fmt: skip
 
 

@@ -82,6 +82,10 @@ def checked_station(s: Station) -> Station:
         check_slug(f"{where}: waterway", s.waterway)
     if s.verdict_point:
         check_slug(f"{where}: verdict_point", s.verdict_point)
+    if s.intake:
+        check_slug(f"{where}: intake", s.intake)
+        if s.intake == s.id:
+            raise ConfigError(f"{where}: intake {s.intake!r} is the station itself: name the one whose water it takes, or none")
     try:
         ZoneInfo(s.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

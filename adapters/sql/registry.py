@@ -56,6 +56,7 @@ def put(c: Connection, items: Sequence[Item], *, actor: str, why: str, at: int) 
     c.execute(select(t.serial.c.value).where(t.serial.c.name == "registry").with_for_update())
     touched: list[Deployment] = []
     waterways: list[Waterway] = []
+    stations: list[Station] = []
     wrote = False
     for item in sorted(map(checked, items), key=lambda i: _ORDER.index(type(i))):
         before = _current(c, item)
@@ -70,7 +71,10 @@ def put(c: Connection, items: Sequence[Item], *, actor: str, why: str, at: int) 
             touched.append(item)
         elif isinstance(item, Waterway):
             waterways.append(item)
+        elif isinstance(item, Station):
+            stations.append(item)
     _check_joins(c, waterways)
+    _check_intakes(c, stations)
     check_overlaps(_neighbours(c, touched))
     return take(c, "registry", 1) if wrote else version(c)
 
@@ -118,6 +122,12 @@ def _check_joins(c: Connection, waterways: Sequence[Waterway]) -> None:
             _need(c, t.waterway, join.waterway, f"waterway {w.id} joins {join.waterway!r}, which is not registered: give both at once")
 
 
+def _check_intakes(c: Connection, stations: Sequence[Station]) -> None:
+    for s in stations:  # at the end: a file may name the field before its intake
+        if s.intake:
+            _need(c, t.station, s.intake, f"station {s.id} names intake {s.intake!r}, which is not registered: add it with canhman stations")
+
+
 def _neighbours(c: Connection, touched: Sequence[Deployment]) -> list[Deployment]:
     """Every deployment that could overlap one of `touched`: those of the same device or station."""
     found: dict[int, Deployment] = {}
@@ -149,6 +159,7 @@ def _write(c: Connection, before: Item | None, item: Item) -> None:
     table, values = _TABLES[type(item)], asdict(item)
     if isinstance(item, Station):
         values["waterway"] = item.waterway or None
+        values["intake"] = item.intake or None
     if before is None:
         c.execute(insert(table).values(values))
     else:
@@ -161,6 +172,7 @@ def _item(kind: type[ItemT], row: Row[Any]) -> ItemT:
         del values["id"]
     elif kind is Station:
         values["waterway"] = values["waterway"] or ""
+        values["intake"] = values["intake"] or ""
         values["aliases"] = tuple(Alias(**a) for a in values["aliases"])
     elif kind is Waterway:
         values["joins"] = tuple(Join(**j) for j in values["joins"])

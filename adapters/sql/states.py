@@ -57,6 +57,7 @@ def judged(c: Connection, rows: Sequence[Judged]) -> int:
             **_latest("judged", j.newest),
             **(_latest("good", j.good) if j.good else dict.fromkeys(("good_time", "good_value", "good_flag"))),
             "config": j.config,
+            "k_interval": None if j.interval_ms is None else int(j.interval_ms),
             "k_read": int(j.changed),
             "k_new": changed,
         }
@@ -68,6 +69,7 @@ def judged(c: Connection, rows: Sequence[Judged]) -> int:
         .values(
             **{name: bindparam(name) for name in ("judged_time", "judged_value", "judged_flag", "good_time", "good_value", "good_flag", "config")},
             newest_flag=case((_T.c.newest_time == bindparam("judged_time"), bindparam("judged_flag")), else_=_T.c.newest_flag),
+            interval_ms=func.coalesce(bindparam("k_interval", type_=_T.c.interval_ms.type), _T.c.interval_ms),
             changed=bindparam("k_new"),
         )
     )
@@ -99,6 +101,7 @@ def replace(c: Connection, rows: Sequence[SeriesState]) -> None:
             "dirty_from": None if s.dirty_from is None else int(s.dirty_from),
             "changed": changed,
             "config": s.config,
+            "interval_ms": None if s.interval_ms is None else int(s.interval_ms),
         }
         | {name: value for prefix, latest in (("newest", s.newest), ("judged", s.judged), ("good", s.good)) for name, value in _latest(prefix, latest).items()}
         for changed, s in enumerate(rows, last - len(rows) + 1)
@@ -155,4 +158,5 @@ def _state(row: Row[Any]) -> SeriesState:
         dirty_from=row.dirty_from,
         changed=row.changed,
         config=row.config,
+        interval_ms=row.interval_ms,
     )

@@ -87,6 +87,7 @@ station = Table(
     _text("timezone"),
     _text("level_datum"),
     _text("verdict_point"),
+    Column("intake", String(160)),  # null where it takes its own water; the registry checks that it is a station
     Column("public", Boolean, nullable=False),
     Column("aliases", JSON, nullable=False),
 )
@@ -107,7 +108,7 @@ deployment = Table(
     UniqueConstraint("device", "channel", "start"),
 )
 
-# append-only: triggers of the first migration refuse UPDATE and DELETE
+# append-only: triggers of the migrations refuse UPDATE and DELETE
 audit = Table(
     "audit",
     metadata,
@@ -121,7 +122,7 @@ audit = Table(
     _text("why"),
 )
 
-# rows `registry` (version of the registry) and `changed` (last number given to a row of series_state)
+# rows `registry` (version of the registry), `changed` (last number given to a row of series_state), `forecast` (last id of forecast_issue)
 serial = Table("serial", metadata, _id("name", key=True), _int("value"))
 
 # ---------------------------------------------------------------- latest states
@@ -144,6 +145,7 @@ series_state = Table(
     Column("dirty_from", BigInteger),
     Column("changed", BigInteger, nullable=False, index=True),
     _text("config"),
+    Column("interval_ms", BigInteger),
     sqlite_with_rowid=False,
 )
 Index(
@@ -240,4 +242,129 @@ sim_clock = Table(
     Column("speed", Double, nullable=False),
     _int("anchor_ms"),
     CheckConstraint("id = 1", name="one_row"),
+)
+
+# ---------------------------------------------------------------- forecasts
+
+# append-only, as `audit`; ids from `serial`, so that they become visible in their order
+forecast_issue = Table(
+    "forecast_issue",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=False),
+    _id("org"),
+    _id("station"),
+    _id("point"),
+    _id("target"),
+    _id("model"),
+    _text("version"),
+    _int("issued_at"),
+    _int("data_until"),
+    _text("inputs"),
+    Column("leads", JSON, nullable=False),
+    Column("times", JSON, nullable=False),
+    Column("quantiles", JSON, nullable=False),
+    Column("p_gt", JSON, nullable=False),
+    UniqueConstraint("station", "point", "target", "model", "issued_at"),
+    Index("ix_forecast_issue_latest", "target", "station", "point", "issued_at"),
+)
+
+# what was ever forecast, so that the latest of each is one seek and not a pass over all issues
+forecast_point = Table("forecast_point", metadata, _id("target", key=True), _id("station", key=True), _id("point", key=True))
+
+# ---------------------------------------------------------------- alerts
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _id("org"),
+    _id("station"),
+    _id("point"),
+    _id("kind"),
+    Column("line", Double),
+    # `line` as text, empty for none: in a unique index two nulls would be two keys
+    _id("line_key"),
+    Column("level", SmallInteger, nullable=False),
+    _id("state"),
+    _int("opened_at"),
+    _int("updated_at"),
+    Column("cleared_at", BigInteger),
+    Column("value", Double),
+    _text("unit"),
+    Column("time", BigInteger),
+    Column("p", Double),
+    _text("model"),
+    _text("acknowledged_by"),
+    Column("acknowledged_at", BigInteger),
+    _text("config"),
+    Column("memory", JSON, nullable=False),
+    Index("ix_alert_opened_at", "opened_at", "id"),
+    Index("ix_alert_station", "station", "opened_at"),
+    Index("ix_alert_cleared_at", "cleared_at"),
+)
+Index(
+    "uq_alert_live",
+    *(alert.c[name] for name in ("station", "point", "kind", "line_key")),
+    unique=True,
+    sqlite_where=alert.c.state != "cleared",
+    postgresql_where=alert.c.state != "cleared",
+)
+
+# append-only, as `audit`
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("alert", BigInteger, ForeignKey("alert.id"), nullable=False, index=True),
+    _int("at"),
+    _text("kind"),
+    Column("value", Double),
+    Column("time", BigInteger),
+    Column("p", Double),
+    _text("actor"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _text("key"),
+    _text("channel"),
+    _text("recipient"),
+    Column("alert", BigInteger, ForeignKey("alert.id"), nullable=False),
+    _int("event"),  # 0 where the step had none
+    _int("due_at"),
+    Column("attempts", Integer, nullable=False),
+    _id("state"),
+    _text("receipt"),
+    UniqueConstraint("key"),
+    Index("ix_outbox_state", "state", "due_at"),
+)
+
+cursor = Table("cursor", metadata, _id("name", key=True), _int("value"))
+
+# ---------------------------------------------------------------- people
+
+person = Table(
+    "person",
+    metadata,
+    _id("name", key=True),
+    Column("org", String(160), ForeignKey("org.id"), nullable=False),
+    _text("role"),
+    _text("password"),
+    Column("spent", Boolean, nullable=False),  # its one-time password was used
+    Column("must_change", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    _int("generation"),
+    _int("created_at"),
+    Column("last_login_at", BigInteger),
+)
+
+login_failure = Table(
+    "login_failure",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _id("key"),
+    _int("at"),
+    Index("ix_login_failure_key", "key", "at"),
 )

@@ -19,6 +19,8 @@ from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 from servers.waiting import until
 
+from adapters.sql.schema import head
+
 pytestmark = pytest.mark.servers
 
 MIB = 1 << 20
@@ -67,7 +69,7 @@ def test_files_of_another_version(listener_sqlite: ListenerSqlite) -> None:
         text = refusal(rig, *words)
         assert "9999" in text
         assert "install the newer program" in text
-    edit("registry.db", "UPDATE alembic_version SET version_num = '0001'")
+    edit("registry.db", f"UPDATE alembic_version SET version_num = '{head()}'")
     edit("series.db", "PRAGMA user_version = 99")
     assert "99" in refusal(rig)
     edit("series.db", "PRAGMA user_version = 1")

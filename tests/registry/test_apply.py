@@ -121,3 +121,12 @@ def test_not_utf8() -> None:
     """A file in another encoding is named with the line where it stops being text."""
     with pytest.raises(ConfigError, match="line 2: not UTF-8"):
         parse_stations(b"id,name\nx,K\xeanh\n", source="a.csv")
+
+
+def test_an_intake_from_either_file() -> None:
+    """The column names the station whose water a field takes; itself is refused with the line."""
+    expected = [Station(id="ruong", org="default", name="Ruộng", intake="kenh-lau")]
+    assert stations("id,name,intake\nruong,Ruộng,kenh-lau\n", "a.csv") == expected
+    assert stations('[[station]]\nid = "ruong"\nname = "Ruộng"\nintake = "kenh-lau"\n', "a.toml") == expected
+    with pytest.raises(ConfigError, match=r"a.csv line 2: station kenh-lau: intake 'kenh-lau' is the station itself"):
+        stations("id,intake\nkenh-lau,kenh-lau\n", "a.csv")

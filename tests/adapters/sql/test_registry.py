@@ -154,3 +154,19 @@ def test_another_process_sees_it(url: str, database: SqlDatabase) -> None:
     assert asyncio.run(other.version()) == 2
     assert asyncio.run(other.snapshot()).stations == (KENH_LAU,)
     other.close()
+
+
+def test_an_intake_is_a_station(database: SqlDatabase) -> None:
+    """A field names a registered station, not itself; both may come in one put, in any order; it can be taken away again."""
+    field = Station(id="a-ruong", org="default", name="Ruộng", intake="kenh-lau")
+    with pytest.raises(ConflictError, match=r"a-ruong names intake 'kenh-lau', which is not registered"):
+        put(database, field)
+    with pytest.raises(ConfigError, match="is the station itself"):
+        put(database, replace(KENH_LAU, intake="kenh-lau"))
+    with pytest.raises(ConfigError, match="intake 'Kênh Lầu' is not allowed"):
+        put(database, replace(field, intake="Kênh Lầu"))
+    assert asyncio.run(database.snapshot()).stations == ()
+    put(database, field, KENH_LAU)
+    assert asyncio.run(database.snapshot()).stations == (field, KENH_LAU)
+    put(database, replace(field, intake=""))
+    assert asyncio.run(database.snapshot()).stations[0].intake == ""

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from adapters.sql import SqlDatabase, migrate, open_database, prepare
+from adapters.sql.engine import make_engine, parse_url, writing
+from adapters.sql.schema import _config, head
 from adapters.sql.tables import metadata
 from core.errors import CanhManError, ConfigError, FormatError, RefusedError, UnavailableError
 
@@ -52,8 +55,43 @@ def test_prepare_makes_an_empty_database(tmp_path: Path) -> None:
 def test_migrate_says_from_and_to(tmp_path: Path) -> None:
     """`migrate` returns the revision before and now, and does nothing a second time."""
     url = f"sqlite:///{tmp_path}/new.db"
-    assert migrate(url) == (None, "0001")
-    assert migrate(url) == ("0001", "0001")
+    assert migrate(url) == (None, head())
+    assert migrate(url) == (head(), head())
+
+
+def test_a_database_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
+    """What stands in it stays; the new columns are empty and the new tables there."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    engine = make_engine(parse_url(url))
+    with writing(engine) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO station (id, org, name, position, commune, commune_scheme, timezone, level_datum, verdict_point, public, aliases) "
+                "VALUES ('kenh-lau', 'default', 'Kênh Lầu', 'unknown', '', '', 'Asia/Ho_Chi_Minh', '', '', 1, '[]')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO series_state (org, station, point, sensor, quantity, role, newest_time, newest_flag, received, changed, config) "
+                "VALUES ('default', 'kenh-lau', 'main', 'kl01', 'water.ec', 'primary', 5, 1, 6, 7, 'h')"
+            )
+        )
+    engine.dispose()
+    with pytest.raises(FormatError, match="run canhman migrate"):
+        open_database(url)
+    assert migrate(url) == ("0001", head())
+    database = open_database(url)
+    assert [(s.id, s.intake, s.public) for s in asyncio.run(database.snapshot()).stations] == [("kenh-lau", "", True)]
+    assert [(s.changed, s.config, s.interval_ms) for s in asyncio.run(database.states())] == [(7, "h", None)]
+    database.close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
 
 
 def test_many_processes_prepare_at_once(tmp_path: Path) -> None:
@@ -68,15 +106,16 @@ def test_other_versions_are_refused(url: str) -> None:
     """A newer database is refused with both versions named, by `prepare`, `open_database` and `migrate`."""
     set_revision(url, "9999")
     for refuse in (prepare, open_database, migrate):
-        with pytest.raises(FormatError, match=r"version 9999.*0001"):
+        with pytest.raises(FormatError, match=rf"version 9999.*{head()}"):
             refuse(url)
 
 
 def test_older_is_refused_with_the_way_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An older database is left alone and `canhman migrate` is named."""
-    monkeypatch.setattr("adapters.sql.schema.head", lambda: "0002")
+    now = head()
+    monkeypatch.setattr("adapters.sql.schema.head", lambda: "9000")
     for refuse in (prepare, open_database):
-        with pytest.raises(FormatError, match=r"version 0001, expected 0002: run canhman migrate"):
+        with pytest.raises(FormatError, match=rf"version {now}, expected 9000: run canhman migrate"):
             refuse(url)
 
 
@@ -137,11 +176,23 @@ def test_locked_file(url: str, database: SqlDatabase, monkeypatch: pytest.Monkey
     other.close()
 
 
-def test_audit_cannot_be_rewritten(url: str) -> None:
-    """Whoever holds a connection, the audit trail only grows."""
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("audit", "(at, actor, kind, subject, before, after, why) VALUES (1, 'a', 'org', 'x', '', '', '')"),
+        ("alert_event", "(alert, at, kind, actor) VALUES (1, 1, 'opened', '')"),
+        (
+            "forecast_issue",
+            "(id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt) "
+            "VALUES (1, 'o', 's', 'p', 'hour', 'm', '', 1, 1, '', '[]', '[]', '[]', '[]')",
+        ),
+    ],
+)
+def test_append_only(url: str, table: str, values: str) -> None:
+    """Whoever holds a connection: the audit trail, the forecasts as issued and the history of alerts only grow."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute("INSERT INTO audit (at, actor, kind, subject, before, after, why) VALUES (1, 'a', 'org', 'x', '', '', '')")
-    for statement in ("UPDATE audit SET actor = 'b'", "DELETE FROM audit"):
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    connection.execute(f"INSERT INTO {table} {values}")
+    for statement in (f"UPDATE {table} SET id = 2", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
             connection.execute(statement)
     connection.close()

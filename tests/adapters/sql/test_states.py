@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,24 @@ def test_writers_in_threads_take_turns(url: str, database: SqlDatabase) -> None:
     found = states(database)
     assert [s.newest.time for s in found] == [30, 30, 30]
     assert max(s.changed for s in found) == 90
+
+
+def test_the_interval_stays_until_the_judge_knows_another(database: SqlDatabase) -> None:
+    """None from the judge leaves it, so does ingest; a rebuild writes what it is given."""
+    commit(database, 10, written(100))
+    assert state(database).interval_ms is None
+
+    def answer(interval_ms: int | None) -> None:
+        newest = Latest(time=100, value=1.0, flag=1)
+        row = Judged(key=KEY, changed=state(database).changed, newest=newest, good=newest, config="h", interval_ms=interval_ms)
+        assert asyncio.run(database.judged([row])) == 1
+
+    for given_ms, stored in ((None, None), (900_000, 900_000), (None, 900_000), (7_200_000, 7_200_000)):
+        answer(given_ms)
+        assert state(database).interval_ms == stored
+    commit(database, 20, written(200))
+    assert state(database).interval_ms == 7_200_000
+    asyncio.run(database.replace([replace(state(database), interval_ms=60_000)]))
+    assert state(database).interval_ms == 60_000
+    asyncio.run(database.replace([replace(state(database), interval_ms=None)]))
+    assert state(database).interval_ms is None
