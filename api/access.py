@@ -40,6 +40,10 @@ class Forbidden(Exception):  # noqa: N818 the HTTP status's name
     """403: logged in, but not as somebody who may."""
 
 
+class MustChange(Forbidden):
+    """403: logged in with a one-time password; such a session may choose another and nothing else."""
+
+
 class Access:
     """A dependency that lets through who has at least `role`. `request.state.caller` is set by the session middleware."""
 
@@ -50,6 +54,8 @@ class Access:
         caller: Caller = getattr(request.state, "caller", ANONYMOUS)
         if RANK[caller.role] >= RANK[self.role]:
             return caller
+        if getattr(request.state, "must_change", False):  # to all else such a session is nobody's
+            raise MustChange
         raise Unauthorized if caller.role == PUBLIC_ROLE else Forbidden
 
 

@@ -1,0 +1,76 @@
+"""What stands around every answer: security headers and their nonce, HEAD, faults of ours, and the count of requests."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problem
+
+log = structlog.get_logger()
+
+Count = Callable[[BaseRoute | None, str, int], None]  # route (never the path: strangers make those), method, status
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def policy(nonce: str) -> str:
+    """The Content-Security-Policy of a page."""
+    return (
+        "default-src 'self'; script-src 'self'; "
+        f"style-src 'self' 'nonce-{nonce}'; "
+        "img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+class Frame:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp, *, count: Count) -> None:
+        self._app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        head = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET" if head else scope["method"], "state": dict(scope.get("state") or {})}
+        nonce = inner["state"]["nonce"] = secrets.token_urlsafe(16)
+        status = 0
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _frame(MutableHeaders(scope=message), nonce)
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app(inner, receive, framed)
+        except Exception as error:
+            log.exception("a fault while answering", path=scope["path"], method=scope["method"])
+            if status:  # begun already: cut it off, so that half an answer is not taken for a whole one
+                raise
+            await problem.respond(Request(inner), error)(inner, receive, framed)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS or head else "other"
+            self._count(inner.get("route"), method, status or 500)
+
+
+def _frame(headers: MutableHeaders, nonce: str) -> None:
+    headers["Content-Security-Policy"] = policy(nonce)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+    headers.setdefault("Cache-Control", "no-cache")

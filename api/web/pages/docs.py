@@ -1,0 +1,68 @@
+"""`/docs` and `/openapi.json`: the API's reference, made from its own OpenAPI; needs no script and no network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from api.access import PUBLIC, Caller
+from api.language import language
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def docs(request: Request, _: Annotated[Caller, PUBLIC]) -> Response:
+    """Every route with its parameters and answers."""
+    schema = request.app.openapi()
+    words = {"request": request, "lang": language(request), "nonce": request.state.nonce, "api": schema, "operations": operations(schema)}
+    return HTMLResponse(request.app.state.templates.get_template("docs.html").render(words))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request, _: Annotated[Caller, PUBLIC]) -> JSONResponse:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
+def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The operations of an OpenAPI document, by path, with what a reader wants of each."""
+    found = []
+    for path, methods in sorted(schema.get("paths", {}).items()):
+        for method, about in methods.items():
+            parameters = [_parameter(p) for p in about.get("parameters", ())]
+            body = about.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+            good: dict[str, Any] = next((r for code, r in about.get("responses", {}).items() if str(code).startswith("2")), {})
+            answer = good.get("content", {}).get("application/json", {}).get("schema")
+            found.append(
+                {
+                    "method": method.upper(),
+                    "path": path,
+                    "text": about.get("description") or about.get("summary", ""),
+                    "parameters": parameters,
+                    "body": _name(body) if body else "",
+                    "answer": _name(answer) if answer else "",
+                }
+            )
+    return found
+
+
+def _parameter(about: dict[str, Any]) -> dict[str, str]:
+    schema = about.get("schema", {})
+    bounds = [f"{word} {schema[key]}" for key, word in (("default", "default"), ("minimum", "≥"), ("maximum", "≤")) if key in schema]
+    return {"name": about["name"], "where": about["in"], "kind": _name(schema), "bounds": ", ".join(bounds), "text": about.get("description", "")}
+
+
+def _name(schema: dict[str, Any]) -> str:
+    """A schema in a word or two."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_name(s) for s in schema["anyOf"]))
+    if "enum" in schema:
+        return " | ".join(str(v) for v in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_name(schema.get('items', {}))}"
+    return str(schema.get("type") or schema.get("title") or "anything")
