@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
 
@@ -23,6 +22,7 @@ from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
 from canhman.judge_lock import JudgeLock
 from canhman.settings import Settings
+from canhman.signals import Signals
 from core.clock import Clock
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import MessageSource, SeriesStore
@@ -33,6 +33,10 @@ from quality.rules import QcConfig
 from quality.sweep import sweep
 
 log = structlog.get_logger()
+T = TypeVar("T")
+
+Started = Callable[[str], None]
+"""Called once a service takes work; says what it does and where."""
 
 # The network thread must not wait 5 ms (Python's default) for the worker's turn to end: over MQTT 3.1.1 a broker sends
 # no more before it hears from us, and its queue grows meanwhile.
@@ -49,8 +53,8 @@ class Reloaded:
         self._folder = settings.config
         self.current = read_qc(settings.config)
 
-    def on_hangup(self, tell: Callable[[QcConfig], None] | None = None) -> None:
-        """From now on read again at SIGHUP, and `tell` of what was read."""
+    def on_hangup(self, signals: Signals, tell: Callable[[QcConfig], None] | None = None) -> None:
+        """From now on read again at SIGHUP, and `tell` of what was read (in the main thread)."""
 
         def again() -> None:
             try:
@@ -62,7 +66,7 @@ class Reloaded:
             if tell is not None:
                 tell(self.current)
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
+        signals.on_hangup(again)
 
 
 def _tell(part: str, trouble: str) -> None:
@@ -72,8 +76,34 @@ def _tell(part: str, trouble: str) -> None:
         log.info(f"{part} works again")
 
 
-async def ingest(settings: Settings, *, wait_s: float, judging: bool, started: Callable[[str], None]) -> None:
-    """`canhman ingest`: until SIGTERM or SIGINT. Raises only at start, while a server is missing or refuses us."""
+async def alone(service: Callable[[Signals, Started], Coroutine[Any, Any, T]], started: Started) -> T | None:
+    """One service as the whole process, in the main thread: SIGTERM and SIGINT end it, SIGHUP has it read its configuration again."""
+    signals = Signals()
+    signals.listen()
+    return await attended(lambda tell: service(signals, tell), signals, started)
+
+
+async def attended(service: Callable[[Started], Coroutine[Any, Any, T]], signals: Signals, started: Started) -> T | None:
+    """Await a service; a stop that comes before it has started (it waits for a server) ends it at once, and then it has no answer."""
+    has_started = False
+
+    def tell(what: str) -> None:
+        nonlocal has_started
+        has_started = True
+        started(what)
+
+    work = asyncio.ensure_future(service(tell))
+    stop = asyncio.ensure_future(signals.wait())
+    await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not has_started and not work.done():
+        work.cancel()
+        await asyncio.wait({work})
+    return None if work.cancelled() else await work
+
+
+async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started: Started, judging: bool = True) -> None:
+    """`canhman ingest`: until a stop. Raises only at start, while a server is missing or refuses us."""
     db = wiring.database(settings, wait_s=wait_s)
     await wiring.seed(db)
     config = Reloaded(settings)
@@ -87,9 +117,9 @@ async def ingest(settings: Settings, *, wait_s: float, judging: bool, started: C
             return (await sweep(db, store, config.current)).series if lock.take() else 0
 
         worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
-        config.on_hangup(worker.configure)
+        config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
-        await _until_stopped(settings, worker, journal, source, authority, at, health, processor)
+        await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor)
         lock.release()
     db.close()
 
@@ -129,6 +159,7 @@ def _where(settings: Settings, source: MessageSource) -> str:
 
 async def _until_stopped(
     settings: Settings,
+    signals: Signals,
     worker: Worker,
     journal: FileJournal,
     source: MessageSource,
@@ -137,7 +168,6 @@ async def _until_stopped(
     health: Health,
     processor: Processor,
 ) -> None:
-    stop = _stop_event()
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what stands now stays: no collection looks at it again
@@ -164,7 +194,7 @@ async def _until_stopped(
     ]
     if isinstance(at, FollowedClock):
         tasks.append(asyncio.create_task(_for_ever(at.follow)))
-    await stop.wait()
+    await signals.wait()
     log.info("stopping: nothing new is taken; what is in the journal is finished")
     for task in tasks:
         task.cancel()
@@ -183,14 +213,6 @@ async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1.0)
 
 
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
 def judge_again(settings: Settings, *, wait_s: float) -> int:
     """Mark what was judged by another configuration than today's; whoever judges (ingest too) takes it up. How many series."""
     with wiring.registry(settings, wait_s=wait_s) as (_, run):
@@ -198,7 +220,7 @@ def judge_again(settings: Settings, *, wait_s: float) -> int:
         return int(run(lambda db: db.judge_again(but=config.hash)))
 
 
-async def judge(settings: Settings, *, wait_s: float, once: bool, started: Callable[[str], None]) -> int:
+async def judge(settings: Settings, *, wait_s: float, signals: Signals, started: Started, once: bool = False) -> int:
     """`canhman judge`: judge what is dirty, until stopped or (`once`) until nothing is. Returns rows judged."""
     db = wiring.database(settings, wait_s=wait_s)
     config = Reloaded(settings)
@@ -210,10 +232,9 @@ async def judge(settings: Settings, *, wait_s: float, once: bool, started: Calla
         if not lock.take():
             raise RefusedError("another judge runs on this CANHMAN_DATA (an ingest judges too unless it has --no-judge); stop it first")
         started("judging")
-        stop = _stop_event()
-        config.on_hangup()
+        config.on_hangup(signals)
         health = Health(_tell)
-        while not stop.is_set():
+        while not signals.stopped:
             try:
                 done = await sweep(db, store, config.current)
             except (UnavailableError, RefusedError) as error:
@@ -229,9 +250,7 @@ async def judge(settings: Settings, *, wait_s: float, once: bool, started: Calla
                     log.info("judged", series=done.series, rows=done.judged, changed=done.changed, cleared=done.cleared)
             if not once:
                 heartbeat.write(wiring.data_folder(settings), "judge", health.troubles, {"judged": total})
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1.0):
-                        await stop.wait()
+                await signals.wait(1.0)
     finally:
         lock.release()
         await store.close()

@@ -7,13 +7,13 @@ import contextlib
 import signal
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
 
 from canhman import publishing, terminal, wiring
+from canhman.clocks import KNOWN_S, saved_each_second
 from canhman.configuration import read_text
 from canhman.settings import Settings
 from core.clock import Clock, SimClock, SystemClock
-from core.errors import ConfigError, UnavailableError
+from core.errors import ConfigError
 from core.instant import parse_rfc3339
 from core.ports import Publisher, SimClockRow
 from firmware_sim.network import FieldDevice, Network, expand
@@ -52,7 +52,7 @@ async def simulate(settings: Settings, plan: Plan) -> Counts:
         try:
             clock = await _owned(db, network, plan)
             terminal.say("the simulated clock of this installation stands; `canhman ingest` with CANHMAN_CLOCK=sim may start now")
-            async with _saved_each_second(db, clock):
+            async with saved_each_second(db, clock):
                 await _run(settings, plan, network, clock, login, counts, stop_ms=None)
         finally:
             db.close()
@@ -95,23 +95,6 @@ def _instant(text: str, otherwise: int) -> int:
     return found
 
 
-@contextlib.asynccontextmanager
-async def _saved_each_second(row: SimClockRow, clock: SimClock) -> Any:
-    async def save() -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            with contextlib.suppress(UnavailableError):  # a busy database: the next second saves it
-                await row.save_clock(clock.save())
-
-    task = asyncio.create_task(save())
-    try:
-        yield
-    finally:
-        task.cancel()
-        clock.set(speed=0)  # stopped time does not pass
-        await row.save_clock(clock.save())
-
-
 async def _run(settings: Settings, plan: Plan, network: Network, clock: Clock, login: tuple[str, str], counts: Counts, *, stop_ms: int | None) -> None:
     start = clock.now_ms()
     if plan.days is not None:
@@ -122,6 +105,7 @@ async def _run(settings: Settings, plan: Plan, network: Network, clock: Clock, l
         return publishing.publisher(settings, client_id=device.id, login=login, window=100)
 
     speed = clock.speed if isinstance(clock, SimClock) else 1.0
+    known_s = KNOWN_S if settings.clock == "sim" else 0.0
     if isinstance(clock, SimClock) and plan.backfill_days:
         clock.set(speed=0)  # the clock stands while history is filled in
     with terminal.progress(f"{len(network.devices)} devices", None, quiet=plan.quiet) as bar:
@@ -132,7 +116,7 @@ async def _run(settings: Settings, plan: Plan, network: Network, clock: Clock, l
                 clock,
                 org=plan.org,
                 backfill_days=plan.backfill_days,
-                on_backfilled=lambda: clock.set(speed=speed) if isinstance(clock, SimClock) else None,
+                on_backfilled=lambda: clock.set(speed=speed, after_s=known_s) if isinstance(clock, SimClock) else None,
                 start_ms=start,
                 stop_ms=stop_ms,
                 rate=plan.rate,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
-from canhman.clocks import FollowedClock
+from canhman.clocks import FollowedClock, of_this_process
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, NotFoundError, UnavailableError
@@ -116,7 +116,9 @@ def registry(settings: Settings, *, wait_s: float = 0.0) -> Iterator[tuple[Direc
 
 async def clock(settings: Settings, db: SqlDatabase) -> Clock:
     """The installation's clock, as CANHMAN_CLOCK says."""
-    return SystemClock() if settings.clock == "system" else await FollowedClock.of(db)
+    if settings.clock == "system":
+        return SystemClock()
+    return of_this_process(settings.database_url) or await FollowedClock.of(db)
 
 
 def store(settings: Settings, *, shared: bool = False, journalled: bool = True, patience_s: float = 60.0) -> SeriesStore:

@@ -53,6 +53,7 @@ class SimClock:
     def __init__(self, sim_ms: int, speed: float = 1.0, *, system: Clock | None = None) -> None:
         self._system = system or SystemClock()
         self._saved = SimTime(sim_ms=sim_ms, speed=speed, anchor_ms=self._system.now_ms())
+        self._holds_until = 0  # system ms
 
     @property
     def speed(self) -> float:
@@ -70,15 +71,22 @@ class SimClock:
     def save(self) -> SimTime:
         """The row to save each second: now, anchored at now."""
         system_ms = self._system.now_ms()
+        if system_ms < self._holds_until:
+            return self._saved
         return SimTime(sim_ms=self._saved.at(system_ms), speed=self._saved.speed, anchor_ms=system_ms)
 
-    def set(self, *, sim_ms: int | None = None, speed: float | None = None) -> None:
-        """Move the hands or change the speed, from now on."""
+    def set(self, *, sim_ms: int | None = None, speed: float | None = None, after_s: float = 0.0) -> None:
+        """Move the hands or change the speed, from now on; with `after_s` it stands still so long first [s of the wall].
+
+        Processes that read the saved row each second then all know the new speed before it holds: at 600 times real time
+        one that learns of it a second late is ten minutes behind, and would refuse what comes as from the future.
+        """
         system_ms = self._system.now_ms()
+        self._holds_until = system_ms + round(after_s * 1000)
         self._saved = SimTime(
             sim_ms=self._saved.at(system_ms) if sim_ms is None else sim_ms,
             speed=self._saved.speed if speed is None else speed,
-            anchor_ms=system_ms,
+            anchor_ms=self._holds_until,
         )
 
 

@@ -101,7 +101,11 @@ class _History:
 
 
 class Fleet:
-    """The devices of a network and their connections. `open`, then `backfill` and `run` as often as needed, then `close`."""
+    """The devices of a network and their connections. `open`, then `backfill` and `run` as often as needed, then `close`.
+
+    `taken`, by device, is the time [ms] before which all it measured was taken by the broker: what it remembers over a
+    restart. Nothing older is sent again; it is changed as acknowledgements come.
+    """
 
     def __init__(
         self,
@@ -113,9 +117,11 @@ class Fleet:
         backoff: Backoff | None = None,
         on_progress: Progress | None = None,
         counts: Counts | None = None,
+        taken: dict[str, int] | None = None,
     ) -> None:
         self.network = network
         self.counts = counts or Counts()
+        self.taken = {} if taken is None else taken
         self._clock = clock
         self._org = org
         self._backoff = backoff or Backoff()
@@ -133,7 +139,7 @@ class Fleet:
 
     async def backfill(self, start_ms: int, stop_ms: int) -> None:
         """Every device sends what it measured in start ≤ time < stop, in arrays as long as its model allows."""
-        await _all([self._send(d, _History(samples(self.network, d, start_ms, stop_ms), d.firmware.batch, self.counts)) for d in self.network.devices])
+        await _all([self._send(d, _History(self._samples(d, start_ms, stop_ms), d.firmware.batch, self.counts)) for d in self.network.devices])
 
     async def run(self, *, start_ms: int | None = None, stop_ms: int | None = None, rate: float | None = None) -> None:
         """Devices sample when the clock comes to it, from `start_ms` (now) until `stop_ms` (for ever), and return when all is sent.
@@ -159,7 +165,7 @@ class Fleet:
 
     async def _sample(self, devices: Sequence[FieldDevice], memories: dict[str, _Memory], start_ms: int, stop_ms: int | None) -> None:
         """Put each sample into its device's memory when the clock comes to it."""
-        streams = [samples(self.network, d, start_ms, stop_ms) for d in devices]
+        streams = [self._samples(d, start_ms, stop_ms) for d in devices]
         due: list[tuple[int, int, Sample]] = []
         for i, stream in enumerate(streams):
             first = next(stream, None)
@@ -183,6 +189,9 @@ class Fleet:
         for memory in memories.values():
             memory.end()
 
+    def _samples(self, device: FieldDevice, start_ms: int, stop_ms: int | None) -> Iterator[Sample]:
+        return samples(self.network, device, max(start_ms, self.taken.get(device.id, start_ms)), stop_ms)
+
     async def _send(self, device: FieldDevice, source: _Memory | _History, *, window: int = 1) -> None:
         publisher, encode = self._publishers[device.id], device.firmware.encode
         prefix = f"canhman/{self._org}/{device.id}/"
@@ -200,6 +209,7 @@ class Fleet:
                     log.warning("publish_refused", device=device.id, topic=prefix)
             else:
                 self.counts.acknowledged += len(message)
+            self.taken[device.id] = message[-1].time_ms + 1  # in order: all before it was taken too
             if self._on_progress is not None:
                 self._on_progress(self.counts)
 
@@ -232,6 +242,7 @@ async def run_devices(
     on_progress: Progress | None = None,
     backoff: Backoff | None = None,
     counts: Counts | None = None,
+    taken: dict[str, int] | None = None,
 ) -> Counts:
     """Connect all devices, let them send `backfill_days` of history, then what they measure as the clock goes on; returns the counts.
 
@@ -239,7 +250,7 @@ async def run_devices(
     it going in `on_backfilled`. Speed is the clock's. A caller that cancels reads the counts in the `counts` it passed.
     Raises RefusedError where the broker will not have a device, UnavailableError where it is not there within `wait_s`.
     """
-    fleet = Fleet(network, publisher_for, clock, org=org, backoff=backoff, on_progress=on_progress, counts=counts)
+    fleet = Fleet(network, publisher_for, clock, org=org, backoff=backoff, on_progress=on_progress, counts=counts, taken=taken)
     try:
         await fleet.open(wait_s=wait_s)
         start = clock.now_ms() if start_ms is None else start_ms

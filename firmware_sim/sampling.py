@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Y2000_MS
+from core.place import FOREVER
 from core.seawater import ec_from_salinity
 from firmware_sim import soil
 from firmware_sim.device_kinds import Sample
@@ -75,7 +76,10 @@ def samples(network: Network, device: FieldDevice, start_ms: int, stop_ms: int |
 
     `seq` counts intervals since 2000 and `boot` stays, as in a device that keeps its log over a restart: the same
     time is the same (device, boot, seq) with the same values, so that a simulator started again says nothing new.
+    A device that falls silent for ever (a fault whose end is `core.place.FOREVER`) has no samples after that.
     """
+    ends = [f.start for f in device.faults if f.kind == "silent" and f.end >= FOREVER]
+    stop_ms = min([*ends, *([] if stop_ms is None else [stop_ms])], default=None)
     origin, step = Y2000_MS + device.offset_ms, device.interval_ms
     # whole blocks, always cut at the same places: vectorised sines differ in the last bit with an element's place in the array
     first = int((start_ms - origin) / step) // BLOCK * BLOCK

@@ -23,4 +23,9 @@ def ingest(
 
     logs.set_up(json=log_json)
     settings = read_settings()
-    asyncio.run(services.ingest(settings, wait_s=wait, judging=not no_judge, started=lambda where: terminal.say(f"canhman ingest: {where}", style="green")))
+    asyncio.run(
+        services.alone(
+            lambda signals, started: services.ingest(settings, wait_s=wait, signals=signals, started=started, judging=not no_judge),
+            lambda where: terminal.say(f"canhman ingest: {where}", style="green"),
+        )
+    )

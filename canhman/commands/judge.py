@@ -31,6 +31,11 @@ def judge(
         terminal.result(f"{marked} series are to be judged anew" + ("" if once else "; the running ingest does it, or canhman judge --once"))
         if not once:
             return
-    rows = asyncio.run(services.judge(settings, wait_s=wait, once=once, started=lambda what: terminal.say(f"canhman judge: {what}", style="green")))
-    if once:
+    rows = asyncio.run(
+        services.alone(
+            lambda signals, started: services.judge(settings, wait_s=wait, signals=signals, started=started, once=once),
+            lambda what: terminal.say(f"canhman judge: {what}", style="green"),
+        )
+    )
+    if once and rows is not None:
         terminal.result(f"{rows} rows judged")

@@ -12,6 +12,7 @@ from adapters.sqlite_store import SqliteStore
 from canhman import checks, services
 from canhman.configuration import read_qc
 from canhman.settings import read_settings
+from canhman.signals import Signals
 from core.batch import Batch
 from core.series import SeriesKey
 from core.state import Commit, Latest, Written
@@ -62,7 +63,7 @@ def flags(data: Path) -> set[int]:
 
 
 def once() -> int:
-    return asyncio.run(services.judge(read_settings(), wait_s=0, once=True, started=lambda what: None))
+    return asyncio.run(services.judge(read_settings(), wait_s=0, signals=Signals(), started=lambda what: None, once=True))
 
 
 @pytest.mark.sockets  # doctor knocks at the broker

@@ -11,6 +11,7 @@ import pytest
 
 from canhman.services import Reloaded
 from canhman.settings import read_settings
+from canhman.signals import Signals
 from core.errors import ConfigError
 from quality.rules import QcConfig
 
@@ -20,7 +21,9 @@ def hang_up(reloaded: Reloaded) -> list[QcConfig]:
     told: list[QcConfig] = []
 
     async def once() -> None:
-        reloaded.on_hangup(told.append)
+        signals = Signals()
+        signals.listen()
+        reloaded.on_hangup(signals, told.append)
         os.kill(os.getpid(), signal.SIGHUP)
         for _ in range(50):  # the loop hears of it through a pipe, in one of its next rounds
             await asyncio.sleep(0)
