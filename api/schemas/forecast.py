@@ -1,0 +1,58 @@
+"""Forecasts as they were issued."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from core.bands import LINES
+from core.clock import rfc3339
+from core.forecast import QUANTILES, Forecast
+from core.verdict import UNIT
+
+
+class ForecastShape(BaseModel):
+    """One issue: arrays by lead, in rising order. `issued_at` is null and the arrays are empty where nothing was issued yet."""
+
+    station: str
+    point: str
+    target: str
+    issued_at: str | None
+    model: str | None
+    version: str | None
+    data_until: str | None = Field(description="When the newest reading it used had arrived.")
+    inputs: str | None = Field(description="Hash of what the model saw.")
+    unit: str
+    leads: list[int]
+    times: list[str] = Field(description="Start of each interval.")
+    q05: list[float]
+    q25: list[float]
+    q50: list[float]
+    q75: list[float]
+    q95: list[float]
+    p_gt: dict[str, list[float]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L.")
+
+
+class ForecastList(BaseModel):
+    """A page of issues, oldest first: the record, never changed afterwards."""
+
+    items: list[ForecastShape]
+    next: str | None
+
+
+def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str) -> ForecastShape:
+    """The JSON of an issue; None is one that does not exist yet."""
+    return ForecastShape(
+        station=station,
+        point=point,
+        target=target,
+        issued_at=None if f is None else rfc3339(f.issued_at),
+        model=None if f is None else f.model,
+        version=None if f is None else f.version,
+        data_until=None if f is None else rfc3339(f.data_until),
+        inputs=None if f is None else f.inputs,
+        unit=UNIT,
+        leads=[] if f is None else list(f.leads),
+        times=[] if f is None else [rfc3339(t) for t in f.times],
+        **{f"q{round(100 * q):02d}": [] if f is None else [row[i] for row in f.quantiles] for i, q in enumerate(QUANTILES)},
+        p_gt={f"{line:g}": [] if f is None else [row[i] for row in f.p_gt] for i, line in enumerate(LINES)},
+    )
