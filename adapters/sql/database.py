@@ -6,11 +6,16 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
+from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
-from adapters.sql import deadletters, enrolment, identities, registry, schema, simclock, states
+from adapters.sql import cursors, deadletters, enrolment, identities, people, registry, schema, simclock, states
+from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
+from core.alert import Alert, AlertEvent, Intent, Step
 from core.clock import Clock, SimTime, SystemClock
 from core.deadletter import DeadLetter
+from core.forecast import Forecast
+from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
@@ -31,12 +36,15 @@ def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
 
 
 class SqlDatabase:
-    """Implements Registry, States, DeadLetters, Enrolment, Identities and SimClockRow.
+    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Alerts, Cursors and People.
 
-    The methods are async for the ports' sake and *block*: they run for milliseconds, in a loop of their own thread.
+    The methods are async for the ports' sake and *block*: they run for milliseconds, in a loop of their own thread, or
+    where others must not wait behind `adapters.offload.offload`.
     Two threads and many processes may use one database: each call takes a connection of its own from the pool, a writer
     waits for the one before it, readers wait for nobody. Raises UnavailableError where the database is away or locked.
     """
+
+    any_thread = True  # for `offload`: calls may run beside each other
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
@@ -187,3 +195,124 @@ class SqlDatabase:
         """Save it."""
         with writing(self._engine) as c:
             simclock.save(c, clock)
+
+    # ------------------------------------------------------------ Forecasts
+
+    async def issue(self, forecasts: Sequence[Forecast]) -> int:
+        """Append these in one transaction; returns how many were new. Raises ConflictError for arrays that are no forecast."""
+        with writing(self._engine) as c:
+            return issues.issue(c, forecasts)
+
+    async def latest_forecasts(self, *, target: str, station: str | None = None, until: int | None = None) -> list[Forecast]:
+        """The newest issue per (station, point) of one target, sorted by them."""
+        with reading(self._engine) as c:
+            return issues.latest(c, target, station, until)
+
+    async def forecasts(self, *, station: str, point: str, target: str, since: int = 0, until: int | None = None, limit: int = 100) -> list[Forecast]:
+        """Issues with since ≤ issued_at < until, oldest first."""
+        with reading(self._engine) as c:
+            return issues.between(c, station=station, point=point, target=target, since=since, until=until, limit=limit)
+
+    async def forecasts_after(self, id: int, *, limit: int = 100) -> list[Forecast]:
+        """Issues with a greater id, in rising order."""
+        with reading(self._engine) as c:
+            return issues.after(c, id, limit)
+
+    # ------------------------------------------------------------ Alerts
+
+    async def live_alerts(self, *, cleared_since: int = 0) -> list[Alert]:
+        """Those not cleared, and those cleared at or after `cleared_since`."""
+        with reading(self._engine) as c:
+            return alarms.live(c, cleared_since)
+
+    async def alerts(
+        self,
+        *,
+        states: Sequence[str] = (),
+        station: str | None = None,
+        limit: int = 100,
+        before: tuple[int, int] | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> list[Alert]:
+        """Newest `opened_at` first, then the higher id; `before` an (opened_at, id), for paging."""
+        with reading(self._engine) as c:
+            return alarms.alerts(c, states=states, station=station, limit=limit, before=before, ids=ids)
+
+    async def alert(self, id: int) -> Alert:
+        """One of them. Raises NotFoundError."""
+        with reading(self._engine) as c:
+            return alarms.alert(c, id)
+
+    async def alert_events(self, alert: int) -> list[AlertEvent]:
+        """The history of one alert, oldest first."""
+        with reading(self._engine) as c:
+            return alarms.events(c, alert)
+
+    async def take_steps(self, steps: Sequence[Step], *, name: str = "", value: int = 0) -> list[Alert]:
+        """All of `steps` and the cursor `name`, or nothing; the alerts as they stand now. Raises ConflictError, NotFoundError."""
+        with writing(self._engine) as c:
+            return alarms.take_steps(c, steps, name=name, value=value)
+
+    async def acknowledge(self, id: int, *, actor: str, at: int) -> Alert:
+        """open → acknowledged; a second time changes nothing. Raises NotFoundError, ConflictError (cleared already)."""
+        with writing(self._engine) as c:
+            return alarms.acknowledge(c, id, actor=actor, at=at)
+
+    async def due_intents(self, now: int, *, limit: int = 100) -> list[Intent]:
+        """Waiting intents with due_at ≤ `now` [system ms], oldest first."""
+        with reading(self._engine) as c:
+            return alarms.due_intents(c, now, limit)
+
+    async def settle(self, intents: Sequence[Intent]) -> None:
+        """Save state, attempts, due_at and receipt of these."""
+        with writing(self._engine) as c:
+            alarms.settle(c, intents)
+
+    async def intents(self, *, state: str | None = None, limit: int = 100) -> list[Intent]:
+        """The outbox, newest first."""
+        with reading(self._engine) as c:
+            return alarms.intents(c, state, limit)
+
+    # ------------------------------------------------------------ Cursors
+
+    async def load_cursor(self, name: str) -> int:
+        """0 where it was never saved."""
+        with reading(self._engine) as c:
+            return cursors.load(c, name)
+
+    async def save_cursor(self, name: str, value: int) -> None:
+        """Save it."""
+        with writing(self._engine) as c:
+            cursors.save(c, name, value)
+
+    # ------------------------------------------------------------ People
+
+    async def people(self) -> list[Person]:
+        """All, by name."""
+        with reading(self._engine) as c:
+            return people.people(c)
+
+    async def person(self, name: str) -> Person | None:
+        """One of them."""
+        with reading(self._engine) as c:
+            return people.person(c, name)
+
+    async def put_person(self, person: Person, *, actor: str, why: str = "") -> None:
+        """Insert or change, audited. Raises ConfigError or ConflictError, and then changes nothing."""
+        with writing(self._engine) as c:
+            people.put(c, person, actor=actor, why=why, at=self._clock.now_ms())
+
+    async def spend_password(self, name: str, generation: int) -> bool:
+        """Mark a one-time password as used; False where it was used already."""
+        with writing(self._engine) as c:
+            return people.spend_password(c, name, generation)
+
+    async def failed_logins(self, keys: Sequence[str], since: int) -> dict[str, int]:
+        """How many attempts failed per key since `since` [system ms]."""
+        with reading(self._engine) as c:
+            return people.failed_logins(c, keys, since)
+
+    async def note_login(self, keys: Sequence[str], at: int, *, ok: bool, name: str = "") -> None:
+        """A failed attempt is counted per key; a good one forgets the name's failures and sets its last_login_at."""
+        with writing(self._engine) as c:
+            people.note_login(c, keys, at, ok=ok, name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,15 +55,19 @@ def make_engine(url: URL) -> Engine:
     """An engine whose connections wait for other writers and check foreign keys. Opens nothing yet."""
     try:
         if url.drivername == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            engine = create_engine(url, json_serializer=_json, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
         else:
-            engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": int(BUSY_SECONDS)})
+            engine = create_engine(url, json_serializer=_json, pool_pre_ping=True, connect_args={"connect_timeout": int(BUSY_SECONDS)})
     except ModuleNotFoundError as error:
         raise ConfigError(f"{_SETTING} {shown(url)} needs the Python package {error.name}: install it beside canhman") from error
     if url.drivername == "sqlite":
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # forecasts are mostly commas
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
