@@ -1,0 +1,70 @@
+"""The strip of the next 24 hours: a cell per hour in its band's colour, hatched where nothing is forecast."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import check, read, words
+
+from api.web.charts.chart import Chart
+from api.web.charts.strip import WIDTH, strip
+
+HOUR = 3_600_000
+NOW = 1_772_670_240_000  # Thursday 5 March 2026, 7:24 in Việt Nam
+FIRST = NOW - NOW % HOUR
+ZONE = "Asia/Ho_Chi_Minh"
+
+
+def draw(hours: list[tuple[int, float]], lang: str = "vi") -> Chart:
+    chart = strip(hours, now=NOW, timezone=ZONE, lang=lang)
+    check(chart)
+    return chart
+
+
+def cells(chart: Chart) -> list[tuple[str, float]]:
+    """The filled cells: colour and width."""
+    rects = read(chart.svg)[0].findall("{http://www.w3.org/2000/svg}rect")
+    return [(r.get("fill", ""), float(r.get("width", "0"))) for r in rects if r.get("fill") != "none"]
+
+
+def test_hours_in_colour_with_their_labels() -> None:
+    """Six hours salty, then fresh: two runs of cells as wide as their hours, in the picture and in the table."""
+    chart = draw([(FIRST + i * HOUR, 3.0 if i < 6 else 0.2) for i in range(24)])
+    assert [colour for colour, _ in cells(chart)] == ["var(--s3)", "var(--s0)"]
+    assert math.isclose(cells(chart)[0][1], WIDTH / 4, abs_tol=0.1)
+    assert words(chart.svg) == ["nay", "13", "19", "1", "7 giờ"]
+    assert chart.rows == (("7 giờ sáng nay", "13 giờ chiều nay", "Mặn"), ("13 giờ chiều nay", "7 giờ sáng mai", "Ngọt"))
+    assert chart.sentence == "24 giờ tới: mặn nhất 3,0\u00a0g/L khoảng 7 giờ sáng nay, nhạt nhất 0,2\u00a0g/L khoảng 13 giờ chiều nay."
+
+
+def test_nothing_forecast_is_hatched() -> None:
+    """Without a forecast: one dashed, striped bar and the words that say so."""
+    chart = draw([])
+    assert cells(chart) == []
+    assert chart.svg.count("var(--hatch)") == 1
+    assert "stroke-dasharray" in chart.svg
+    assert chart.sentence == "24 giờ tới: chưa đủ số để báo trước."
+
+
+def test_a_short_forecast_ends_in_stripes() -> None:
+    """Hours beyond the forecast are not guessed."""
+    chart = draw([(FIRST + i * HOUR, 1.2) for i in range(10)])
+    assert [colour for colour, _ in cells(chart)] == ["var(--s2)"]
+    assert chart.svg.count("var(--hatch)") == 1
+    assert chart.rows[-1][2] == "Chưa rõ"
+
+
+def test_two_hourly_forecasts_fill_their_hours() -> None:
+    """Every second hour speaks for the next one too; an hourly forecast with a hole does not."""
+    assert "var(--hatch)" not in draw([(FIRST + i * HOUR, 1.2) for i in range(0, 24, 2)]).svg
+    assert "var(--hatch)" in draw([(FIRST + i * HOUR, 1.2) for i in range(24) if i != 7]).svg
+
+
+@given(st.lists(st.tuples(st.integers(-5, 80), st.floats(-1, 50) | st.just(math.nan)), max_size=90), st.sampled_from(["vi", "en"]))
+def test_any_forecast(hours: list[tuple[int, float]], lang: str) -> None:
+    """Law: the cells and stripes together are as wide as the strip."""
+    chart = draw([(FIRST + i * HOUR, v) for i, v in hours], lang)
+    striped = [float(s.get("width", "0")) for s in read(chart.svg)[0].findall("{http://www.w3.org/2000/svg}svg")]
+    assert math.isclose(sum(w for _, w in cells(chart)) + sum(striped), WIDTH, abs_tol=2)
