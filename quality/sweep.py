@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.batch import Batch
 from core.flags import Flag
@@ -23,6 +24,8 @@ from quality.qc import HOUR_MS, Context
 from quality.rules import QcConfig, Rules
 
 BLOCK_ROWS = 50_000
+GAPS = 20  # an interval is the median of so many last gaps
+FEW_GAPS = 3  # fewer say little: they only stand where nothing is known yet
 ANSWERS = 200  # series answered in one transaction: its fsync costs more than judging a station
 
 
@@ -75,6 +78,7 @@ class _Round:
         self._block_rows = block_rows
         self._newest: dict[int, Latest] = {}
         self._good: dict[int, Latest] = {}
+        self._last: dict[int, NDArray[np.int64]] = {}  # times of the last rows read of each series, rising
         self.judged = 0
         self.changed = 0
 
@@ -86,6 +90,7 @@ class _Round:
         since = start
         while since < FOREVER:
             batch, until = await self._read(since)
+            self._remember(batch)
             touched |= await self._judge(batch, since, until)
             since = until
         return [await self._answer(i, start) for i in sorted(touched) if i in self._newest]
@@ -102,6 +107,19 @@ class _Round:
             if until > since:
                 return batch, until
             rows *= 4
+
+    def _remember(self, batch: Batch) -> None:
+        """Keep the last times of each series; blocks overlap by their context."""
+        for i in range(len(self._keys)):
+            times = batch.time[batch.series == i][-1 - GAPS :]
+            self._last[i] = np.union1d(self._last.get(i, times), times)[-1 - GAPS :]
+
+    def _interval(self, i: int) -> int | None:
+        """The median of the last gaps [ms]; None leaves what is known: one row after a long time says nothing."""
+        gaps = np.diff(self._last[i])
+        if not len(gaps) or (len(gaps) < FEW_GAPS and self._members[i].interval_ms is not None):
+            return None
+        return round(float(np.median(gaps)))
 
     def _needs_after(self, batch: Batch, series: int) -> int:
         times = batch.time[batch.series == series]
@@ -136,7 +154,7 @@ class _Round:
                 good = await self._last_good_before(self._keys[i], start)
         # rows before `start` still have the flags of the configuration they were judged by: its hash stands until all are judged anew
         older = state.config if state.config and start > ALWAYS else self._config.hash
-        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=older)
+        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=older, interval_ms=self._interval(i))
 
     async def _last_good_before(self, key: SeriesKey, end: int) -> Latest | None:
         span = 24 * HOUR_MS

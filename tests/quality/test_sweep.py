@@ -67,6 +67,7 @@ class Books:
             self.changed += 1
             newest = replace(state.newest, flag=row.newest.flag) if state.newest.time == row.newest.time else state.newest
             dirty_from = None if current else state.dirty_from
+            state = replace(state, interval_ms=state.interval_ms if row.interval_ms is None else row.interval_ms)
             self.rows[row.key] = replace(state, judged=row.newest, good=row.good, newest=newest, config=row.config, changed=self.changed, dirty_from=dirty_from)
         return cleared
 
@@ -350,6 +351,84 @@ def test_many_stations_in_one_round() -> None:
     assert bench.sweep().cleared == 20
     bench.write(keys[3], {T0 + HOUR: 5.5})
     assert bench.sweep() == Sweep(series=1, judged=1, changed=1, cleared=1)
+
+
+# ---------------------------------------------------------------- the interval
+
+
+@pytest.mark.parametrize("block_rows", [1, 3, 20, 50_000])
+@pytest.mark.parametrize("minutes", [1, 15, 120, 1440])
+@pytest.mark.parametrize("key", [EC, LEVEL])
+def test_the_interval_of_even_data(key: SeriesKey, minutes: int, block_rows: int) -> None:
+    """A backlog tells it at once, and live rows, one a round, keep it right, wherever a block ends."""
+    bench = Bench()
+    bench.write(key, moving(50, step=minutes * MIN))
+    bench.sweep(block_rows)
+    assert bench.state(key).interval_ms == minutes * MIN
+    for n in range(50, 60):
+        bench.write(key, {T0 + n * minutes * MIN: 5.0 + 0.1 * (n % 7)})
+        bench.sweep(block_rows)
+        assert bench.state(key).interval_ms == minutes * MIN
+
+
+@pytest.mark.parametrize("key", [EC, LEVEL])
+def test_a_pause_is_no_interval(key: SeriesKey) -> None:
+    """A week without data, then live rows: the interval stays what it was."""
+    bench = Bench()
+    bench.write(key, moving(50))
+    bench.sweep()
+    later = T0 + 7 * 24 * HOUR
+    for n in range(30):
+        bench.write(key, {later + n * 15 * MIN: 5.0 + 0.1 * (n % 7)})
+        bench.sweep()
+        assert bench.state(key).interval_ms == 15 * MIN
+
+
+def test_another_interval() -> None:
+    """A logger set from 15 min to two hours: after at most 21 readings, judged one by one, the new interval stands."""
+    bench = Bench()
+    bench.write(EC, moving(50))
+    bench.sweep()
+    later = T0 + 50 * 15 * MIN
+    for n in range(1, 22):
+        bench.write(EC, {later + n * 120 * MIN: 5.0 + 0.1 * (n % 7)})
+        bench.sweep()
+    assert bench.state(EC).interval_ms == 120 * MIN
+
+
+def test_the_first_readings() -> None:
+    """One row tells no interval; two and three tell what there is; from then on few gaps change nothing."""
+    bench = Bench()
+    bench.write(LEVEL, {T0: 1.0})
+    bench.sweep()
+    assert bench.state(LEVEL).interval_ms is None
+    bench.write(LEVEL, {T0 + 10 * MIN: 1.1})
+    bench.sweep()
+    assert bench.state(LEVEL).interval_ms == 10 * MIN
+    bench.write(LEVEL, {T0 + 300 * MIN: 1.2})
+    bench.sweep()
+    assert bench.state(LEVEL).interval_ms == 10 * MIN
+
+
+def test_only_the_last_gaps_count() -> None:
+    """A year at two hours before 20 gaps of 15 min; a late row of long ago changes nothing."""
+    bench = Bench()
+    bench.write(EC, moving(500, step=120 * MIN))
+    bench.write(EC, moving(21, start=T0 + 600 * 120 * MIN))
+    bench.sweep()
+    assert bench.state(EC).interval_ms == 15 * MIN
+    bench.write(EC, {T0 + 7: 5.0})
+    bench.sweep()
+    assert bench.state(EC).interval_ms == 15 * MIN
+
+
+def test_neighbours_do_not_lend_an_interval() -> None:
+    """Series judged together have each their own."""
+    bench = Bench()
+    bench.write(EC, moving(60, step=30 * MIN))
+    bench.write(SALINITY, moving(15, step=120 * MIN))
+    bench.sweep()
+    assert (bench.state(EC).interval_ms, bench.state(SALINITY).interval_ms) == (30 * MIN, 120 * MIN)
 
 
 def test_it_can_be_awaited_like_any_other() -> None:
