@@ -9,6 +9,7 @@ from typing import Any
 
 import config
 from core.errors import ConfigError
+from core.risk import Risk, parse_risk
 from quality.rules import QcConfig, parse
 
 FILES = tuple(sorted(entry.name for entry in files(config).iterdir() if entry.name.endswith(".toml")))
@@ -41,6 +42,14 @@ def read_qc(folder: Path | None) -> QcConfig:
         for path in sorted(folder.glob("*.toml")):
             if path.name not in FILES:
                 raise ConfigError(f"{path}: no configuration file is called that; known: {', '.join(FILES)}")
-    name = "qc.toml"
-    where = str(folder / name) if folder and (folder / name).exists() else name
-    return parse(read_toml(name, folder), where=where)
+    return parse(read_toml("qc.toml", folder), where=where("qc.toml", folder))
+
+
+def read_risk(folder: Path | None) -> Risk:
+    """The numbers behind the verdict. Raises ConfigError."""
+    return parse_risk(read_toml("risk.toml", folder), where=where("risk.toml", folder))
+
+
+def where(name: str, folder: Path | None) -> str:
+    """The file `name` as messages call it: the one in `folder` where it is there, else the default."""
+    return str(folder / name) if folder and (folder / name).exists() else name
