@@ -18,14 +18,17 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
 from adapters.influx_cursor import CursorFile
+from adapters.influx_mirror import alert_lines, forecast_lines, send_lines
 from adapters.influx_newest import Newest
 from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
 from adapters.influx_send import Sender, V1Sender, V2Sender, deliver
 from adapters.line_protocol import Place, encode_flags, encode_rows, place
 from adapters.rows import last_rows, survivors
+from core.alert import Alert
 from core.batch import Batch
 from core.errors import ConfigError, RefusedError
+from core.forecast import Forecast
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -138,6 +141,14 @@ class InfluxStore:
     async def series(self, *, station: str | None = None) -> list[SeriesKey]:
         """See the port; reads the oldest row of every series."""
         return stored_series(self._ask, station)
+
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """See the port `Mirror`."""
+        send_lines(self._out, forecast_lines(forecasts), self._where, self._database)
+
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+        """See the port `Mirror`."""
+        send_lines(self._out, alert_lines(alerts), self._where, self._database)
 
     async def troubles(self) -> list[str]:
         """For `doctor`: a retention that would delete readings, or (2.x) a bucket that `/query` cannot reach."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.rows import survivors
+from core.alert import Alert
 from core.batch import Batch
 from core.errors import UnavailableError
+from core.forecast import Forecast
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -88,6 +90,14 @@ class MemoryStore:
         """See the port."""
         self._check()
         return sorted(key for key, cells in self._rows.items() if cells and station in (None, key.station))
+
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Takes nothing."""
+        self._check()
+
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Takes nothing."""
+        self._check()
 
     async def close(self) -> None:
         """Keeps the data: the same object opens again, as another store does on the same file."""

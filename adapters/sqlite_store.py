@@ -17,8 +17,10 @@ from typing import Literal
 import numpy as np
 
 from adapters.rows import survivors
+from core.alert import Alert
 from core.batch import Batch
 from core.errors import FormatError, UnavailableError
+from core.forecast import Forecast
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -142,6 +144,12 @@ class SqliteStore:
         with self._speaking():
             found = self._db.execute("SELECT org, station, point, sensor, quantity FROM series WHERE station = ?1 OR ?1 IS NULL", (station,)).fetchall()
         return sorted(SeriesKey(*row) for row in found)
+
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Takes nothing: no Grafana reads this file."""
+
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Takes nothing: no Grafana reads this file."""
 
     async def close(self) -> None:
         """Close the file; the last one to do so folds the WAL in."""

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
@@ -19,7 +19,7 @@ from canhman.settings import Settings
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, NotFoundError, UnavailableError
 from core.place import Org
-from core.ports import MessageSource, SeriesStore
+from core.ports import MessageSource, Mirror, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
 from registry.directory import Directory
 from registry.waterways import default_waterways
@@ -121,7 +121,11 @@ async def clock(settings: Settings, db: SqlDatabase) -> Clock:
     return of_this_process(settings.database_url) or await FollowedClock.of(db)
 
 
-def store(settings: Settings, *, shared: bool = False, journalled: bool = True, patience_s: float = 60.0) -> SeriesStore:
+class Store(SeriesStore, Mirror, Protocol):
+    """Every store takes readings, and forecasts and alerts for Grafana where it is one that Grafana reads."""
+
+
+def store(settings: Settings, *, shared: bool = False, journalled: bool = True, patience_s: float = 60.0) -> Store:
     """The series store, not opened. `shared`: other processes write too; `journalled`: a journal stands before it.
 
     `patience_s`: how long a server may take over an answer [s]; somebody who looks at a screen waits less than ingest.

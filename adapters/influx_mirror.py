@@ -1,0 +1,63 @@
+"""Forecasts and alerts as lines for Grafana: measurements `forecast` and `alert` beside the readings.
+
+`forecast,lead=latest,org=o,point=main,station=kl-01,target=hour q05=0.1,…,p_gt_4=0.02,issued=1772402400000i,model="persistence" 1772406000000`
+`alert,kind=observed,line=4,org=o,point=main,station=kl-01 level=4i,state="open",value=4.2,p=0.7 1772402400000`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from adapters.influx_send import Sender, deliver
+from adapters.line_protocol import Lines, escape_tag
+from core.alert import Alert
+from core.bands import LINES
+from core.errors import RefusedError
+from core.forecast import QUANTILES, Forecast
+
+DAY_LEADS = (1, 3, 7, 14)  # kept by their lead, so that a board can show what was said so many days before
+_BODY_LINES = 5000
+_FIELDS = tuple(f"q{round(100 * q):02d}" for q in QUANTILES) + tuple("p_gt_" + f"{line:g}".replace(".", "_") for line in LINES)
+
+
+def forecast_lines(forecasts: Sequence[Forecast]) -> Iterator[str]:
+    """Every lead as `latest` (a later issue overwrites it), and days ahead also as d01, d03, d07, d14. Raises ValueError for what no line can hold."""
+    for f in forecasts:
+        tags = f"org={escape_tag(f.org)},point={escape_tag(f.point)},station={escape_tag(f.station)},target={escape_tag(f.target)}"
+        end = f"issued={f.issued_at}i,model={_text(f.model)}"
+        for lead, time, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True):
+            fields = ",".join(f"{name}={float(x)!r}" for name, x in zip(_FIELDS, (*quantiles, *p_gt), strict=True))
+            yield f"forecast,lead=latest,{tags} {fields},{end} {time}"
+            if f.target != "hour" and lead in DAY_LEADS:
+                yield f"forecast,lead=d{lead:02d},{tags} {fields},{end} {time}"
+
+
+def alert_lines(alerts: Sequence[Alert]) -> Iterator[str]:
+    """Each alert as it stands at `updated_at`; without a line the tag is left out. Raises ValueError for what no line can hold."""
+    for a in alerts:
+        line = "" if a.line is None else f"line={a.line:g},"
+        tags = f"kind={escape_tag(a.kind)},{line}org={escape_tag(a.org)},point={escape_tag(a.point)},station={escape_tag(a.station)}"
+        facts = "".join(f",{name}={float(x)!r}" for name, x in (("value", a.value), ("p", a.p)) if x is not None and np.isfinite(x))
+        yield f"alert,{tags} level={a.level}i,state={_text(a.state)}{facts} {a.updated_at}"
+
+
+def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) -> None:
+    """Send them in bodies of some thousand. Raises RefusedError where the store will never take one, UnavailableError where it is away."""
+    try:
+        texts = list(lines)
+    except ValueError as error:
+        raise RefusedError(f"{where}: cannot be written: {error}") from error
+    for first in range(0, len(texts), _BODY_LINES):
+        body = texts[first : first + _BODY_LINES]
+        refused = deliver(sender, Lines(texts=body, order=np.arange(len(body)), starts=list(range(len(body) + 1))), where, database)
+        if refused:
+            raise RefusedError(f"{where}: {len(refused)} lines of forecasts or alerts refused: {refused[0][1]}")
+
+
+def _text(value: str) -> str:
+    """A string field. Raises ValueError for a line break, which ends a line whatever stands before it."""
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"{value!r} holds a line break")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
