@@ -1,4 +1,4 @@
-"""One judge at a time on one installation folder: a lock the kernel drops with the process that held it."""
+"""One judge (or demo) at a time on one installation folder: a lock the kernel drops with the process that held it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from core.errors import ConfigError
 class JudgeLock:
     """Held from the first `take` that succeeds until `release` or the end of the process."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "judge.lock"
+    def __init__(self, folder: Path, name: str = "judge.lock") -> None:
+        self._path = folder / name
         self._descriptor: int | None = None
 
     def take(self) -> bool:

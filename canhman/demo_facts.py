@@ -1,0 +1,194 @@
+"""What the demo's screen shows, read from database and store as any other reader would: nothing is derived that a page does not show too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters.sql.database import SqlDatabase
+from alerts.listing import highest
+from alerts.message import text
+from api.access import ANONYMOUS
+from api.best import Stretch, stretches
+from api.reach_now import WINDOW_MS, WaterwayNow, lines
+from canhman import wiring
+from canhman.settings import Settings
+from core.alert import Alert
+from core.batch import Batch
+from core.flags import Flag
+from core.place import Station
+from core.ports import SeriesStore
+from core.risk import Risk
+from core.series import SeriesKey
+from core.verdict import Verdict
+from registry.directory import Directory
+from registry.situation import SALINITY, Situation
+
+HOUR_MS = 3_600_000
+HOURS = 24
+ALIVE = "device.battery"  # every object of a simulated device has it, once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationFacts:
+    """One line of the screen. `value` is the judged one [g/L]; `hours` the highest good value of each of the last 24 h, None where there is none."""
+
+    station: Station
+    verdict: Verdict
+    value: float | None
+    age_ms: int | None
+    trend: str
+    hours: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFacts:
+    """An alert's last step in words."""
+
+    id: int
+    at: int
+    level: int
+    kind: str
+    state: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One moment. `stored` counts the objects of the simulated devices that stand in the store."""
+
+    now: int
+    stations: tuple[StationFacts, ...]
+    waterways: tuple[WaterwayNow, ...]
+    alerts: tuple[AlertFacts, ...]
+    open_alerts: int
+    forecasts: int
+    stored: int
+    dead_letters: int
+
+
+class Reader:
+    """Reads `Facts`; keeps the directory while it does not change, and how far the store was counted."""
+
+    def __init__(self, db: SqlDatabase, settings: Settings, devices: Sequence[str], risk: Risk) -> None:
+        self._db = db
+        self._store: SeriesStore = wiring.store(settings, shared=True)
+        self._devices = frozenset(devices)
+        self._risk = risk
+        self._directory: Directory | None = None
+        self._counted: dict[SeriesKey, tuple[int, int]] = {}  # objects, and the time up to which [ms]
+
+    async def open(self) -> None:
+        """Open the store for reading."""
+        await self._store.open()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._store.close()
+
+    async def look(self, now: int) -> Facts:
+        """Everything as of `now` [ms]; in a thread, for the answers may take their time."""
+        return await asyncio.to_thread(lambda: asyncio.run(self._look(now)))
+
+    async def _look(self, now: int) -> Facts:
+        db = self._db
+        if self._directory is None or await db.version() != self._directory.version:
+            self._directory = Directory(await db.snapshot())
+        directory = self._directory
+        states = await db.states()
+        forecasts = await db.latest_forecasts(target="hour", until=now)
+        situation = Situation(directory, states, forecasts, self._risk)
+        keys = [s.key for s in states]
+        rows, parts = await self._salinity(situation, keys, now)
+        maxima = _maxima(rows, parts)
+        stations = tuple(_station(s, situation, rows, parts, now) for s in sorted(directory.snapshot.stations, key=_place))
+        newest = await db.alerts(limit=50)
+        opened = await db.alerts(states=("open", "acknowledged"), limit=1000)
+        return Facts(
+            now=now,
+            stations=stations,
+            waterways=tuple(lines(situation, maxima, now, ANONYMOUS)),
+            alerts=tuple(_alert(a, directory, now) for a in sorted(newest, key=lambda a: (a.updated_at, a.id), reverse=True)),
+            open_alerts=len(highest(opened)),
+            forecasts=len(forecasts),
+            stored=await self._objects(keys),
+            dead_letters=sum((await db.dead_letter_counts()).values()),
+        )
+
+    async def _salinity(self, situation: Situation, keys: Sequence[SeriesKey], now: int) -> tuple[Batch, list[Stretch]]:
+        """The last 25 h at the point each verdict is read at."""
+        start, end = now - WINDOW_MS, now + 1
+        parts: list[Stretch] = []
+        for station in situation.directory.snapshot.stations:
+            point = situation.verdict_point(station.id)
+            if point is not None:
+                parts += stretches(situation.directory, keys, station=station.id, point=point, quantity=SALINITY, start=start, end=end)
+        if not parts:
+            return Batch.empty(), parts
+        rows = await self._store.read([p.key for p in parts], start, end)
+        low, high = (np.array([getattr(p, side) for p in parts], dtype=np.int64) for side in ("start", "end"))
+        return rows.take((rows.flag == Flag.GOOD) & (rows.time >= low[rows.series]) & (rows.time < high[rows.series])), parts
+
+    async def _objects(self, keys: Sequence[SeriesKey]) -> int:
+        for key in keys:
+            if key.quantity == ALIVE and key.sensor in self._devices:
+                count, until = self._counted.get(key, (0, 0))
+                new = await self._store.read([key], until, 1 << 62)
+                if len(new):
+                    # the newest row is counted again at the next look, for its neighbour may still come
+                    self._counted[key] = (count + len(new) - 1, int(new.time[-1]))
+        return sum(count + 1 for count, _ in self._counted.values())
+
+
+def _place(station: Station) -> tuple[str, float, str]:
+    return (station.waterway or "~", station.km if station.km is not None else 0.0, station.id)
+
+
+def _maxima(rows: Batch, parts: Sequence[Stretch]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for i, part in enumerate(parts):
+        values = rows.value[rows.series == i]
+        if len(values):
+            found[part.key.station] = max(float(values.max()), found.get(part.key.station, -np.inf))
+    return found
+
+
+def _station(station: Station, situation: Situation, rows: Batch, parts: Sequence[Stretch], now: int) -> StationFacts:
+    verdict = situation.verdict(station.id, now)
+    of = situation.source_of(station.id)
+    point = situation.verdict_point(of)
+    water = situation.water(of, point) if point is not None else None
+    last = (water.judged or water.newest) if water is not None else None
+    mine = np.isin(rows.series, [i for i, p in enumerate(parts) if p.key.station == of])
+    times, values = rows.time[mine], rows.value[mine]
+    hours: list[float | None] = []
+    for h in range(HOURS):
+        within = values[(times > now - (HOURS - h) * HOUR_MS) & (times <= now - (HOURS - h - 1) * HOUR_MS)]
+        hours.append(float(within.max()) if len(within) else None)
+    return StationFacts(
+        station=station,
+        verdict=verdict,
+        value=None if verdict.band is None or last is None else last.value,
+        age_ms=None if last is None else now - last.time,
+        trend="" if verdict.band is None or last is None else trend(times, values, last.time, last.value),
+        hours=tuple(hours),
+    )
+
+
+def trend(times: np.ndarray, values: np.ndarray, time: int, value: float) -> str:
+    """rising, falling or steady over the hour before (time, value): more than 0.1 g/L and 5 %; nothing where that hour was not measured."""
+    before = np.flatnonzero((times >= time - 2 * HOUR_MS) & (times <= time - HOUR_MS))
+    if not len(before):
+        return ""
+    change = value - float(values[before[np.argmax(times[before])]])
+    room = max(0.1, 0.05 * abs(value))
+    return "rising" if change > room else "falling" if change < -room else "steady"
+
+
+def _alert(alert: Alert, directory: Directory, now: int) -> AlertFacts:
+    station = directory.station(alert.station)
+    words = text(alert, station=station, lang="vi", now=now).summary if station is not None else alert.station
+    return AlertFacts(id=alert.id, at=alert.updated_at, level=alert.level, kind=alert.kind, state=alert.state, words=words)
