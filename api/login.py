@@ -13,7 +13,7 @@ from dataclasses import replace
 from api.backend import Backend
 from api.passwords import Hashing, fault
 from api.problem import Problem, bad_value
-from core.person import Person
+from core.person import NAME, Person
 
 WINDOW_MS = 15 * 60_000
 PER_NAME = 5
@@ -34,7 +34,7 @@ class LogIns:
         """The person, logged in. Raises Problem: 401 for any wrong pair, 429 for too many of them."""
         name = name.strip().lower()
         async with _Attempt(self, name, address) as attempt:
-            person = await self._people.person(name)
+            person = await self._people.person(name) if NAME.match(name) else None  # what no database takes is nobody's
             kept = person.password if person is not None and person.active else ""
             right = await self._hashing.fits(kept, password)
             if right and person is not None and person.must_change:

@@ -1,0 +1,249 @@
+"""`canhman serve`: pages and API on CANHMAN_LISTEN, figures on CANHMAN_METRICS, until a stop. Works in any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.offload import offload
+from adapters.sql.database import SqlDatabase
+from api.app import create_app
+from api.backend import Backend
+from api.metrics import Service, metrics_app
+from canhman import heartbeat, wiring
+from canhman.clocks import FollowedClock
+from canhman.configuration import read_toml
+from canhman.settings import PREFIX, Settings
+from canhman.signals import Signals
+from core.clock import Clock, SystemClock
+from core.errors import ConfigError, RefusedError, UnavailableError
+from core.ports import Registry, SeriesStore
+from core.risk import Risk, parse_risk
+
+log = structlog.get_logger()
+
+SERVICES = ("ingest", "judge", "forecast", "alerts")
+READY_FOR_S = 2.0  # strangers may ask /readyz as often as they like; the store is asked so often
+PATIENCE_S = 10.0  # somebody who looks at a screen
+BACKLOG = 2048
+LAST_ANSWERS_S = 5  # what is under way at a stop may take so long
+
+
+async def serve(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
+    """Answer HTTP until `signals` stop. Raises only at start: a used port, a server that is missing or refuses us."""
+    with _bound("LISTEN", settings.listen) as pages, _bound("METRICS", settings.metrics) as figures:
+        async with _opened(settings, wait_s=wait_s, signals=signals) as backend:
+            app = create_app(backend)
+            folder = wiring.data_folder(settings)
+            servers = [_Server(app), _Server(metrics_app(backend, app.state.requests, lambda: services(folder)))]
+            _listen("LISTEN", settings.listen, pages)
+            _listen("METRICS", settings.metrics, figures)
+            running = [asyncio.create_task(server.serve(sockets=[place])) for server, place in zip(servers, (pages, figures), strict=True)]
+            beat = asyncio.create_task(_beat(folder, app.state.requests))
+            try:
+                started(f"pages and API at {_url(pages)}, figures at {_url(figures)}/metrics")
+                await signals.wait()
+            finally:
+                for server in servers:
+                    server.should_exit = True
+                beat.cancel()
+                await asyncio.gather(*running, beat, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers: these are the front door's, and we may not be in the main thread."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # a header by which anybody may say where he comes from
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=LAST_ANSWERS_S,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None of ours."""
+        yield
+
+
+@contextmanager
+def _bound(name: str, address: str) -> Iterator[socket.socket]:
+    """A socket on `address`, not yet listening, so that nobody connects before we answer. Raises ConfigError in one line."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((host, int(port)))
+        except OSError as error:
+            raise _cannot(name, address, error) from error
+        place.setblocking(False)
+        yield place
+    finally:
+        place.close()
+
+
+def _listen(name: str, address: str, place: socket.socket) -> None:
+    """Let connections in: from here on they wait for us. Raises ConfigError where another one who had bound it too was quicker."""
+    try:
+        place.listen(BACKLOG)
+    except OSError as error:
+        raise _cannot(name, address, error) from error
+
+
+def _cannot(name: str, address: str, error: OSError) -> ConfigError:
+    used = error.errno == errno.EADDRINUSE
+    why = "another program uses this port; stop it, or choose another port" if used else error.strerror or str(error)
+    return ConfigError(f"{PREFIX}{name}={address}: {why}")
+
+
+def _url(place: socket.socket) -> str:
+    host, port = place.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> AsyncIterator[Backend]:
+    """Database, store and clock, opened in this order and closed in the other."""
+    db = await asyncio.to_thread(wiring.database, settings, wait_s=wait_s)
+    try:
+        risk = _Reread(settings.config)
+        signals.on_hangup(risk.again)
+        store = offload(wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S))
+        at = await wiring.clock(settings, db)
+        follower = asyncio.create_task(at.follow()) if isinstance(at, FollowedClock) else None
+        try:
+            await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
+            yield _backend(settings, db, store, at, risk)
+        finally:
+            if follower is not None:
+                follower.cancel()
+                await asyncio.gather(follower, return_exceptions=True)
+            await store.close()
+    finally:
+        db.close()
+
+
+def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: _Reread) -> Backend:
+    aside = offload(db)
+    ready = Readiness(aside, store, wiring.data_folder(settings))
+    return Backend(
+        registry=aside,
+        states=aside,
+        store=store,
+        forecasts=aside,
+        alerts=aside,
+        people=aside,
+        dead_letters=aside,
+        enrolment=aside,
+        identities=aside,
+        clock=at,
+        system=SystemClock(),
+        speed=lambda: speed_of(at),
+        risk=lambda: risk.current,
+        ready=ready.ask,
+        secret=wiring.secret(settings),
+        url=settings.url.rstrip("/"),
+        version=version("canhman"),
+    )
+
+
+def speed_of(at: Clock) -> float:
+    """How many seconds of this clock pass in a real one now; 0 while it stands still."""
+    return 1.0 / at.real_seconds(1.0)
+
+
+class _Reread:
+    """The verdict's numbers, read at start and again at each SIGHUP; a broken file keeps the old ones and says so."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self.current = self._read()
+
+    def again(self) -> None:
+        """Read anew."""
+        try:
+            self.current = self._read()
+        except ConfigError as error:
+            log.error("risk.toml is kept as it was", why=str(error), hash=self.current.hash)
+        else:
+            log.info("risk.toml read again", hash=self.current.hash)
+
+    def _read(self) -> Risk:
+        name = "risk.toml"
+        where = str(self._folder / name) if self._folder and (self._folder / name).exists() else name
+        return parse_risk(read_toml(name, self._folder), where=where)
+
+
+class Readiness:
+    """What is wrong now, by part; asked anew at most every two seconds, however many ask."""
+
+    def __init__(self, registry: Registry, store: SeriesStore, folder: Path) -> None:
+        self._registry = registry
+        self._store = store
+        self._folder = folder
+        self._lock = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._troubles: dict[str, str] = {}
+
+    async def ask(self) -> dict[str, str]:
+        """Empty where all is well."""
+        async with self._lock:
+            if time.monotonic() - self._asked_at > READY_FOR_S:
+                self._troubles = await self._look()
+                self._asked_at = time.monotonic()
+            return dict(self._troubles)
+
+    async def _look(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part, ask in (("database", self._registry.version), ("store", self._store.ping)):
+            try:
+                await ask()
+            except (UnavailableError, RefusedError) as error:
+                found[part] = str(error)
+        for name, service in (await asyncio.to_thread(services, self._folder)).items():
+            if trouble := trouble_of(name, service):
+                found[name] = trouble
+        return found
+
+
+def services(folder: Path) -> dict[str, Service]:
+    """The services that run, or ran, on this CANHMAN_DATA, as they last spoke."""
+    beats = {name: heartbeat.read(folder, name) for name in SERVICES}
+    return {name: Service(fresh=b.is_fresh, troubles=b.troubles, figures=b.figures) for name, b in beats.items() if b is not None}
+
+
+def trouble_of(name: str, service: Service) -> str:
+    """What is wrong with a service in words, or nothing."""
+    if not service.fresh:
+        return f"it has gone quiet: start canhman {name} again; where it was stopped for good, remove {name}.heartbeat.json from CANHMAN_DATA"
+    return "; ".join(f"{part}: {text}" for part, text in sorted(service.troubles.items()))
+
+
+async def _beat(folder: Path, requests: Any) -> None:
+    """Say that we live, every two seconds."""
+    while True:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(heartbeat.write, folder, "serve", {}, {"requests": requests.total()})
+        await asyncio.sleep(heartbeat.EVERY_S)
