@@ -1,0 +1,94 @@
+"""The numbers of the alerts (`config/alerts.toml`): judgement until an agronomist approves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from core.bands import LINES
+from core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRules:
+    """When alerts open and clear; the defaults are those of `config/alerts.toml`. `hash` is recorded with every alert."""
+
+    lines: tuple[float, ...] = (1.0, 4.0)  # [g/L]
+    open_readings: int = 2
+    open_of: int = 3
+    open_at_once: float = 2.0  # lines
+    clear_below: float = 0.8  # of the line
+    clear_after_min: float = 60.0
+    clear_readings: int = 2
+    ahead_h: float = 24.0
+    forecast_max_age_h: float = 24.0
+    forecast_open_p: float = 0.6
+    forecast_clear_p: float = 0.4
+    forecast_clear_issues: int = 2
+    forget_days: float = 30.0
+    fault_readings: int = 2
+    reopen_h: float = 25.0
+    approved_by: str = ""
+    hash: str = ""
+
+
+_COUNTS = ("open_readings", "open_of", "clear_readings", "forecast_clear_issues", "fault_readings")
+_SHARES = ("clear_below", "forecast_open_p", "forecast_clear_p")
+_NOT_OVER = (("open_readings", "open_of"), ("fault_readings", "open_of"), ("forecast_clear_p", "forecast_open_p"))
+
+
+def parse_alerts(document: Mapping[str, Any], *, where: str = "alerts.toml") -> AlertRules:
+    """Read a parsed `alerts.toml`. Raises ConfigError for an unknown name, a value of another kind, or numbers that contradict each other."""
+    known = [f.name for f in fields(AlertRules) if f.name != "hash"]
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        if name not in known:
+            raise ConfigError(f"{where}: unknown {name!r}; known: {', '.join(sorted(known))}")
+        values[name] = _read(name, value, where)
+    rules = AlertRules(**values)
+    for low, high in _NOT_OVER:
+        if getattr(rules, low) > getattr(rules, high):
+            raise ConfigError(f"{where}: {low} {getattr(rules, low):g} must not exceed {high} {getattr(rules, high):g}")
+    if rules.clear_readings < 2:
+        raise ConfigError(f"{where}: clear_readings {rules.clear_readings} must be at least 2: one reading spans no time")
+    if rules.forecast_max_age_h > 24:  # looser than this an old issue would warn as if it were new
+        raise ConfigError(f"{where}: forecast_max_age_h {rules.forecast_max_age_h:g} must not exceed 24")
+    canonical = json.dumps({**asdict(rules), "hash": ""}, sort_keys=True)
+    return replace(rules, hash=hashlib.sha256(canonical.encode()).hexdigest()[:12])
+
+
+def _read(name: str, value: Any, where: str) -> Any:
+    if name == "approved_by":
+        if not isinstance(value, str):
+            raise ConfigError(f"{where}: {name} must be a text, found {value!r}")
+        return value
+    if name == "lines":
+        return _lines(value, where)
+    if not _is_number(value) or value <= 0:
+        raise ConfigError(f"{where}: {name} must be a number above 0, found {value!r}")
+    if name in _SHARES and value >= 1:
+        raise ConfigError(f"{where}: {name} must be under 1, found {value!r}")
+    if name in _COUNTS:
+        if value != int(value):
+            raise ConfigError(f"{where}: {name} must be a whole number, found {value!r}")
+        return int(value)
+    if name == "open_at_once" and value < 1:
+        raise ConfigError(f"{where}: {name} must be at least 1 line, found {value!r}")
+    return float(value)
+
+
+def _lines(value: Any, where: str) -> tuple[float, ...]:
+    allowed = ", ".join(f"{line:g}" for line in LINES)
+    if not isinstance(value, list) or not value or any(not _is_number(line) or float(line) not in LINES for line in value):
+        raise ConfigError(f"{where}: lines must be a list out of {allowed} g/L, found {value!r}")
+    if len(set(value)) < len(value):
+        raise ConfigError(f"{where}: lines {value!r} names one twice")
+    return tuple(sorted(float(line) for line in value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
