@@ -178,7 +178,12 @@ async def _until_stopped(
 
     async def beat() -> None:
         while True:
-            figures = {"journal_end": journal.end, "stored_to": processor.cursor, "bytes_behind": journal.end - processor.cursor}
+            figures = {
+                "journal_end": journal.end,
+                "stored_to": processor.cursor,
+                "bytes_behind": journal.end - processor.cursor,
+                "readings_written": processor.written,
+            }
             if isinstance(source, Listener | PahoSource):
                 kind = "listener" if isinstance(source, Listener) else "broker"
                 figures |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in source.counters.items()}

@@ -76,6 +76,7 @@ class Processor:
         self._counted_to = 0  # up to here a commit before this start has counted
         self.pending = Pending()
         self.cursor = 0
+        self.written = 0  # readings since this start
 
     async def start(self) -> None:
         """Find the place to go on from. Raises what store or database raise."""
@@ -168,6 +169,7 @@ class Processor:
         if refused:
             self._refuse_rows(batch, refused)
             batch = batch.take(np.isin(np.arange(len(batch)), [row.row for row in refused], invert=True))
+        self.written += len(batch)
         self.pending.wrote(batch)
         self._placed = []
         if cursor is not None:
