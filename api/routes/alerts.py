@@ -50,6 +50,8 @@ async def alerts(
     after = decode(scope, next, int, int)
     position = (int(after[0]), int(after[1])) if after else None
     hidden = frozenset() if all_lines else await _hidden(backend, states)
+    if station is not None and directory.station(station) is None:
+        return answer(request, caller, AlertList(items=[], next=None))
     found, position, more = await _page(backend, directory, caller, states, station, hidden, limit, position)
     now = backend.clock.now_ms()
     items = [AlertShape.model_validate(shape(a, station=s, now=now)) for a, s in found]
