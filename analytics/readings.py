@@ -1,0 +1,133 @@
+"""The good salinity readings of every point, kept in memory and read again only where something was written or judged.
+
+What `series_state.changed` of a point's sensors was when its readings were read tells whether they still are what the store
+holds: each write of ingest (late ones too) and each answer of the judge raises it *after* the rows are in the store. Nothing
+tells how far back such a change reaches, so the whole 63 days are read again: correct first, and measured in
+`bench/forecast_round.py`. 24 × 63 h × 4 readings are 97 kB a point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.history import History
+from analytics.model import HISTORY_MS
+from core.batch import Batch
+from core.flags import Flag
+from core.place import FOREVER, Station
+from core.ports import SeriesStore
+from core.series import SeriesKey
+from core.state import SeriesState
+from registry.directory import Directory
+
+QUANTITY = "water.salinity"
+AT_ONCE = 20  # points in one read: between two of them others have their turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A point of a registered station, with the states of its sensors' salinity."""
+
+    station: Station
+    point: str
+    states: tuple[SeriesState, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(station, point)."""
+        return self.station.id, self.point
+
+    @property
+    def received(self) -> int:
+        """The newest received_at of any of its primary sensors [ms]."""
+        return max((s.received for s in self.states if s.role == "primary"), default=0)
+
+    @property
+    def good(self) -> int | None:
+        """The time of the newest good reading of a primary sensor [ms], as the judge left it."""
+        return max((s.good.time for s in self.states if s.role == "primary" and s.good is not None), default=None)
+
+    @property
+    def changed(self) -> int:
+        """The newest `changed` of any of its sensors."""
+        return max(s.changed for s in self.states)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A point's readings before an instant, and the newest received_at among them [ms], 0 without any."""
+
+    history: History
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    known: Known
+    mark: object  # what stood in registry and state when it was read
+    since: int  # from when on it was read [ms]
+    whole: bool  # nothing lay at or after the instant it was cut at
+
+
+class Readings:
+    """Reads from the store what it does not know yet. One per service, in one thread."""
+
+    def __init__(self, store: SeriesStore) -> None:
+        self._store = store
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self.reads = 0  # points read from the store since the start
+
+    async def of(self, places: Sequence[Place], directory: Directory, at: int, *, moved: Callable[[int], None] = lambda done: None) -> list[Known]:
+        """The good readings with at − 63 days ≤ time < `at` of each point; `moved` hears how many are there."""
+        marks = {p.key: (directory.version, tuple((s.key, s.changed) for s in p.states)) for p in places}
+        stale = [p for p in places if not self._holds(p, marks[p.key], at)]
+        for first in range(0, len(stale), AT_ONCE):
+            await self._read(stale[first : first + AT_ONCE], directory, at, marks)
+            moved(len(places) - len(stale) + min(first + AT_ONCE, len(stale)))
+            await asyncio.sleep(0)
+        moved(len(places))
+        return [self._kept[p.key].known for p in places]
+
+    def keep_only(self, places: Sequence[Place]) -> None:
+        """Forget points that are gone."""
+        keys = {p.key for p in places}
+        for key in self._kept.keys() - keys:
+            del self._kept[key]
+
+    def _holds(self, place: Place, mark: object, at: int) -> bool:
+        kept = self._kept.get(place.key)
+        return kept is not None and kept.mark == mark and kept.whole and kept.since <= at - HISTORY_MS and (kept.known.history.newest or 0) < at
+
+    async def _read(self, places: Sequence[Place], directory: Directory, at: int, marks: Mapping[tuple[str, str], object]) -> None:
+        stretches = [_stretches(p, directory, at - HISTORY_MS) for p in places]
+        keys = [key for found in stretches for key, _, _ in found]
+        batch = await self._store.read(keys, at - HISTORY_MS, FOREVER) if keys else Batch.empty()
+        edges = np.searchsorted(batch.series, np.arange(len(keys) + 1))  # sorted by series
+        self.reads += len(places)
+        n = 0
+        for place, found in zip(places, stretches, strict=True):
+            parts = []
+            for _, start, end in found:
+                rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
+                parts.append(rows.take((rows.time >= start) & (rows.time < end)))
+                n += 1
+            self._kept[place.key] = _kept(place, Batch.concat(parts), at, marks[place.key])
+
+
+def _stretches(place: Place, directory: Directory, start: int) -> list[tuple[SeriesKey, int, int]]:
+    """Which primary sensors' rows are the point's, from when to when [ms]."""
+    standing = [p for p in directory.sensors_at(place.station.id, place.point, start, FOREVER) if p.role == "primary"]
+    return [(s.key, p.start, p.end) for p in standing for s in place.states if s.key.sensor == p.sensor]
+
+
+def _kept(place: Place, rows: Batch, at: int, mark: object) -> _Kept:
+    past = rows.take(rows.time < at)
+    good = past.take((past.flag == Flag.GOOD) & np.isfinite(past.value))
+    good = good.take(np.argsort(good.time, kind="stable"))
+    history = History(station=place.station.id, point=place.point, zone=place.station.timezone, time=good.time, value=good.value)
+    known = Known(history=history, received=int(good.received.max(initial=0)))
+    return _Kept(known=known, mark=mark, since=at - HISTORY_MS, whole=len(past) == len(rows))

@@ -1,0 +1,165 @@
+"""`canhman forecast`: issues what is due, on the installation's clock, and mirrors it for Grafana."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from adapters.sql.database import SqlDatabase
+from analytics.issuing import Issuer, Round
+from analytics.mirroring import Mirroring
+from analytics.model import Model, models
+from canhman import heartbeat, wiring
+from canhman.clocks import FollowedClock
+from canhman.settings import Settings
+from canhman.signals import Signals
+from core.clock import Clock, rfc3339
+from core.errors import ConfigError, RefusedError, UnavailableError
+from core.forecast import Forecast
+from ingest.health import Health
+
+log = structlog.get_logger()
+
+MODEL = "persistence"  # the one that speaks; others are scored beside it before one takes its place
+POLL_S = 1.0
+MIRROR_AGAIN_S = 10.0  # after a failed try: a server that is away costs seconds to ask
+
+Moved = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    db: SqlDatabase
+    store: wiring.Store
+    clock: Clock
+    issuer: Issuer
+
+
+def model() -> Model:
+    """The model that issues."""
+    return models()[MODEL]
+
+
+async def forecast(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
+    """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
+    async with _opened(settings, wait_s) as parts:
+        service = _Service(settings, parts)
+        started(f"forecasting ({MODEL}), it is {rfc3339(parts.clock.now_ms())}")
+        beats = [asyncio.create_task(service.beat())]
+        if isinstance(parts.clock, FollowedClock):
+            beats.append(asyncio.create_task(parts.clock.follow()))
+        try:
+            while not signals.stopped:
+                await _unless_stopped(service.step(), signals)
+                await signals.wait(POLL_S)
+        finally:
+            for task in beats:
+                task.cancel()
+            await asyncio.gather(*beats, return_exceptions=True)
+
+
+async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
+    """Issue what is due now, mirror it, and end. Raises UnavailableError or RefusedError."""
+    async with _opened(settings, wait_s) as parts:
+        done = await parts.issuer.round(moved=moved)
+        await Mirroring(parts.db, parts.store).run()
+        return done
+
+
+async def hindcast(settings: Settings, at: int, *, station: str, wait_s: float, moved: Moved) -> list[Forecast]:
+    """Issue as of a past instant [ms]. Raises ConfigError for one that has not come yet, NotFoundError for an unknown station."""
+    async with _opened(settings, wait_s) as parts:
+        now = parts.clock.now_ms()
+        if at > now:
+            raise ConfigError(f"--at {rfc3339(at)} has not come yet (it is {rfc3339(now)}); what is due now is issued by canhman forecast --once")
+        return await parts.issuer.hindcast(at, station=station, moved=moved)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
+    db = wiring.database(settings, wait_s=wait_s)
+    store = wiring.store(settings, shared=True, journalled=False)
+    try:
+        clock = await wiring.clock(settings, db)
+        await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
+        yield _Parts(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, model=model()))
+    finally:
+        await store.close()
+        db.close()
+
+
+class _Service:
+    """One step after the other; what goes wrong is told once, and tried again."""
+
+    def __init__(self, settings: Settings, parts: _Parts) -> None:
+        self._folder = wiring.data_folder(settings)
+        self._issuer = parts.issuer
+        self._mirroring = Mirroring(parts.db, parts.store)
+        self._mirror_at = 0.0
+        self._health = Health(_tell)
+        self._figures = {"issued": 0, "mirrored": 0, "points": 0, "points_read": 0, "last_round_ms": 0}
+
+    async def step(self) -> None:
+        """What is due, then what is not mirrored yet."""
+        await self._issue()
+        if time.monotonic() >= self._mirror_at:
+            await self._mirror()
+
+    async def beat(self) -> None:
+        """Until cancelled: say how it is, each two seconds."""
+        while True:
+            await asyncio.to_thread(heartbeat.write, self._folder, "forecast", self._health.troubles, dict(self._figures))
+            await asyncio.sleep(heartbeat.EVERY_S)
+
+    async def _issue(self) -> None:
+        begun = time.monotonic()
+        try:
+            done = await self._issuer.round()
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("store or database", str(error))
+            return
+        except Exception as error:  # a service outlives its own faults; the trace is in the log
+            log.exception("a fault in a round of forecasts")
+            self._health.red("forecast", f"a fault of ours, see the log: {error}")
+            await asyncio.sleep(MIRROR_AGAIN_S)
+            return
+        self._health.green("store or database")
+        self._health.green("forecast")
+        self._figures |= {"points": done.points, "issued": self._figures["issued"] + done.issued, "points_read": self._figures["points_read"] + done.read}
+        if done.due:
+            self._figures["last_round_ms"] = round(1000 * (time.monotonic() - begun))
+        if done.issued:
+            log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
+
+    async def _mirror(self) -> None:
+        try:
+            self._figures["mirrored"] += await self._mirroring.run()
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("mirror", str(error))
+            self._mirror_at = time.monotonic() + MIRROR_AGAIN_S
+        else:
+            self._health.green("mirror")
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], signals: Signals) -> None:
+    """Await `work`, cut short by a stop: a round over many points takes seconds, and what it has not issued comes again."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(signals.wait())
+    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    for unfinished in (t for t in (task, stop) if not t.done()):
+        unfinished.cancel()
+    await asyncio.gather(task, stop, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
+
+
+def _tell(part: str, trouble: str) -> None:
+    if trouble:
+        log.error(f"{part} is in trouble", why=trouble)
+    else:
+        log.info(f"{part} works again")
