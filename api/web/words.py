@@ -96,6 +96,12 @@ def value_text(value: float, lang: str, *, unit: str = "g/L") -> str:
     return number(value, 2 if tenth else 1, lang, unit=unit)
 
 
+def plain(limit: float, lang: str, *, unit: str = "") -> str:
+    """A limit with as many places as it was given with: `1 g/L`, `0,5 g/L`."""
+    shown = f"{limit:g}"
+    return number(limit, len(shown.partition(".")[2]), lang, unit=unit)
+
+
 def value_words(value: float, lang: str) -> str:
     """A salinity [g/L] for speech, to a tenth: `ba phẩy hai gam trên lít`."""
     if not math.isfinite(value):

@@ -9,9 +9,9 @@ from markupsafe import Markup
 from api.web.charts.chart import Chart
 from api.web.charts.scale import BANDS, TICKS, TOP, is_beyond, position
 from api.web.charts.svg import CARD, EDGE, INK, INK2, element, fill_of, on_fill, picture, polyline, rect, short, text
-from api.web.words import band_word, value_text
+from api.web.words import band_word, plain, value_text
 from core.bands import band
-from core.texts import NBSP, number, say
+from core.texts import number, say
 
 WIDTH = 304
 _FIELD = WIDTH / BANDS
@@ -39,7 +39,7 @@ def ruler(value: float | None, limit: float, lang: str, *, stale: bool) -> Chart
     else:
         kind = band_word(band(known), lang)
         sentence = say(lang, "chart.ruler", value=value_text(known, lang), band=band_word(band(known), lang, upper=False))
-    row = ("–" if known is None else value_text(known, lang), kind, f"{_plain(limit, lang)}{NBSP}g/L")
+    row = ("–" if known is None else value_text(known, lang), kind, plain(limit, lang, unit="g/L"))
     head = (say(lang, "chart.value"), say(lang, "chart.band"), say(lang, "chart.limit.head"))
     return Chart(svg=picture(WIDTH, foot + 26, sentence, "ruler", *parts), sentence=sentence, head=head, rows=(row,))
 
@@ -57,7 +57,7 @@ def _limit(limit: float, value: float | None, lang: str, foot: float) -> list[Ma
         return []
     x = position(limit) * WIDTH
     tip = None if value is None else min(position(value) * WIDTH, WIDTH - 1)
-    words = say(lang, "chart.limit", limit=_plain(limit, lang))
+    words = say(lang, "chart.limit", limit=plain(limit, lang))
     room = 7.8 * len(words) + 8
     left = x > room if tip is None else (tip >= x and x > room) or x + room > WIDTH
     away = 6.0 if tip is None or abs(tip - x) > 14 else 20.0
@@ -81,8 +81,3 @@ def _pointer(value: float | None, lang: str, stale: bool) -> Markup:
     plate: dict[str, str | float | None] = {"fill": CARD, "stroke": INK2, "stroke_width": 2, "stroke_dasharray": "5 3"} if stale else {"fill": INK}
     words = text(left + wide / 2, 19, shown, size=17, bold=True, anchor="middle", fill=INK if stale else CARD)
     return Markup("").join([element("path", d=tip, fill=INK2 if stale else INK), rect(left, 1, wide, 25, rx=6, **plate), words])
-
-
-def _plain(limit: float, lang: str) -> str:
-    """A limit with as many places as it was given with."""
-    return f"{limit:g}".replace(".", "," if lang == "vi" else ".")

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 INK, INK2, CARD, RULE, EDGE, SILT = "var(--ink)", "var(--ink-2)", "var(--card)", "var(--rule)", "var(--edge)", "var(--silt)"
 HATCH, HATCH_BG = "var(--hatch)", "var(--hatch-bg)"
 ON_LIGHT, ON_DARK = "var(--on-light)", "var(--on-dark)"  # text on bands 0-2 and on bands 3-4, the same in dark mode
+PX = 14  # the size of words where nothing is said [px]; ink is their colour
 Point = tuple[float, float]
 
 
@@ -50,20 +51,20 @@ def picture(width: float, height: float, label: str, kind: str, *inside: Markup)
     """A whole chart as wide as its place; `label` is what a screen reader says."""
     size = f"0 0 {short(width)} {short(height)}"
     # a viewBox of camel case, which keyword arguments carry as they are
-    return element("svg", *inside, class_=f"chart {kind}", viewBox=size, width="100%", role="img", aria_label=label)
+    return element("svg", *inside, class_=f"chart {kind}", viewBox=size, width="100%", font_size=PX, fill=INK, role="img", aria_label=label)
 
 
-def text(x: float, y: float, words: str, *, size: float = 14, bold: bool = False, anchor: str | None = None, fill: str = INK, halo: bool = False) -> Markup:
+def text(x: float, y: float, words: str, *, size: float = PX, bold: bool = False, anchor: str | None = None, fill: str = INK, halo: bool = False) -> Markup:
     """Words at (x, y = base line); a `halo` in the card's colour keeps them readable over lines."""
     return element(
         "text",
         words,
         x=x,
         y=y,
-        font_size=size,
+        font_size=None if size == PX else size,
         font_weight="700" if bold else None,
         text_anchor=anchor,
-        fill=fill,
+        fill=None if fill == INK else fill,
         stroke=CARD if halo else None,
         stroke_width="4" if halo else None,
         stroke_linejoin="round" if halo else None,
