@@ -52,6 +52,13 @@ class _Last:
     data_until: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    hour: int
+    changed: int
+    whole: bool
+
+
 class Issuer:
     """One model for all points, round after round. Remembers registry, states, readings and what it tried when."""
 
@@ -65,7 +72,7 @@ class Issuer:
         self._seen = 0  # `changed` of the newest state known
         self._last: dict[tuple[str, str, str], _Last] = {}
         self._hour = -1  # the hour `_last` was read in: another process may have issued too
-        self._tried: dict[tuple[str, str, str], tuple[int, int]] = {}  # (hour, `changed`) of the last attempt
+        self._tried: dict[tuple[str, str, str], _Try] = {}
 
     async def round(self, *, moved: Callable[[int, int], None] = lambda done, total: None) -> Round:
         """Issue what is due now; `moved` hears of (points read, of how many). Raises what store and database raise; then nothing was issued."""
@@ -85,7 +92,7 @@ class Issuer:
         for f in forecasts:
             self._last[f.station, f.point, f.target] = _Last(f.issued_at, f.data_until)
         for place, target in due:
-            self._tried[*place.key, target] = (now // HOUR_MS, place.changed)
+            self._tried[*place.key, target] = _Try(now // HOUR_MS, place.changed, found[place.key].whole)
         return Round(points=len(places), due=len(due), issued=issued, read=self._readings.reads - before)
 
     async def hindcast(self, at: int, *, station: str = "", moved: Callable[[int, int], None] = lambda done, total: None) -> list[Forecast]:
@@ -124,11 +131,15 @@ class Issuer:
         last = self._last.get((*place.key, target))
         if last is not None and last.issued_at >= self._slot(place, target, now):
             return False
-        if place.good is None or now - place.good > FRESH_MS or (target == "hour" and place.received <= self._until(place, target)):
+        if place.good is None or now - place.good > FRESH_MS:
             return False
         tried = self._tried.get((*place.key, target))
-        # once an hour; a point nobody has a forecast of yet as soon as there is news of it
-        return tried is None or tried[0] != now // HOUR_MS or (last is None and tried[1] != place.changed)
+        if tried is None:
+            return True
+        news = place.changed != tried.changed
+        if tried.hour == now // HOUR_MS:  # once an hour; a point nobody has a forecast of yet as soon as there is news of it
+            return last is None and news
+        return target != "hour" or news or not tried.whole
 
     def _slot(self, place: Place, target: str, now: int) -> int:
         """The last instant at which an issue was to be made [ms]."""

@@ -59,10 +59,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A point's readings before an instant, and the newest received_at among them [ms], 0 without any."""
+    """A point's readings before an instant, and the newest received_at among them [ms], 0 without any.
+
+    `whole` is false where more lay at or after that instant: a device whose clock is ahead.
+    """
 
     history: History
     received: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,6 @@ class _Kept:
     known: Known
     mark: object  # what stood in registry and state when it was read
     since: int  # from when on it was read [ms]
-    whole: bool  # nothing lay at or after the instant it was cut at
 
 
 class Readings:
@@ -100,7 +103,7 @@ class Readings:
 
     def _holds(self, place: Place, mark: object, at: int) -> bool:
         kept = self._kept.get(place.key)
-        return kept is not None and kept.mark == mark and kept.whole and kept.since <= at - HISTORY_MS and (kept.known.history.newest or 0) < at
+        return kept is not None and kept.mark == mark and kept.known.whole and kept.since <= at - HISTORY_MS and (kept.known.history.newest or 0) < at
 
     async def _read(self, places: Sequence[Place], directory: Directory, at: int, marks: Mapping[tuple[str, str], object]) -> None:
         stretches = [_stretches(p, directory, at - HISTORY_MS) for p in places]
@@ -129,5 +132,5 @@ def _kept(place: Place, rows: Batch, at: int, mark: object) -> _Kept:
     good = past.take((past.flag == Flag.GOOD) & np.isfinite(past.value))
     good = good.take(np.argsort(good.time, kind="stable"))
     history = History(station=place.station.id, point=place.point, zone=place.station.timezone, time=good.time, value=good.value)
-    known = Known(history=history, received=int(good.received.max(initial=0)))
-    return _Kept(known=known, mark=mark, since=at - HISTORY_MS, whole=len(past) == len(rows))
+    known = Known(history=history, received=int(good.received.max(initial=0)), whole=len(past) == len(rows))
+    return _Kept(known=known, mark=mark, since=at - HISTORY_MS)
