@@ -24,6 +24,8 @@ from api.present import Present
 from api.schemas.problem import ProblemShape
 from api.session import SessionMiddleware, Sessions
 from api.static import Static
+from api.web.charts.shapes import icon, shape
+from api.web.language import RememberLanguage, switch
 from core.errors import ConfigError
 from core.plugins import collect
 from core.texts import say
@@ -64,6 +66,7 @@ def create_app(backend: Backend) -> FastAPI:
 
     app.state.methods_of = lambda route: sorted(methods.get(paths.get(id(route), ""), ()))  # for the Allow of a 405
     app.add_middleware(SessionMiddleware, sessions=sessions, url=backend.url)
+    app.add_middleware(RememberLanguage)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(Frame, count=count)
     return app
@@ -88,6 +91,7 @@ def templates(static: Static) -> Environment:
     env = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["static_url"] = static.url
     env.globals["say"] = say
+    env.globals.update(icon=icon, shape=shape, switch=switch)
     return env
 
 

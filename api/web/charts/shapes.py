@@ -49,15 +49,19 @@ _ICON = {
 ICONS = (*sorted(_ICON), "mark")
 
 
-def shape(kind: Kind, size: int, *, filled: bool = False) -> Markup:
-    """The shape of a band 0–4, of what is not known, or of an old reading. `filled` = for a ground in the band's own colour. Size in px."""
+def shape(kind: Kind, size: int, *, filled: bool = False, ground: int | None = None) -> Markup:
+    """The shape of a band 0–4, of what is not known, or of an old reading. `filled` = for a ground in the band's own colour. Size in px.
+
+    `ground` names another band whose colour it stands on: the sign says what to do there, the colour stays the water's.
+    """
+    on = kind if filled and ground is None else ground
     if isinstance(kind, int):
-        body, mark = (on_fill(kind), fill_of(kind)) if filled else (fill_of(kind), on_fill(kind))
-        ground = element("path", d=_BODY[kind], fill=body, stroke=body if filled else EDGE, stroke_width="1.2", stroke_linejoin="round")
+        body, mark = (on_fill(on), fill_of(on)) if isinstance(on, int) else (fill_of(kind), on_fill(kind))
+        base = element("path", d=_BODY[kind], fill=body, stroke=body if isinstance(on, int) else EDGE, stroke_width="1.2", stroke_linejoin="round")
     else:
-        ground, mark = element("path", d=_RING, fill=CARD, stroke=INK2, stroke_width="1.6", stroke_dasharray="3.6 2.7"), INK
+        base, mark = element("path", d=_RING, fill=CARD, stroke=INK2, stroke_width="1.6", stroke_dasharray="3.6 2.7"), INK
     line = element("path", d=_MARK[kind], fill="none", stroke=mark, stroke_width="2.5", stroke_linecap="round", stroke_linejoin="round")
-    return element("svg", ground, line, class_="shape", width=size, height=size, viewBox="0 0 24 24", aria_hidden="true")
+    return element("svg", base, line, class_="shape", width=size, height=size, viewBox="0 0 24 24", aria_hidden="true")
 
 
 def icon(name: str, size: int) -> Markup:
