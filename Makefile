@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install test lint format docs clean
+.PHONY: help demo install test soak lint format docs clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -13,6 +13,10 @@ WORKERS ?= 2
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
+demo: ## the whole path on this machine, with simulated sensors (ARGS="--port 8080")
+	@deploy/install.sh
+	@.venv/bin/canhman demo $(ARGS)
+
 install: ## .venv/bin/canhman, from uv.lock
 	@deploy/install.sh
 
@@ -20,6 +24,10 @@ test: ## every test, with real servers (ARGS="-k journal" chooses)
 	@deploy/install.sh test lint
 	@deploy/test_servers.sh
 	@$(call timed,make test,.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS))
+
+soak: ## the demo for an hour: memory, log, every object stored once (ARGS=5 minutes)
+	@deploy/install.sh
+	@.venv/bin/python bench/soak.py $(ARGS)
 
 lint: ## ruff, mypy, layers, dependencies, lock
 	@deploy/install.sh test lint

@@ -13,7 +13,6 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from rich.color import ColorSystem
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -136,7 +135,7 @@ class View:
 
     def screen(self, facts: Facts, head: str, counts: str, refused: int = 0) -> list[Text]:
         """All lines of the screen."""
-        coloured = self._console.color_system is not None and self._console._color_system is not ColorSystem.STANDARD
+        coloured = self._console.color_system in ("256", "truecolor") and not self._console.no_color
         room = max(3, self._console.height - 16)
         lines = [Text(f"Canh Mặn demo   {head}   ", style="bold") + Text(self._url, style="underline"), parts_line(self._parts, facts)]
         lines += [Text(), date_line(facts.now)]

@@ -90,7 +90,7 @@ def settings() -> str:
 
 Source: `canhman/settings.py`. Everything is read once from the environment; an unknown `CANHMAN_` name is an error. Domain choices are TOML files,
 in the wheel under `config/`, overridden file by file from the folder in `CANHMAN_CONFIG`. Secrets are never printed or logged.
-`CANHMAN_LISTEN`, `CANHMAN_METRICS`, `CANHMAN_URL` and `CANHMAN_WEBHOOK_SECRET` are known names whose services are not in this version yet.
+`canhman demo` uses its own folder, clock, store and enrolment whatever stands there; ports and addresses begin at these.
 
 {table(("Variable", "What it is", "Default"), rows)}
 """

@@ -1,0 +1,149 @@
+"""The demo's screen says what the verdict says, in words and shapes, with and without colour; nothing of its own."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from api.reach_now import WaterwayNow
+from canhman import demo_view
+from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend
+from canhman.demo_view import View, alert_line, reach_lines, sparkline, station_line, verdict_words
+from canhman.signals import Signals
+from core.bands import band
+from core.place import Station, Waterway
+from core.reach import Reach, StationMax
+from core.texts import texts
+from core.verdict import Verdict
+
+NOW = 1_772_668_800_000  # 2026-03-05T07:00 in Vietnam
+
+
+def verdict(kind: str = "stop", *, reason: str = "ok", of: float | None = 3.2) -> Verdict:
+    return Verdict(verdict=kind, reason=reason, band=None if of is None else band(of), as_of=NOW, until=None, p=0.5, limit=1.0)
+
+
+def station(found: Verdict | None = None, **changes: object) -> StationFacts:
+    facts = StationFacts(
+        station=Station(id="kenh-lau", name="Kênh Lầu", org="default", waterway="cai-lon", km=37.0),
+        verdict=found or verdict(),
+        value=3.2,
+        age_ms=60_000,
+        trend="rising",
+        hours=(0.2, None, *([3.0] * (HOURS - 2))),
+    )
+    return replace(facts, **changes)  # type: ignore[arg-type]
+
+
+def facts(*stations: StationFacts, alerts: tuple[AlertFacts, ...] = ()) -> Facts:
+    return Facts(now=NOW, stations=stations, waterways=(), alerts=alerts, open_alerts=len(alerts), forecasts=1, stored=10, dead_letters=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "key"),
+    [("take", 0.2, "verdict.0"), ("measure", 0.7, "verdict.1"), ("wait", 1.5, "verdict.2"), ("stop", 3.0, "verdict.3"), ("stop", 9.0, "verdict.4")],
+)
+def test_words_are_those_of_the_verdict(kind: str, value: float, key: str) -> None:
+    """Whatever the value is: only the verdict decides which words stand there."""
+    found = verdict(kind, of=value)
+    assert verdict_words(station(found, value=0.01)) == texts("vi")[key]
+    assert texts("vi")[key] in station_line(station(found), coloured=False).plain
+
+
+@given(st.sampled_from(["stale", "silent", "suspect", "fault", "no_data"]), st.floats(0, 40))
+def test_an_unknown_one_shows_no_value_and_no_band(reason: str, value: float) -> None:
+    """No band, no band's shape, not even for the last value; the words already say not to take."""
+    line = station_line(station(verdict("unknown", reason=reason, of=None), value=value), coloured=True)
+    assert line.plain.startswith("? ")
+    assert texts("vi")["unknown"] in line.plain
+    assert texts("vi")["band.unknown"] in line.plain
+    assert "g/L" not in line.plain
+    assert not any(shape in line.plain for shape in demo_view.SHAPES)
+    assert not line.spans  # no colour
+
+
+def test_no_forecast_is_said() -> None:
+    """A new sensor's station shows at once, as without enough data to forecast."""
+    assert "Chưa đủ số để báo trước" in verdict_words(station(verdict("measure", reason="no_forecast", of=0.2)))
+
+
+@given(st.floats(0, 40))
+def test_shape_word_and_colour_go_together(value: float) -> None:
+    """The three of a band, always."""
+    found = station(verdict("stop", of=value), value=value)
+    line, kind = station_line(found, coloured=True), band(value)
+    assert line.plain.startswith(demo_view.SHAPES[kind])
+    assert texts("vi")[f"band.{kind}"] in line.plain
+    assert [str(span.style) for span in line.spans] == [f"{demo_view.FILLS[kind][1]} on {demo_view.FILLS[kind][0]}"]
+    assert not station_line(found, coloured=False).spans
+
+
+def test_lines_stand_under_each_other() -> None:
+    """Every station's 24 h begin in one column, known or not."""
+    one, other = station(), station(verdict("unknown", reason="silent", of=None), age_ms=9 * HOUR_MS + 300_000)
+    lines = [station_line(s, coloured=False).plain for s in (one, other)]
+    assert len({line.index(sparkline(one)) for line in lines}) == 1
+    assert "silent 9 h 5 min" in lines[1]
+
+
+def test_silence_is_hatched_and_the_scale_is_the_pages() -> None:
+    """░ where nothing good was measured, never a flat line; a saltier hour is never a lower block."""
+    drawn = sparkline(station(hours=(None, 0.1, 0.7, 1.5, 3.0, 30.0)))
+    assert drawn[0] == "░"
+    assert list(drawn[1:]) == sorted(drawn[1:])
+    assert len(set(drawn[1:])) == 5
+
+
+def test_a_name_drives_no_terminal() -> None:
+    """What a stranger's device is called is spelt out."""
+    assert "\x1b" not in station_line(station(station=Station(id="x", name="\x1b[2Jx", org="default")), coloured=False).plain
+
+
+@pytest.mark.parametrize(("change", "said"), [(0.3, "rising"), (-0.3, "falling"), (0.05, "steady")])
+def test_the_trend_is_of_the_last_hour(change: float, said: str) -> None:
+    """More than 0.1 g/L and 5 %; without a value an hour ago nothing is said."""
+    times = np.array([NOW - HOUR_MS, NOW - HOUR_MS // 2, NOW], dtype=np.int64)
+    values = np.array([2.0, 9.0, 2.0 + change])
+    assert trend(times, values, NOW, 2.0 + change) == said
+    assert trend(times[1:], values[1:], NOW, 2.0 + change) == ""
+    assert trend(times, values * 10, NOW, 20.5) == "steady"  # 5 % of it is more than 0.1
+
+
+def test_reach_says_where_and_how_sure() -> None:
+    """On the line, beyond the last station, before the first, and nothing known."""
+    way = WaterwayNow(
+        waterway=Waterway(id="hau", name="Sông Hậu", sea="East Sea", length_km=100.0),
+        stations=(StationMax(station="a", km=5.0, value=3.0),),
+        reaches=(Reach(line=1.0, side="over", km=82.0), Reach(line=4.0, side="at", km=47.4, hatched=True)),
+    )
+    [line] = reach_lines(replace(facts(), waterways=(way,)))
+    assert "4 g/L ├┄" in line.plain
+    assert "◆ 47" in line.plain
+    assert "▲ over 82" in line.plain
+    unknown = replace(way, reaches=(Reach(line=1.0, side="unknown", km=None),))
+    assert "not known" in reach_lines(replace(facts(), waterways=(unknown,)))[0].plain
+
+
+ALERT = AlertFacts(id=1, at=NOW, level=4, kind="observed", state="open", words="Kênh Lầu: Đóng cống, bọng.")
+
+
+def test_an_alert_is_one_line() -> None:
+    """Time, shape of its level, words; a silent one has no band."""
+    assert alert_line(ALERT, NOW).plain.split() == ["07:00", "open", "◆", "Kênh", "Lầu:", "Đóng", "cống,", "bọng."]
+    assert "?" in alert_line(replace(ALERT, level=0), NOW).plain
+
+
+def test_one_screen_fits_and_is_plain_without_colour() -> None:
+    """However many stations there are, and nothing but text where the terminal has no colour."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=140, height=30, no_color=True, color_system=None)
+    view = View("http://127.0.0.1:8000", Signals(), speed=600, console=console)
+    lines = view.screen(facts(*[station()] * 50, alerts=(ALERT,) * 9), "head", "received 1 · written 1")
+    assert len(lines) <= 30
+    assert any("36 more on the page" in line.plain for line in lines)
+    assert not any("on #" in str(span.style) for line in lines for span in line.spans)
