@@ -22,6 +22,7 @@ from core.state import Latest
 MINUTE_MS = 60_000
 DAY_MS = 24 * HOUR_MS
 AHEAD_MS = 600_000  # a reading or an issue may be this far ahead of us, as ingest takes it
+ARRIVING_MS = 600_000  # who was heard within this time is sending a backlog, and is not silent
 RAISED_BY = 1.25  # a new peak in the same band is told when it is this many times the one told last
 BAD = (Flag.SUSPECT, Flag.FAIL)
 
@@ -30,13 +31,14 @@ BAD = (Flag.SUSPECT, Flag.FAIL)
 class Facts:
     """What is known of the salinity at a point.
 
-    `newest` is the newest stored reading, whatever its flag; `judged` the judged readings of the last hours, oldest first
+    `newest` is the newest stored reading, whatever its flag, that came in at `received` [ms]; `judged` the judged readings of the last hours, oldest first
     (None = they were not read, for there is nothing new); `forecast` the newest issue of the coming hours. `stands` is
     whether a sensor is deployed there now.
     """
 
     org: str
     newest: Latest | None = None
+    received: int | None = None
     interval_s: float | None = None
     judged: tuple[Latest, ...] | None = None
     forecast: Forecast | None = None
@@ -150,7 +152,8 @@ def _silent(key: AlertKey, at: _Point) -> _Found:
     if not at.facts.stands or at.is_fresh(newest.time):
         return _Found(clears=True, value=shown, time=newest.time)
     age = at.now - newest.time
-    opens = at.risk.silent_after_ms(at.interval_s) <= age <= at.rules.forget_days * DAY_MS
+    heard = at.facts.received is not None and abs(at.now - at.facts.received) < ARRIVING_MS
+    opens = not heard and at.risk.silent_after_ms(at.interval_s) <= age <= at.rules.forget_days * DAY_MS
     return _Found(opens=opens, value=shown, time=newest.time)
 
 

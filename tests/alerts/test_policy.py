@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -318,10 +319,19 @@ def test_a_new_alert_after_25_hours(world: World) -> None:
     feed(world, *[0.1] * 6)
     old = world.run(lambda db: db.alerts())[0]
     assert old.cleared_at is not None
-    for gone, id in ((25 * HOUR, old.id), (25 * HOUR + MIN, 0)):
+    for gone, expected in ((25 * HOUR, old.id), (25 * HOUR + MIN, 0)):
         world.now = old.cleared_at + gone
         world.readings.clear()
         world.read(9.0)
         found = step(old.key, old, world.facts(), world.now, rules=world.rules, risk=RISK)
         assert found is not None
-        assert found.alert.id == id
+        assert found.alert.id == expected
+
+
+def test_a_backlog_on_its_way_is_no_silence(world: World) -> None:
+    """A device that is sending old readings right now is heard; it counts as silent only when nothing came for some minutes."""
+    world.read(0.2, age=3 * DAY)
+    key = AlertKey("kl", "main", "silent", None)
+    facts = replace(world.facts(), received=world.now - 9 * MIN)
+    assert step(key, None, facts, world.now, rules=world.rules, risk=RISK) is None
+    assert step(key, None, facts, world.now + MIN, rules=world.rules, risk=RISK) is not None
