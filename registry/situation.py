@@ -57,6 +57,7 @@ class Situation:
         self.risk = risk
         self.changed = 0
         self._readings: dict[tuple[str, str, str], Reading] = {}
+        self._at: defaultdict[str, list[Reading]] = defaultdict(list)  # by station
         self._points: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._forecasts = {(f.station, f.point): f for f in forecasts}
         groups: defaultdict[tuple[str, str, str], list[SeriesState]] = defaultdict(list)
@@ -66,7 +67,8 @@ class Situation:
             if state.role == "primary":
                 groups[state.key.station, state.key.point, state.key.quantity].append(state)
         for place, members in groups.items():
-            self._readings[place] = self._reading(members)
+            self._readings[place] = found = self._reading(members)
+            self._at[found.station].append(found)
 
     def reading(self, station: str, point: str, quantity: str) -> Reading | None:
         """The newest of one series; None where nothing was ever stored."""
@@ -74,7 +76,7 @@ class Situation:
 
     def readings(self, station: str) -> list[Reading]:
         """Every series of a station, by point and quantity."""
-        return sorted((r for (of, _, _), r in self._readings.items() if of == station), key=lambda r: (r.point, r.quantity))
+        return sorted(self._at.get(station, ()), key=lambda r: (r.point, r.quantity))
 
     def points(self, station: str) -> list[str]:
         """Every point of a station with a stored series, sorted."""
