@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import config
+from alerts.config import AlertRules, parse_alerts
 from core.errors import ConfigError
 from core.risk import Risk, parse_risk
 from quality.rules import QcConfig, parse
@@ -48,6 +49,11 @@ def read_qc(folder: Path | None) -> QcConfig:
 def read_risk(folder: Path | None) -> Risk:
     """The numbers behind the verdict. Raises ConfigError."""
     return parse_risk(read_toml("risk.toml", folder), where=where("risk.toml", folder))
+
+
+def read_alerts(folder: Path | None) -> AlertRules:
+    """When alerts open and clear. Raises ConfigError."""
+    return parse_alerts(read_toml("alerts.toml", folder), where=where("alerts.toml", folder))
 
 
 def where(name: str, folder: Path | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:8000", description="address of pages and API")
     metrics: str = Field(default="127.0.0.1:9100", description="address of /metrics")
     url: str = Field(default="", description="public address of this installation, for links")
+    webhook: SecretStr = Field(default=SecretStr(""), description="address that alerts are posted to: https://… (http:// only at this machine)")
     webhook_secret: SecretStr = Field(default=SecretStr(""), description="key that signs webhooks")
 
     @field_validator("broker_ca", "tls_cert", "tls_key", "data", "config", mode="before")
@@ -114,7 +116,35 @@ def read_settings() -> Settings:
         _check_address(PREFIX + name, text)
     if settings.url and not (settings.url.startswith(("http://", "https://")) and _split(settings.url, PREFIX + "URL").hostname):
         raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host")
+    _check_webhook(settings.webhook.get_secret_value())
     return settings
+
+
+def _check_webhook(text: str) -> None:
+    """Its path may hold a token: nothing of the address is repeated but scheme and host."""
+    if not text:
+        return
+    name, shape = f"{PREFIX}WEBHOOK", "expected https://host/path, or http:// at 127.0.0.1, [::1] or localhost"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigError(f"{name}: it cannot be read as an address; {shape}") from None
+    if not host or any(c.isspace() or not c.isprintable() for c in text):
+        raise ConfigError(f"{name}: no host in it; {shape}")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{name}: user and password do not belong in an address; a receiver proves the sender by the signature (CANHMAN_WEBHOOK_SECRET)")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ConfigError(f"{name}={parts.scheme}://{host}…: {shape}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_address(name: str, text: str) -> None:
@@ -124,7 +154,7 @@ def _check_address(name: str, text: str) -> None:
 
 
 def _quoted(name: str, value: object) -> str:
-    return "(hidden)" if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET")) else repr(value)
+    return "(hidden)" if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET", "WEBHOOK")) else repr(value)
 
 
 def parse_broker(text: str) -> BrokerAddress:

@@ -16,6 +16,7 @@ from core.batch import Batch
 from core.clock import SimTime
 from core.deadletter import DeadLetter
 from core.forecast import Forecast
+from core.http import Request, Response
 from core.message import Message
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
@@ -469,4 +470,15 @@ class People(Protocol):
 
     async def note_login(self, keys: Sequence[str], at: int, *, ok: bool, name: str = "") -> None:
         """A failed attempt is counted per key; a good one forgets the name's failures and sets its last_login_at."""
+        ...
+
+
+# ---------------------------------------------------------------- messages out
+
+
+class Http(Protocol):
+    """Sends requests that somebody else built."""
+
+    async def send(self, request: Request) -> Response:
+        """One try within its time, no redirect followed. Raises UnavailableError, without the address, where no whole answer came."""
         ...

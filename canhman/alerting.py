@@ -1,0 +1,229 @@
+"""`canhman alerts`: judges what changed, sends what is due, mirrors it for Grafana; and the open alerts as a list."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from adapters.http import HttpSender
+from adapters.sql.database import SqlDatabase
+from alerts.config import AlertRules
+from alerts.listing import highest
+from alerts.mirroring import Mirroring
+from alerts.notifier import Channels
+from alerts.outbox import NOTIFIERS, Outbox
+from alerts.watch import Watch
+from canhman import heartbeat, wiring
+from canhman.clocks import FollowedClock
+from canhman.configuration import read_alerts, read_risk
+from canhman.settings import Settings
+from canhman.signals import Signals
+from core.alert import Alert
+from core.clock import Clock, SystemClock, rfc3339
+from core.errors import CanhManError, ConfigError
+from core.place import Station
+from core.risk import Risk
+from ingest.health import Health
+from registry.directory import Directory
+
+log = structlog.get_logger()
+
+POLL_S = 0.5
+MIRROR_EVERY_S = 10.0  # also after a failed try: a server that is away costs seconds to ask
+
+
+class Reloaded:
+    """`alerts.toml` and `risk.toml`, read at start and again at SIGHUP; a broken file keeps the old ones and says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.config
+        self._current = self._read()
+
+    @property
+    def rules(self) -> AlertRules:
+        """The numbers of the alerts as they stand now."""
+        return self._current[0]
+
+    @property
+    def risk(self) -> Risk:
+        """Ages and limits as they stand now."""
+        return self._current[1]
+
+    def again(self) -> None:
+        """Read both again, or neither."""
+        try:
+            self._current = self._read()
+        except ConfigError as error:
+            log.error("the configuration of alerts is kept as it was", why=str(error), hash=self.rules.hash, risk=self.risk.hash)
+        else:
+            log.info("configuration of alerts read again", hash=self.rules.hash, risk=self.risk.hash)
+
+    def _read(self) -> tuple[AlertRules, Risk]:
+        return read_alerts(self._folder), read_risk(self._folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    db: SqlDatabase
+    store: wiring.Store
+    clock: Clock
+    http: HttpSender
+
+
+async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
+    """Until a stop. Raises only at start, while a server is missing or refuses us, or a file of the configuration is broken."""
+    config = Reloaded(settings)
+    signals.on_hangup(config.again)
+    async with _opened(settings, wait_s) as parts:
+        service = _Service(settings, parts, config)
+        started(f"watching lines {', '.join(f'{line:g}' for line in config.rules.lines)} g/L; messages go {service.ways}")
+        tasks = [asyncio.create_task(_for_ever(work)) for work in (service.beat, service.send)]
+        if isinstance(parts.clock, FollowedClock):
+            tasks.append(asyncio.create_task(_for_ever(parts.clock.follow)))
+        try:
+            while not signals.stopped:
+                await service.step()
+                await signals.wait(POLL_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
+    db = wiring.database(settings, wait_s=wait_s)
+    store = wiring.store(settings, shared=True, journalled=False)
+    http = HttpSender()
+    try:
+        clock = await wiring.clock(settings, db)
+        await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
+        yield _Parts(db=db, store=store, clock=clock, http=http)
+    finally:
+        await http.close()
+        await store.close()
+        db.close()
+
+
+class _Service:
+    """One look after the other; what goes wrong is told once, and tried again."""
+
+    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded) -> None:
+        self._folder = wiring.data_folder(settings)
+        self._clock = parts.clock
+        self._health = Health(_tell)
+        self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
+        self._mirror_at = 0.0
+        channels = Channels(webhook=settings.webhook.get_secret_value(), webhook_secret=settings.webhook_secret.get_secret_value())
+        self._on = tuple(name for name, notifier in NOTIFIERS.items() if notifier.is_on(channels))
+        if channels.webhook and not channels.webhook_secret:
+            log.warning("webhooks are not signed: set CANHMAN_WEBHOOK_SECRET, so that the receiver can tell who sends")
+        system = SystemClock()
+        self._watch = Watch(
+            parts.db,
+            parts.store,
+            clock=parts.clock,
+            system=system,
+            rules=lambda: config.rules,
+            risk=lambda: config.risk,
+            channels=lambda: self._on,
+        )
+        self._outbox = Outbox(parts.db, parts.http, self._watch, channels=lambda: channels, clock=parts.clock, system=system)
+        self._mirroring = Mirroring(parts.db, parts.store)
+
+    @property
+    def ways(self) -> str:
+        """By which channels messages go out, in words."""
+        return f"by {', '.join(self._on)}" if self._on else "to the inbox of the pages only (CANHMAN_WEBHOOK is not set)"
+
+    async def step(self) -> None:
+        """Judge what changed; mirror what was decided."""
+        begun = time.monotonic()
+        looked = await self._guard("store or database", self._watch.look)
+        if looked is not None and looked.points:
+            self._count(looks=1, rows=looked.rows, steps=looked.steps, events=looked.events)
+            self._figures |= {"points": looked.points, "last_look_ms": round(1000 * (time.monotonic() - begun))}
+            if looked.events:
+                log.info("alerts changed", events=looked.events, points=looked.points)
+        if time.monotonic() >= self._mirror_at:
+            self._count(mirrored=await self._guard("mirror", lambda: self._mirroring.run(self._clock.now_ms())) or 0)
+            self._mirror_at = time.monotonic() + MIRROR_EVERY_S
+
+    async def send(self) -> None:
+        """Until cancelled: send what is due."""
+        while True:
+            sent = await self._guard("outbox", self._outbox.round)
+            if sent is not None:
+                self._count(sent=sent.done, failed=sent.failed)
+                if sent.trouble:
+                    self._health.red("messages", sent.trouble)
+                elif sent.done:
+                    self._health.green("messages")
+            await asyncio.sleep(POLL_S)
+
+    async def beat(self) -> None:
+        """Until cancelled: say how it is, each two seconds."""
+        while True:
+            await asyncio.to_thread(heartbeat.write, self._folder, "alerts", self._health.troubles, dict(self._figures))
+            await asyncio.sleep(heartbeat.EVERY_S)
+
+    def _count(self, **more: int) -> None:
+        for name, n in more.items():
+            self._figures[name] += n
+
+    async def _guard(self, part: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """What `work` returns; None where it failed: told once, and tried again with the next step."""
+        try:
+            found = await work()
+        except CanhManError as error:  # away, refused, or another process of alerts was first
+            self._health.red(part, str(error))
+        except Exception as error:  # a service outlives its own faults; the trace is in the log
+            log.exception("a fault in the alerts", part=part)
+            self._health.red(part, f"a fault of ours, see the log: {error}")
+            await asyncio.sleep(1.0)
+        else:
+            self._health.green(part)
+            return found
+        return None
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:  # a service outlives its own faults; the trace is in the log
+            log.exception("a fault in a loop of the alerts; beginning again")
+            await asyncio.sleep(1.0)
+
+
+def _tell(part: str, trouble: str) -> None:
+    if trouble:
+        log.error(f"{part} is in trouble", why=trouble)
+    else:
+        log.info(f"{part} works again")
+
+
+async def open_alerts(settings: Settings, *, wait_s: float) -> tuple[list[tuple[Alert, Station]], int]:
+    """What is open now, of each place the highest line, the highest level first; and the installation's now [ms]."""
+    db = wiring.database(settings, wait_s=wait_s)
+    try:
+        clock = await wiring.clock(settings, db)
+        directory = Directory(await db.snapshot())
+        now = clock.now_ms()
+        live = [a for a in await db.live_alerts(cleared_since=now) if a.state != "cleared"]
+        shown = sorted(highest(live), key=lambda a: (-a.level, a.opened_at))
+        return [(a, directory.station(a.station) or Station(id=a.station, org=a.org, name=a.station)) for a in shown], now
+    finally:
+        db.close()
+
+
+def row(alert: Alert, text: str) -> tuple[object, ...]:
+    """One alert for the table of `--list`."""
+    return (alert.id, alert.kind, "" if alert.line is None else f"{alert.line:g}", alert.state, rfc3339(alert.opened_at), text)
