@@ -129,8 +129,8 @@ def test_an_alert_that_is_over(rig: Rig) -> None:
         assert rig.get(f"/api/v1/alerts/{wrong}").status_code == 422
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 30])
-@pytest.mark.parametrize("block", [1, 2, 5, 500])
+@pytest.mark.parametrize("limit", [1, 3, 30])
+@pytest.mark.parametrize("block", [1, 5, 500])
 def test_pages(rig: Rig, monkeypatch: pytest.MonkeyPatch, limit: int, block: int) -> None:
     """Newest first, every old alert the caller sees once for any page size and however many are read at once, though one opens between two pages."""
     places = [Station(id=f"s{i}", org="vithanh", name=f"S{i}", public=i % 3 > 0) for i in range(12)]
