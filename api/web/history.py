@@ -29,6 +29,11 @@ class History:
         """The test bits of the newest row."""
         return int(self.rows.tests[-1]) if len(self.rows) else 0
 
+    def before(self, time: int) -> float | None:
+        """The good value measured last at or before `time` [ms], at most an hour before it."""
+        rows = np.flatnonzero((self.rows.flag == Flag.GOOD) & (self.rows.time <= time) & (self.rows.time >= time - HOUR_MS))
+        return float(self.rows.value[rows[-1]]) if len(rows) else None
+
 
 async def history(backend: Backend, directory: Directory, *, station: str, point: str, quantity: str, start: int, end: int) -> History:
     """The rows of the primary sensors with start ≤ time < end [ms]. Raises UnavailableError."""
@@ -39,12 +44,12 @@ async def history(backend: Backend, directory: Directory, *, station: str, point
     return History(rows=whole.take(np.argsort(whole.time, kind="stable")))
 
 
-def trend(rows: Batch, last: Latest) -> int:
+def trend(past: History, last: Latest) -> int:
     """1 rising, −1 falling, 0 neither: over the hour before `last` by more than 0.1 g/L and 5 %; 0 where that hour was not measured."""
-    before = np.flatnonzero((rows.flag == Flag.GOOD) & (rows.time >= last.time - 2 * HOUR_MS) & (rows.time <= last.time - HOUR_MS))
-    if not len(before):
+    before = past.before(last.time - HOUR_MS)
+    if before is None:
         return 0
-    change = last.value - float(rows.value[before[-1]])
+    change = last.value - before
     room = max(0.1, 0.05 * abs(last.value))
     return 1 if change > room else -1 if change < -room else 0
 

@@ -55,7 +55,11 @@ async def moment(request: Request, caller: Caller = ANONYMOUS) -> Moment:
     situation = await present.look()
     now = backend.clock.now_ms()
     directory = situation.directory
-    live = [a for a in await backend.alerts.live_alerts(cleared_since=now - CLEARED_DAYS * DAY_MS) if (s := directory.station(a.station)) is not None and caller.sees(org=s.org, public=s.public)]
+    live = [
+        a
+        for a in await backend.alerts.live_alerts(cleared_since=now - CLEARED_DAYS * DAY_MS)
+        if (s := directory.station(a.station)) is not None and caller.sees(org=s.org, public=s.public)
+    ]
     standing = sorted(highest(a for a in live if a.state != "cleared"), key=lambda a: (-a.level, -a.opened_at))
     return Moment(
         request=request,

@@ -150,8 +150,8 @@ def _chance(situation: Situation, v: Verdict, lang: str) -> str:
     """How likely the coming hours pass the limit, in parts of ten."""
     if v.p is None:
         return ""
-    sure = say(lang, sure_key(v.p))
-    return say(lang, "page.chance", limit=limit_text(v.limit, lang), hours=f"{situation.risk.ahead_h:g}", sure=sure[:1].lower() + sure[1:])
+    sure = say(lang, sure_key(v.p)).rstrip(".")
+    return say(lang, "page.chance", limit=limit_text(v.limit, lang), hours=f"{situation.risk.ahead_h:g}", sure=sure)
 
 
 def limit_text(limit: float, lang: str) -> str:

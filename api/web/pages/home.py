@@ -100,10 +100,8 @@ async def rising(request: Request, at: Moment, c: Card) -> int:
     point = at.situation.verdict_point(of)
     if point is None or c.last is None or c.ground is None:
         return 0
-    found = await history(
-        backend, at.situation.directory, station=of, point=point, quantity=SALINITY, start=c.last.time - 2 * HOUR_MS, end=c.last.time
-    )
-    return trend(found.rows, c.last)
+    found = await history(backend, at.situation.directory, station=of, point=point, quantity=SALINITY, start=c.last.time - 2 * HOUR_MS, end=c.last.time)
+    return trend(found, c.last)
 
 
 def _first(cards: Sequence[Card], q: str, station: str) -> Card | None:

@@ -1,0 +1,41 @@
+"""`/river`: how far the salt reaches on each waterway, as a diagram and in words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.access import PUBLIC, Caller
+from api.reach_now import WaterwayNow, reaches
+from api.web.charts.river import RiverNow, Stop, river
+from api.web.moment import moment, page
+from core.place import Waterway
+from registry.directory import Directory
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/river")
+async def rivers(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response:
+    """Every waterway with stations, and where the 1 and 4 g/L lines stand on it."""
+    at = await moment(request, caller)
+    directory = at.situation.directory
+    found = [_now(directory, w) for w in await reaches(request.app, at.now, caller=caller) if w.stations]
+    return page("river.html", at, place="river", chart=river(found, lang=at.lang) if found else None)
+
+
+def _now(directory: Directory, found: WaterwayNow) -> RiverNow:
+    """With the stations' names, from where the waterway's own km are counted."""
+    stops = []
+    for s in found.stations:
+        known = directory.station(s.station)
+        stops.append(Stop(name=known.name if known is not None else s.station, km=s.km, value=s.value))
+    w = found.waterway
+    return RiverNow(name=w.name, sea=w.sea, length_km=w.length_km, stops=tuple(stops), reaches=found.reaches, start_km=_start(w))
+
+
+def _start(w: Waterway) -> float:
+    """How far from the sea a canal begins: where it joins the first of its waterways; 0 for what opens to the sea itself."""
+    return 0.0 if w.sea or not w.joins else w.joins[0].km

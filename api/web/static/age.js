@@ -1,0 +1,15 @@
+// Ages in words, as core/texts says them: minutes, hours and minutes, days.
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+export function age(texts, ms) {
+  const minutes = Math.floor(Math.max(0, ms) / 60000);
+  if (minutes < 60) return fill(texts["age.minutes"], { minutes });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return fill(texts["age.hours"], { hours, minutes: minutes % 60 });
+  return fill(texts["age.days"], { days: Math.floor(hours / 24) });
+}
+
+export function words(texts, form, ms) {
+  if (form === "age") return fill(texts["page.old"], { age: age(texts, ms) });
+  return ms < 60000 ? texts["ago.now"] : fill(texts.ago, { age: age(texts, ms) });
+}

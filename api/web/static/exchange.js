@@ -1,0 +1,19 @@
+// Puts the parts of a newer answer in the place of the old ones: silently, and whoever reads or types there is not disturbed.
+const address = (element) => element.id ? `#${CSS.escape(element.id)}` : element.getAttribute("href") && `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+
+export function exchange(next) {
+  const y = scrollY;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const newer = next.getElementById(part.id);
+    if (!newer) continue;
+    for (const { name, value } of newer.attributes) if (part.getAttribute(name) !== value) part.setAttribute(name, value);
+    for (const { name } of [...part.attributes]) if (!newer.hasAttribute(name)) part.removeAttribute(name);
+    if (part.innerHTML === newer.innerHTML) continue;
+    const focused = part.contains(document.activeElement) ? address(document.activeElement) : null;
+    const open = [...part.querySelectorAll("details[open][id]")].map((each) => each.id);
+    part.replaceChildren(...newer.childNodes);
+    for (const id of open) part.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    if (focused) part.querySelector(focused)?.focus({ preventScroll: true });
+  }
+  if (scrollY !== y) scrollTo({ top: y, behavior: "instant" });
+}

@@ -1,0 +1,106 @@
+"""Why a number may be believed or not: its age, its checks, who measured it, by which rules it was judged; and all points of a station."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.web.history import Check, History
+from api.web.words import ago, clock, value_text
+from core.bands import band
+from core.flags import GIVEN_BITS, Flag
+from core.place import Station
+from core.quantities import QUANTITIES
+from core.texts import number, say, texts
+from quality.rules import TESTS
+from registry.situation import SALINITY, Reading, Situation
+
+UNITS = {"Cel": "°C", "[pH]": "", "{NTU}": "NTU", "m3/m3": "m³/m³", "1": "", "mm": "mm"}  # UCUM as people write it
+BITS = {**GIVEN_BITS, **{name: test.bit for name, test in TESTS.items()}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One reason: its icon, and its words. `time` [ms] where an age in it grows."""
+
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRow:
+    """The newest value of one quantity at one point, whatever its flag; `band` only of salinity that is good and fresh."""
+
+    point: str
+    quantity: str
+    value: str
+    band: int | None
+    time: int
+    ago: str
+    flag: str
+
+
+def trust(situation: Situation, reading: Reading, past: History, beside: Sequence[Check], *, now: int, lang: str, timezone: str) -> list[Line]:
+    """The reasons, the most telling first."""
+    newest = reading.newest
+    age = say(lang, "page.trust.age", time=clock(newest.time, timezone), ago=ago(newest.time, now, lang))
+    if reading.interval_s:
+        age = f"{age} {say(lang, 'page.trust.interval', minutes=f'{reading.interval_s / 60:g}')}"
+    lines = [Line(icon="clock", text=age), Line(icon="check" if reading.flag == Flag.GOOD else "gauge", text=_checked(reading.flag, past.bits, lang))]
+    lines.append(Line(icon="gauge", text=_sensor(situation, reading.sensor, lang)))
+    for check in beside:
+        words = {"sensor": check.sensor, "value": value_text(check.last.value, lang), "ago": ago(check.last.time, now, lang)}
+        lines.append(Line(icon="gauge", text=say(lang, "page.trust.check", **words)))
+    forecast = situation.forecast(reading.station, reading.point)
+    if forecast is None:
+        lines.append(Line(icon="river", text=f"{say(lang, 'sure.none')}."))
+    else:
+        words = {"time": clock(forecast.issued_at, timezone), "model": forecast.model, "version": forecast.version}
+        lines.append(Line(icon="river", text=say(lang, "page.trust.forecast", **words)))
+    risk = situation.risk
+    key = "page.trust.config" if risk.approved_by else "page.trust.config.none"
+    lines.append(Line(icon="lock", text=say(lang, key, hash=risk.hash or "–", by=risk.approved_by)))
+    return lines
+
+
+def points(situation: Situation, station: Station, *, now: int, lang: str) -> list[PointRow]:
+    """All that the station measures, salinity first."""
+    found = sorted(situation.readings(station.id), key=lambda r: (r.quantity != SALINITY, r.quantity.startswith("device."), r.point, r.quantity))
+    return [_row(situation, r, now, lang) for r in found]
+
+
+def point_word(point: str, lang: str) -> str:
+    """A point as people call it; its own name where we have no word."""
+    key = f"page.point.{point}"
+    return say(lang, key) if key in texts(lang) else point
+
+
+def _row(situation: Situation, r: Reading, now: int, lang: str) -> PointRow:
+    known = QUANTITIES.get(r.quantity)
+    is_salinity = r.quantity == SALINITY
+    unit = UNITS.get(known.unit, known.unit) if known is not None else ""
+    value = value_text(r.newest.value, lang) if is_salinity else number(r.newest.value, known.decimals if known is not None else 2, lang, unit=unit)
+    sound = is_salinity and r.flag == Flag.GOOD and r.is_fresh(now, situation.risk)
+    label = (known.vi if lang == "vi" else known.en) if known is not None else r.quantity
+    return PointRow(
+        point=point_word(r.point, lang),
+        quantity=label,
+        value=value,
+        band=band(r.newest.value) if sound else None,
+        time=r.newest.time,
+        ago=ago(r.newest.time, now, lang),
+        flag=say(lang, f"flag.{int(r.flag)}"),
+    )
+
+
+def _checked(flag: int, bits: int, lang: str) -> str:
+    names = [name for name, bit in sorted(BITS.items(), key=lambda b: b[1]) if bits >> bit & 1]
+    tests = ", ".join(say(lang, f"page.test.{n}") if f"page.test.{n}" in texts(lang) else n for n in names)
+    word = say(lang, f"flag.{int(flag)}")
+    return say(lang, "page.trust.because", flag=word, tests=tests) if tests else say(lang, "page.trust.flag", flag=word)
+
+
+def _sensor(situation: Situation, sensor: str, lang: str) -> str:
+    device = situation.directory.device(sensor.partition("/")[0])
+    words = say(lang, "page.trust.sensor", sensor=sensor)
+    return f"{words} {say(lang, 'page.trust.model', model=device.model)}" if device is not None and device.model != "native" else words
