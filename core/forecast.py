@@ -52,7 +52,7 @@ class Forecast:
             return math.nan
         for line, p in stated:
             if line == limit:
-                return p
+                return p  # as stated
         points = sorted([(0.0, 1.0), *stated, *by_quantile], key=lambda point: (point[0], -point[1]))
         values = [x for x, _ in points]
         falling = list(accumulate((p for _, p in points), min))

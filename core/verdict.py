@@ -140,8 +140,10 @@ class _Hours:
         age = now - forecast.issued_at
         if not -AHEAD_MS <= age <= risk.forecast_max_age_h * HOUR_MS:
             return None
-        rows = tuple((start, forecast.quantiles[i][MEDIAN], forecast.exceedance(i, limit)) for i, start in enumerate(forecast.times))
-        return cls(rows=tuple(sorted(rows)), ahead_ms=round(risk.ahead_h * HOUR_MS), until_ms=round(risk.until_h * HOUR_MS))
+        ahead, until = round(risk.ahead_h * HOUR_MS), round(risk.until_h * HOUR_MS)
+        wanted = ((i, start) for i, start in enumerate(forecast.times) if now - HOUR_MS < start < now + until + ahead)
+        rows = tuple((start, forecast.quantiles[i][MEDIAN], forecast.exceedance(i, limit)) for i, start in wanted)
+        return cls(rows=tuple(sorted(rows)), ahead_ms=ahead, until_ms=until)
 
     def chance(self, since: int) -> float | None:
         """The highest chance of the hours that touch [since, since + ahead); None where these do not cover it."""
