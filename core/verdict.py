@@ -125,7 +125,7 @@ def _decide(value: float, p: float | None, limit: float, risk: Risk) -> str:
     return "measure"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Hours:
     """The hours of a forecast: start [ms], median [g/L], P(S > limit)."""
 
