@@ -25,7 +25,7 @@ def read(response: Response) -> Receipt:
 def _retry_after(response: Response) -> float | None:
     """Seconds as they stand, or up to the date by the receiver's own clock; None where it says nothing we can read."""
     asked = response.headers.get("retry-after", "").strip()
-    if asked.isascii() and asked.isdigit() and len(asked) <= 9:
+    if asked.isascii() and asked.isdigit():
         return float(asked)
     try:
         until, sent = parsedate_to_datetime(asked), parsedate_to_datetime(response.headers.get("date", ""))

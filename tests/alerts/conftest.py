@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from servers.alert_world import World
+from servers.alert_world import Rig, World
 
 from adapters.sql import prepare
 
@@ -25,3 +27,24 @@ def world(prepared: Path, tmp_path: Path) -> Iterator[World]:
     world = World.of(prepared, tmp_path)
     yield world
     world.db.close()
+
+
+@pytest.fixture
+def make_rig(prepared: Path, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    """Rigs over one database."""
+    made: list[Rig] = []
+
+    def make(**given: Any) -> Rig:
+        shutil.copy(prepared, tmp_path / "registry.db")
+        made.append(Rig(tmp_path / "registry.db", **given))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.db.close()
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., Rig]) -> Rig:
+    """One station."""
+    return make_rig()

@@ -6,19 +6,25 @@ import asyncio
 import bisect
 import math
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.memory_store import MemoryStore
 from adapters.sql import SqlDatabase, open_database
 from alerts.config import AlertRules, parse_alerts
 from alerts.policy import Facts, step
-from core.alert import Alert, AlertEvent, AlertKey, Step
+from alerts.watch import Looked, Watch
+from core.alert import Alert, AlertEvent, AlertKey, Intent, Step
 from core.bands import LINES
+from core.batch import Batch
 from core.flags import Flag
 from core.forecast import QUANTILES, Forecast
+from core.place import Deployment, Device, Org, Station
+from core.ports import SeriesStore
 from core.risk import Risk
-from core.state import Latest
+from core.series import SeriesKey
+from core.state import Latest, SeriesState
 
 T = TypeVar("T")
 MIN = 60_000
@@ -138,3 +144,102 @@ class World:
 
     def _events(self, alert: int) -> list[AlertEvent]:
         return self.run(lambda db: db.alert_events(alert))
+
+
+class Hands:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: int = START) -> None:
+        self.now = now
+
+    def now_ms(self) -> int:
+        """Where it stands [ms]."""
+        return self.now
+
+    def real_seconds(self, sim_seconds: float) -> float:
+        """As the wall's."""
+        return sim_seconds
+
+
+class Rig:
+    """Stations with one sensor each, a real database, a store in memory, and a watch over them."""
+
+    def __init__(self, path: Path, *, stations: int = 1, channels: Sequence[str] = ("webhook",), rules: AlertRules = RULES) -> None:
+        self.path = path
+        self.clock = Hands()
+        self.system = Hands()
+        self.rules = rules
+        self.risk = RISK
+        self.channels = tuple(channels)
+        self.db = open_database(f"sqlite:///{path}", clock=self.system)
+        self.store = MemoryStore()
+        self.stations = [f"s{n}" for n in range(stations)]
+        items: list[Org | Station | Device | Deployment] = [Org(id="o", name="O")]
+        for n, station in enumerate(self.stations):
+            items += [Station(id=station, org="o", name=f"Trạm {n}", public=True), Device(id=f"d{n}", org="o")]
+            items.append(Deployment(device=f"d{n}", channel="main", station=station, point="main", interval_s=900))
+        self.run(lambda: self.db.put(*items, actor="test"))
+        self.watch = self.new_watch()
+
+    def new_watch(self, store: SeriesStore | None = None) -> Watch:
+        """One that knows nothing yet."""
+        return Watch(
+            self.db,
+            store or self.store,
+            clock=self.clock,
+            system=self.system,
+            rules=lambda: self.rules,
+            risk=lambda: self.risk,
+            channels=lambda: self.channels,
+        )
+
+    def restart(self) -> None:
+        """As after kill -9: only database and store are left."""
+        self.db.close()
+        self.db = open_database(f"sqlite:///{self.path}", clock=self.system)
+        self.watch = self.new_watch()
+
+    def run(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Await one call."""
+
+        async def one() -> T:
+            return await call()
+
+        return asyncio.run(one())
+
+    def key(self, n: int) -> SeriesKey:
+        """The salinity of the n-th station."""
+        return SeriesKey("o", self.stations[n], "main", f"d{n}", "water.salinity")
+
+    def feed(self, *values: float, n: int = 0, end: int | None = None, flag: int = Flag.GOOD, received: int | None = None, judged: bool = True) -> None:
+        """Readings every 15 min, the last at `end` (now), stored and judged; one row of state as ingest and judge leave it."""
+        last = self.clock.now if end is None else end
+        times = [last - 15 * MIN * (len(values) - 1 - i) for i in range(len(values))]
+        key = self.key(n)
+        batch = Batch.of([0] * len(values), times, list(values), flag=[flag if judged else 2] * len(values))
+        self.run(lambda: self.store.write(batch, [key]))
+        newest = Latest(time=last, value=values[-1], flag=flag if judged else 2)
+        state = SeriesState(
+            key=key,
+            role="primary",
+            newest=newest,
+            received=self.clock.now if received is None else received,
+            judged=newest if judged else None,
+            good=newest if judged and flag == Flag.GOOD else None,
+            dirty_from=None if judged else times[0],
+            changed=0,
+        )
+        self.run(lambda: self.db.replace([state]))
+
+    def look(self) -> Looked:
+        """One look."""
+        return self.run(self.watch.look)
+
+    def live(self) -> list[tuple[str, str, float | None]]:
+        """(station, kind, line) of what is not cleared."""
+        alerts = self.run(lambda: self.db.live_alerts(cleared_since=1 << 60))
+        return sorted(((a.station, a.kind, a.line) for a in alerts if a.state != "cleared"), key=str)
+
+    def intents(self) -> list[Intent]:
+        """The outbox, oldest first."""
+        return self.run(lambda: self.db.intents(limit=1000))[::-1]

@@ -1,0 +1,225 @@
+"""The watch: woken by what changed, reads little, decides nothing twice, loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from servers.alert_world import DAY, HOUR, MIN, Rig, an_issue
+
+from adapters.memory_store import MemoryStore
+from alerts.config import parse_alerts
+from alerts.watch import CURSOR
+from core.alert import Step
+from core.batch import Batch
+from core.errors import UnavailableError
+from core.flags import Flag
+from core.place import Deployment
+from core.series import SeriesKey
+
+BOTH = [("s0", "observed", 1.0), ("s0", "observed", 4.0)]
+
+
+def test_a_salty_reading_opens_and_is_to_be_sent(rig: Rig) -> None:
+    """One reading of 9 g/L: both lines are open and each has its message waiting, in the same transaction as the cursor."""
+    rig.feed(0.2, 0.2, 0.2, 9.0)
+    looked = rig.look()
+    assert (looked.read, looked.events) == (1, 2)
+    assert rig.live() == BOTH
+    assert [(i.channel, i.state, i.due_at) for i in rig.intents()] == [("webhook", "waiting", rig.system.now)] * 2
+    assert len({i.key for i in rig.intents()}) == 2
+    newest = max(s.changed for s in rig.run(lambda: rig.db.states()))
+    assert rig.run(lambda: rig.db.load_cursor(CURSOR)) == newest
+
+
+def test_nothing_new_reads_nothing(rig: Rig) -> None:
+    """Without a change and within the minute no store is asked, and after a restart nothing is decided anew."""
+    rig.feed(9.0)
+    rig.look()
+    assert rig.look().points == 0
+    rig.clock.now += MIN
+    assert (rig.look().points, rig.look().read) == (1, 0)
+    rig.restart()
+    assert rig.look().events == 0
+    assert len(rig.intents()) == 2
+
+
+def test_what_is_stale_is_not_even_read(rig: Rig) -> None:
+    """A backlog costs no reading of the store, and opens nothing."""
+    rig.feed(9.0, 9.0, 9.0, end=rig.clock.now - 2 * HOUR)
+    looked = rig.look()
+    assert (looked.points, looked.read, looked.events) == (1, 0, 0)
+
+
+def test_unjudged_readings_wait_for_the_judge(rig: Rig) -> None:
+    """What ingest wrote speaks only when the judge has passed, also where it was written again."""
+    rig.feed(9.0, 9.0, judged=False)
+    assert rig.look().events == 0
+    rig.feed(9.0, 9.0)
+    state = rig.run(lambda: rig.db.states())[0]
+    rig.run(lambda: rig.db.replace([replace(state, dirty_from=rig.clock.now - 30 * MIN)]))
+    assert rig.look().events == 0
+    rig.feed(9.0, 9.0)
+    assert rig.look().events == 2
+
+
+def test_silence_needs_no_reading(rig: Rig) -> None:
+    """Each minute of the clock is enough to find a silent sensor; its return ends it."""
+    rig.feed(0.2)
+    rig.look()
+    for _ in range(6 * 60):
+        rig.clock.now += MIN
+        rig.look()
+    assert rig.live() == [("s0", "silent", None)]
+    rig.feed(0.2)
+    rig.look()
+    assert rig.live() == []
+    assert [i.key.split(":")[3:6] for i in rig.intents()] == [["silent", "-", "opened"], ["silent", "-", "cleared"]]
+
+
+def test_a_forecast_wakes_it(rig: Rig) -> None:
+    """A new issue opens without a new reading; the newest counts, and other targets do not."""
+    rig.feed(0.2)
+    rig.look()
+    day = replace(an_issue(rig.clock.now, {1: (5.0, 0.9)}, station="s0"), target="day_max")
+    rig.run(lambda: rig.db.issue([day]))
+    assert rig.look().points == 0
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now, dict.fromkeys(range(1, 25), (5.0, 0.9)), station="s0")]))
+    assert rig.look().points == 1
+    assert rig.live() == [("s0", "forecast", 1.0), ("s0", "forecast", 4.0)]
+    rig.restart()
+    assert rig.look().events == 0
+
+
+def test_an_issue_ahead_of_our_clock_waits(rig: Rig) -> None:
+    """A clock that is behind the forecaster's takes the issue when its time has come."""
+    rig.feed(0.2)
+    rig.look()
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now + 20 * MIN, dict.fromkeys(range(1, 25), (5.0, 0.9)), station="s0")]))
+    assert rig.look().points == 0
+    rig.clock.now += 10 * MIN
+    rig.look()
+    assert len(rig.live()) == 2
+
+
+class Away(MemoryStore):
+    """A store that is away when it is asked for rows."""
+
+    async def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, limit: int | None = None) -> Batch:
+        raise UnavailableError("gone")
+
+
+def test_a_store_that_is_away_delays_and_loses_nothing(rig: Rig) -> None:
+    """While the store is away nothing is decided; what changed meanwhile is judged when it is back."""
+    rig.watch = rig.new_watch(store=Away())
+    rig.feed(9.0)
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            rig.look()
+    assert rig.live() == []
+    rig.watch._store = rig.store
+    assert rig.look().events == 2
+
+
+def test_a_database_that_fails_at_the_last_moment(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the transaction fails all of it is judged again."""
+
+    async def fail(steps: Sequence[Step], *, name: str = "", value: int = 0) -> list[object]:
+        raise UnavailableError("locked")
+
+    rig.feed(9.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.db, "take_steps", fail)
+        with pytest.raises(UnavailableError):
+            rig.look()
+    assert rig.look().events == 2
+    assert len(rig.intents()) == 2
+
+
+def test_two_watches_send_once(rig: Rig) -> None:
+    """A second process of alerts on the same database opens nothing a second time."""
+    other = rig.new_watch()
+    rig.feed(9.0)
+    rig.look()
+    assert rig.run(other.look).events == 0
+    assert len(rig.intents()) == 2
+
+
+def test_other_numbers_are_heard(rig: Rig) -> None:
+    """After a reload the new lines hold at once, without a new reading; a line that is gone still clears."""
+    rig.feed(0.3, 0.7, 0.7)
+    rig.look()
+    assert rig.live() == []
+    rig.rules = parse_alerts({"lines": [0.5]})
+    rig.look()
+    assert rig.live() == [("s0", "observed", 0.5)]
+    rig.rules = parse_alerts({"lines": [4]})
+    rig.clock.now += 2 * HOUR
+    rig.feed(*[0.1] * 6)
+    rig.look()
+    assert rig.live() == []
+
+
+def test_a_swapped_probe_is_one_series(rig: Rig) -> None:
+    """Two sensors one after the other at a point: two salty readings, one of each, open it; each speaks for its own time only."""
+    now = rig.clock.now
+    rig.run(
+        lambda: rig.db.put(
+            Deployment(device="d0", channel="main", station="s0", point="main", end=now - 10 * MIN, interval_s=900),
+            Deployment(device="d0", channel="b", station="s0", point="main", start=now - 10 * MIN, interval_s=900),
+            actor="test",
+        )
+    )
+    rig.feed(1.5, end=now - 15 * MIN)
+    rig.look()
+    assert rig.live() == []
+    key = rig.key(0)._replace(sensor="d0/b")
+    rig.run(lambda: rig.store.write(Batch.of([0, 0], [now - 15 * MIN, now], [0.1, 1.5], flag=[1, 1]), [key]))
+    state = rig.run(lambda: rig.db.states())[0]
+    latest = replace(state.newest, time=now)
+    rig.run(lambda: rig.db.replace([replace(state, key=key, newest=latest, judged=latest, good=latest)]))
+    rig.look()
+    assert rig.live() == [("s0", "observed", 1.0)]
+
+
+def test_a_check_sensor_says_nothing(rig: Rig) -> None:
+    """Only the primary sensor of a point opens alerts."""
+    rig.feed(0.2)
+    state = rig.run(lambda: rig.db.states())[0]
+    key = state.key._replace(sensor="check")
+    rig.run(lambda: rig.store.write(Batch.of([0], [rig.clock.now], [9.0], flag=[1]), [key]))
+    rig.run(lambda: rig.db.replace([replace(state, key=key, role="check", newest=replace(state.newest, value=9.0))]))
+    assert rig.look().events == 0
+
+
+def test_a_fault_is_found(rig: Rig) -> None:
+    """Two suspect readings open a fault and no warning of salt."""
+    rig.feed(9.0, 9.0, flag=Flag.SUSPECT)
+    rig.look()
+    assert rig.live() == [("s0", "fault", None)]
+
+
+def test_a_month_of_backlog_is_calm(rig: Rig) -> None:
+    """While a device sends 20 days of salty backlog and the clock stands, no alert of any kind appears; at its end the fresh ones do."""
+    for days in range(20, 0, -1):
+        rig.feed(*[9.0] * 4, end=rig.clock.now - days * DAY)
+        rig.look()
+    assert rig.live() == []
+    rig.feed(9.0, 9.0)
+    rig.look()
+    assert rig.live() == BOTH
+
+
+def test_only_what_changed_is_read(make_rig: Callable[..., Rig]) -> None:
+    """Of many points only those that changed are read: rows read do not grow with the number of stations."""
+    rig = make_rig(stations=40)
+    for n in range(40):
+        rig.feed(*[0.2] * 8, n=n)
+    first = rig.look()
+    assert (first.points, first.read) == (40, 40)
+    rig.feed(9.0, n=7)
+    second = rig.look()
+    assert (second.points, second.read) == (1, 1)
+    assert second.rows <= 5
+    assert {station for station, _, _ in rig.live()} == {"s7"}
