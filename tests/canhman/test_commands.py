@@ -35,7 +35,7 @@ WORDS = sorted(COMMANDS)
 
 def test_the_commands_of_this_version() -> None:
     """What the issue lists is there, and nothing that is not built."""
-    built = {"ingest", "judge", "simulate", "replay", "publish", "broker", "orgs", "devices", "stations", "deadletters", "doctor", "migrate"}
+    built = {"ingest", "judge", "forecast", "simulate", "replay", "publish", "broker", "orgs", "devices", "stations", "deadletters", "doctor", "migrate"}
     assert {words.split()[0] for words in WORDS} == built
 
 
