@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +45,7 @@ DAYS = 60.0  # from the network's start to the moment the demo begins
 SILENT = "hoc-po"  # whose device stopped …
 SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
 PORTS = 100  # looked at, from the usual one on
-FORECASTS_S = 20.0  # how long the clock waits for the first forecasts
+FORECASTS_S = 10.0  # how long the clock waits for the first forecasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +246,7 @@ async def _start(d: _Demo, *names: str) -> None:
     services = all_services()
     for name in names:
         if not d.signals.stopped:
-            await d.threads.start(name, bound(services[name], d.settings, 30, d.signals), lambda what, name=name: d.view.started(name, what))
+            await d.threads.start(name, bound(services[name], d.settings, 30, d.signals), partial(d.view.started, name))
 
 
 async def _unless_stopped(signals: Signals, *work: Coroutine[Any, Any, Any]) -> bool:

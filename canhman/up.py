@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -43,7 +44,7 @@ async def up(settings: Settings, *, wait_s: float, signals: Signals, started: Ca
     threads = Threads(signals)
     try:
         for name in ("ingest", *(n for n in found if n != "ingest")):
-            await threads.start(name, bound(found[name], settings, wait_s, signals), lambda what, name=name: started(name, what))
+            await threads.start(name, bound(found[name], settings, wait_s, signals), partial(started, name))
         await signals.wait()
     finally:
         signals.stop()

@@ -1,0 +1,225 @@
+"""`canhman demo` as somebody runs it: history through the front door, then live; killed, started again, ended with Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from servers.demo import Demo
+from servers.waiting import until
+
+pytestmark = pytest.mark.servers
+
+TAKE = ("cai-tu", "nga-bay")
+STOP = ("xeo-ro", "tran-de", "dai-ngai", "go-quao")
+SILENT = "hoc-po"
+
+
+@pytest.fixture
+def demo(tmp_path: Path, bytecode: Path) -> Iterator[Demo]:
+    """With five days of history: enough for a forecast."""
+    made = Demo(tmp_path, "--history", "5", bytecode=bytecode)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Iterator[Demo]:
+    """With all sixty days; it runs on through the tests of this file that look at it."""
+    made = Demo(tmp_path_factory.mktemp("demo"), bytecode=bytecode)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def risks(demo: Demo) -> dict[str, dict[str, Any]]:
+    """The verdict of every public station."""
+    return {s["id"]: s["risk"] for s in demo.get("/api/v1/stations")["items"]}
+
+
+def test_everything_is_there_within_ninety_seconds(whole: Demo) -> None:
+    """All verdicts, a take, a stop, the silent station and open alerts, and the readings move; the time is printed."""
+    begun = time.monotonic()
+    whole.wait_for("\nready after", 90)
+
+    def complete() -> bool:
+        found = risks(whole)
+        kinds = {r["verdict"] for r in found.values()}
+        silent = any(a["kind"] == "silent" and a["station"] == SILENT for a in whole.get("/api/v1/alerts?state=open")["items"])
+        return len(found) >= 12 and {"take", "stop", "unknown"} <= kinds and silent
+
+    until(complete, 90 - (time.monotonic() - begun), lambda: f"{risks(whole)}\n{whole.out[-2000:]}\n{whole.log[-3000:]}", every=0.5)
+    found = risks(whole)
+    assert {s for s in TAKE if found[s]["verdict"] == "take"} == set(TAKE)
+    assert {s for s in STOP if found[s]["verdict"] == "stop"}
+    assert (found[SILENT]["verdict"], found[SILENT]["reason"], found[SILENT]["band"]) == ("unknown", "silent", None)
+    kinds = {a["kind"] for a in whole.get("/api/v1/alerts?state=open")["items"]}
+    assert {"observed", "silent"} <= kinds
+    first = {s["id"]: s["latest"]["water.salinity"]["time"] for s in whole.get("/api/v1/stations")["items"] if "water.salinity" in s["latest"]}
+    until(
+        lambda: all(
+            s["latest"]["water.salinity"]["time"] > first[s["id"]] for s in whole.get("/api/v1/stations")["items"] if s["id"] in first and s["id"] != SILENT
+        ),
+        30,
+        "the readings move",
+        every=0.5,
+    )
+
+
+def test_the_pages_show_it(whole: Demo) -> None:
+    """Every station's name stands on the first page, without a script."""
+    whole.wait_for("\nready after", 90)
+    page = whole.text("/")
+    for station in whole.get("/api/v1/stations")["items"]:
+        assert station["name"] in page
+
+
+@pytest.mark.parametrize("way", ["mosquitto_pub", "canhman publish"])
+def test_a_real_sensor_shows_at_once(whole: Demo, way: str) -> None:
+    """The line it prints, typed into a shell, twice: a station of its own on page and API, without enough data to forecast."""
+    if way == "mosquitto_pub" and shutil.which("mosquitto_pub") is None:
+        pytest.skip("mosquitto-clients are not installed")
+    whole.wait_for("\nready after", 90)
+    name = f"vuon-{way[:1]}"
+    line = next(text.strip() for text in whole.out.splitlines() if way in text).replace("vuon-toi", name)
+    line = line.replace(" canhman publish", f" {sys.executable} -m canhman publish")
+    for _ in range(2):
+        done = subprocess.run(["bash", "-c", line], cwd=whole.folder, env=whole.env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        until(lambda: name in risks(whole), 5, "the station is there", every=0.1)
+        until(lambda: httpx.get(f"{whole.url}/api/v1/stations/{name}").json()["risk"]["verdict"] in ("measure", "stop", "unknown"), 5, "with a verdict")
+        time.sleep(1.1)  # the second of `date +%s`
+    assert httpx.get(f"{whole.url}/api/v1/stations/{name}").json()["risk"]["verdict"] != "take"
+    assert not [letter for letter in whole.dead_letters() if letter[1] == name]
+
+
+def test_killed_it_goes_on_and_nothing_is_lost_or_doubled(whole: Demo) -> None:
+    """kill -9, a start on the same data: the clock goes on where it was saved, nothing is filled in anew, every object stands there once."""
+    whole.wait_for("\nready after", 90)
+    before = whole.acknowledged()
+    whole.kill()
+    whole.start()
+    assert whole.wait_for("\nready after", 40) < 40
+    assert f"history: {before}" not in whole.out
+    until(lambda: whole.acknowledged() > before + 100, 60, lambda: f"the devices go on: {before}, {whole.acknowledged()}\n{whole.log[-2000:]}", every=0.5)
+    assert whole.interrupt()[0] == 0, whole.out[-2000:]
+    assert whole.differences() == []
+    assert whole.dead_letters() == []
+    assert whole.faults() == []
+
+
+def test_killed_while_history_comes_in(demo: Demo) -> None:
+    """The next start completes it."""
+    demo.options = ("--history", "20")
+    demo.start()
+    demo.wait_for("history: 0 of", 60)
+    until(lambda: demo.acknowledged() > 3000, 60, lambda: demo.out, every=0.02)
+    demo.kill()
+    cut = demo.acknowledged()
+    demo.start()
+    demo.wait_for("\nready after", 90)
+    assert cut < demo.acknowledged()
+    assert demo.acknowledged() >= 12 * 20 * 96 - 36
+    demo.interrupt()
+    assert demo.differences() == []
+    assert demo.faults() == []
+
+
+def test_stopped_time_does_not_pass(demo: Demo) -> None:
+    """After Ctrl-C the clock stands until the next start."""
+    demo.start()
+    demo.wait_for("\nready after", 60)
+    demo.interrupt()
+    stopped = clock(demo)
+    time.sleep(2)
+    demo.start()
+    demo.wait_for("✓ serve", 60)
+    assert 0 <= clock(demo) - stopped < 600_000 * 3  # it may run already
+    demo.wait_for("\nready after", 60)
+    demo.interrupt()
+    assert demo.differences() == []
+
+
+def clock(demo: Demo) -> int:
+    """The saved simulated time [ms]."""
+    with sqlite3.connect(demo.data / "registry.db") as db:
+        return int(db.execute("SELECT sim_ms FROM sim_clock").fetchone()[0])
+
+
+def test_a_used_port_is_one_line(demo: Demo) -> None:
+    """Exit code 1, the port and `--port` in it; nothing is made."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", demo.port))
+        taken.listen()
+        done = subprocess.run(demo.words, env=demo.env, cwd=demo.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"port {demo.port}" in done.stderr
+    assert "--port" in done.stderr
+    assert not demo.data.exists()
+
+
+def test_two_on_one_folder(demo: Demo) -> None:
+    """The second is refused with one line; the first goes on."""
+    demo.start()
+    demo.wait_for("✓ ingest", 60)
+    other = [str(demo.port + 1) if word == str(demo.port) else word for word in demo.words]
+    done = subprocess.run(other, env=demo.env, cwd=demo.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "another demo" in done.stderr
+    demo.wait_for("\nready after", 60)
+    assert demo.interrupt()[0] == 0
+
+
+def test_a_terminal_gets_one_screen_and_q_ends_it(demo: Demo) -> None:
+    """Colour and shapes, and the terminal is given back."""
+    environment = {k: v for k, v in demo.env.items() if k != "NO_COLOR"} | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "140", "LINES": "40"}
+    master, slave = pty.openpty()
+    process = subprocess.Popen(demo.words, env=environment, cwd=demo.folder, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    seen = b""
+
+    def read_until(mark: str, seconds: float) -> None:
+        nonlocal seen
+        deadline = time.monotonic() + seconds
+        while mark.encode() not in seen:
+            assert time.monotonic() < deadline, seen.decode(errors="replace")[-4000:]
+            if select.select([master], [], [], 0.2)[0]:
+                seen += os.read(master, 65_536)
+
+    try:
+        read_until("q quits", 90)
+        os.write(master, b"q")
+        deadline = time.monotonic() + 15
+        while process.poll() is None and time.monotonic() < deadline:  # what it still writes must be read, or it waits for us
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(master, 65_536)
+                except OSError:  # the other end is closed
+                    break
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    text = seen.decode(errors="replace")
+    assert "\x1b[38;2;" in text
+    assert "Lấy và trữ nước được" in text or "Đừng lấy nước" in text
+    assert text.rstrip().endswith("\x1b[?25h")  # the cursor is back
