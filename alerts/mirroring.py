@@ -26,16 +26,19 @@ class Mirroring:
         self._db = database
         self._mirror = mirror
         self._cursor: int | None = None
+        self._done: dict[int, int] = {}  # id → updated_at of what this process has mirrored
 
     async def run(self, now: int) -> int:
         """Mirror what changed up to `now` [ms]; returns how many points. Raises what database and store raise; then all of it comes again."""
         if self._cursor is None:
             self._cursor = await self._db.load_cursor(CURSOR)
         since = self._cursor - OVERLAP_MS
-        changed = [a for a in await self._db.live_alerts(cleared_since=since) if a.updated_at >= since]
+        live = await self._db.live_alerts(cleared_since=since)
+        changed = [a for a in live if a.updated_at >= since and self._done.get(a.id) != a.updated_at]
         points = [point for alert in changed for point in as_they_were(alert, await self._db.alert_events(alert.id), since)]
         if points:
             await self._mirror.mirror_alerts(points)
+        self._done = {a.id: a.updated_at for a in live}
         if now - self._cursor >= OVERLAP_MS:  # seldom: what lies between is read again anyway
             await self._db.save_cursor(CURSOR, now)
             self._cursor = now

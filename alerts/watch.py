@@ -33,6 +33,7 @@ CURSOR = "alerts.changed"  # how far `changed` is judged
 TICK_MS = 60_000  # of the clock
 PAGE = 1000
 AT_ONCE = 500  # series read in one call
+STEPS = 200  # alerts changed in one transaction
 
 Point = tuple[str, str]
 
@@ -175,9 +176,13 @@ class Watch:
     async def _save(self, steps: Sequence[Step], seen: int) -> None:
         """Steps at once; the cursor alone once a minute, for all it saves is a look that decides nothing anew."""
         now = self._system.now_ms()
-        if steps or now - self._saved >= TICK_MS:
-            await self._db.take_steps(steps, name=CURSOR, value=max(0, seen))
-            self._saved = now
+        if not steps and now - self._saved < TICK_MS:
+            return
+        for first in range(0, len(steps) - STEPS, STEPS):  # a salt front over a whole province must not keep ingest from the database
+            await self._db.take_steps(steps[first : first + STEPS])
+        last = (len(steps) - 1) // STEPS * STEPS if steps else 0
+        await self._db.take_steps(steps[last:], name=CURSOR, value=max(0, seen))
+        self._saved = now
 
     # ------------------------------------------------------------ what the database says
 

@@ -76,3 +76,12 @@ def test_what_happened_while_it_was_away_comes_later(rig: Rig) -> None:
     rig.run(lambda: Mirroring(rig.db, grafana).run(rig.clock.now))
     assert states(grafana) == ["open", "cleared"]
     assert next(iter(grafana.points.values())) == ("open", 1.5)
+
+
+def test_nothing_is_sent_twice_while_it_runs(rig: Rig) -> None:
+    """What is mirrored is not read and sent again every few seconds; only a restart does so, once."""
+    mirroring = Mirroring(rig.db, Grafana())
+    rig.feed(9.0)
+    rig.look()
+    assert rig.run(lambda: mirroring.run(rig.clock.now)) == 4  # two alerts: the event, and as it stands
+    assert rig.run(lambda: mirroring.run(rig.clock.now + MIN)) == 0

@@ -223,3 +223,29 @@ def test_only_what_changed_is_read(make_rig: Callable[..., Rig]) -> None:
     assert (second.points, second.read) == (1, 1)
     assert second.rows <= 5
     assert {station for station, _, _ in rig.live()} == {"s7"}
+
+
+def test_a_front_over_a_province_comes_in_parts(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many steps are many short transactions; killed between two of them, the rest is decided again and nothing twice."""
+    monkeypatch.setattr("alerts.watch.STEPS", 4)
+    rig = make_rig(stations=5)
+    for n in range(5):
+        rig.feed(9.0, n=n)
+    whole = rig.db.take_steps
+    sizes: list[int] = []
+
+    async def dies_at_the_second(steps: Sequence[Step], *, name: str = "", value: int = 0) -> object:
+        if len(sizes) == 1:
+            sizes.append(0)
+            raise UnavailableError("killed")
+        sizes.append(len(steps))
+        return await whole(steps, name=name, value=value)
+
+    monkeypatch.setattr(rig.db, "take_steps", dies_at_the_second)
+    with pytest.raises(UnavailableError):
+        rig.look()
+    assert rig.run(lambda: rig.db.load_cursor(CURSOR)) == 0
+    rig.look()
+    assert sizes == [4, 0, 4, 2]
+    assert len(rig.live()) == len(rig.intents()) == 10
+    assert rig.run(lambda: rig.db.load_cursor(CURSOR)) > 0
