@@ -11,7 +11,7 @@ from markupsafe import Markup
 from api.web.charts.fan import paint_name
 from api.web.charts.runs import Sample
 from api.web.charts.scale import TICKS, position
-from api.web.charts.svg import EDGE, INK, INK2, RULE, Point, element, polyline, text
+from api.web.charts.svg import EDGE, INK, INK2, RULE, Point, element, polyline, short, text
 from api.web.words import local, midnight
 from core.texts import number
 
@@ -73,7 +73,7 @@ def box(left: float, top: float, right: float, bottom: float) -> list[Point]:
 
 def closed(boxes: Iterable[Sequence[Point]], **attributes: str | float | None) -> Markup:
     """Boxes as one path."""
-    data = "".join(f"M{ring[0][0]:.0f} {ring[0][1]:.0f}h{ring[1][0] - ring[0][0]:.0f}v{ring[2][1] - ring[1][1]:.0f}H{ring[3][0]:.0f}z" for ring in boxes)
+    data = "".join(f"M{short(a[0])} {short(a[1])}H{short(c[0])}V{short(c[1])}H{short(a[0])}z" for a, _, c, _ in boxes)
     return element("path", d=data, **attributes) if data else Markup("")
 
 
