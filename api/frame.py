@@ -1,4 +1,4 @@
-"""What stands around every answer: security headers and their nonce, HEAD, faults of ours, and the count of requests."""
+"""What stands around every answer: security headers and their nonce, HEAD, bodies without end, faults of ours, and the count of requests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 
 Count = Callable[[BaseRoute | None, str, int], None]  # route (never the path: strangers make those), method, status
 
+LARGEST_BODY = 256 << 10  # bytes: nothing larger is asked for, and it is held in memory
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -55,8 +57,18 @@ class Frame:
                 message = {**message, "body": b""}
             await send(message)
 
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                raise HTTPException(413)
+            return message
+
         try:
-            await self._app(inner, receive, framed)
+            await self._app(inner, bounded, framed)
         except Exception as error:
             log.exception("a fault while answering", path=scope["path"], method=scope["method"])
             if status:  # begun already: cut it off, so that half an answer is not taken for a whole one

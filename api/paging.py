@@ -40,6 +40,7 @@ def decode(scope: str, text: str | None, *types: type[int] | type[str]) -> Posit
     except (binascii.Error, ValueError, RecursionError):
         found = None
     sound = isinstance(found, list) and len(found) == len(types) + 1 and found[0] == _digest(scope)
+    sound = sound and not any(isinstance(part, int) and abs(part) >= 1 << 63 for part in found[1:])  # what no database takes
     if not sound or any(type(part) is not wanted for part, wanted in zip(found[1:], types, strict=True)):
         raise bad_value("next", text, must="next")
     return tuple(found[1:])

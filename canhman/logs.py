@@ -15,7 +15,14 @@ from structlog.typing import Processor
 def set_up(*, json: bool = False, into: TextIO | None = None) -> None:
     """Configure structlog for this process; a service's lines carry UTC times of the system's clock. `into` a file in place of standard error."""
     colours = into is None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer(colors=colours)
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if json
+        else structlog.dev.ConsoleRenderer(
+            colors=colours,
+            exception_formatter=structlog.dev.plain_traceback,  # the prettier one prints local variables: passwords
+        )
+    )
     last: list[Processor] = [structlog.processors.format_exc_info, renderer] if json else [renderer]
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *last],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -85,6 +87,14 @@ def test_a_letter_shows_a_strangers_words_as_plain_text(rig: Rig) -> None:
     assert clock["offset_ms"] == 86_400_000
     assert clock["received"] == "2026-03-02T02:59:59.995Z"
     assert clock["resolved_at"] is None
+
+
+def test_a_forged_next_is_told(rig: Rig) -> None:
+    """An id no database takes is no position; it is 422, never a fault of ours."""
+    after = rig.get("/api/v1/deadletters", as_="minh", params={"limit": 1}).json()["next"]
+    scope = json.loads(base64.urlsafe_b64decode(after + "==="))[0]
+    forged = base64.urlsafe_b64encode(json.dumps([scope, 10**30]).encode()).decode()
+    assert rig.get("/api/v1/deadletters", as_="minh", params={"next": forged}).status_code == 422
 
 
 def test_an_officer_reaches_old_letters_behind_many_of_another_org(rig: Rig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -136,6 +137,22 @@ def test_a_value_is_cut_and_never_markup(rig: Rig) -> None:
     assert plain.headers["x-content-type-options"] == "nosniff"
     assert "\n" not in api.problem.short("a\nb\x1b[31m\u202e")
     assert "\x1b" not in api.problem.short("a\nb\x1b[31m\u202e")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/session", "/login"])
+def test_a_body_that_is_too_large_is_refused_before_it_is_held(rig: Rig, path: str) -> None:
+    """413 after 256 KiB, whether its length was told or it comes in chunks for ever."""
+    sent = 0
+
+    async def for_ever() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64 << 20:
+            sent += 1 << 16
+            yield b"a" * (1 << 16)
+
+    kind = "application/json" if path.startswith("/api/") else "application/x-www-form-urlencoded"
+    sound(rig.post(path, content=b"a" * (1 << 20), headers={"Content-Type": kind}), 413, "too_large")
+    sound(rig.post(path, content=for_ever(), headers={"Content-Type": kind}), 413, "too_large")
 
 
 def test_a_body_that_is_no_json_is_told(rig: Rig) -> None:
