@@ -84,12 +84,17 @@ def _axis(waterways: Sequence[RiverNow], lang: str, width: float) -> _Axis:
     """As many px a km as leave room for every label on one side of its place."""
     end = max(10.0, math.ceil(max(w.start_km + s.km for w in waterways for s in w.stops) + 2))
     px = (width - SEA_PX - 4) / end
-    for _ in range(4):  # less room for one may take a side from another
-        for w in waterways:
-            for labels in (_stop_labels(w, lang), _flag_labels(w, lang)):
-                sides = _boxes([(SEA_PX + km * px, wide) for km, wide in labels], width)
-                fits = [(width - SEA_PX - wide) / km for (km, wide), (_, right) in zip(labels, sides, strict=True) if right > width and km > 0]
-                px = min([px, *fits])
+    every = [labels for w in waterways for labels in (_stop_labels(w, lang), _flag_labels(w, lang))]
+    for _ in range(sum(map(len, every)) + 1):  # each round sets one more label right of its place, if need be all of them
+        misfits = [
+            (width - SEA_PX - wide) / km
+            for labels in every
+            for (km, wide), (_, right) in zip(labels, _boxes([(SEA_PX + km * px, wide) for km, wide in labels], width), strict=True)
+            if right > width and km > 0
+        ]
+        if not misfits:
+            break
+        px = min(px * 0.999, *misfits)
     return _Axis(width=width, end_km=end, px=max(px, 0.5))
 
 
