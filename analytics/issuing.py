@@ -29,6 +29,7 @@ from core.state import SeriesState
 from registry.directory import Directory
 
 ISSUE_HOUR = 5  # of the days, local
+QUARTER_MS = HOUR_MS // 4  # zones differ by quarters of an hour: within one nothing falls due by time alone
 FRESH_MS = 6 * HOUR_MS  # a point whose newest good reading is older gets no forecast
 
 
@@ -38,7 +39,10 @@ class Database(Registry, States, Forecasts, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, points read from the store."""
+    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, points read from the store.
+
+    All 0 where nothing was due.
+    """
 
     points: int = 0
     due: int = 0
@@ -72,16 +76,21 @@ class Issuer:
         self._seen = 0  # `changed` of the newest state known
         self._last: dict[tuple[str, str, str], _Last] = {}
         self._hour = -1  # the hour `_last` was read in: another process may have issued too
+        self._looked = (-1, -1)  # (quarter of an hour, version of the registry) in which every point was looked at
         self._tried: dict[tuple[str, str, str], _Try] = {}
 
     async def round(self, *, moved: Callable[[int, int], None] = lambda done, total: None) -> Round:
         """Issue what is due now; `moved` hears of (points read, of how many). Raises what store and database raise; then nothing was issued."""
         now = self._clock.now_ms()
-        directory = await self._follow(now)
-        places = _places(directory, self._states.values(), now)
-        due = [(place, target) for place in places for target in self._model.targets if self._is_due(place, target, now)]
+        directory, touched = await self._follow(now)
+        looked, self._looked = self._looked, (-1, -1)  # until this round is through, the next one looks at every point
+        mark = now // QUARTER_MS, directory.version
+        at_hand = (s for s in self._states.values() if mark != looked or (s.key.station, s.key.point) in touched)
+        due = [(place, target) for place in _places(directory, at_hand, now) for target in self._model.targets if self._is_due(place, target, now)]
         if not due:
-            return Round(points=len(places))
+            self._looked = mark
+            return Round()
+        places = _places(directory, self._states.values(), now)
         self._readings.keep_only(places)
         before = self._readings.reads
         known = await self._readings.of(places, directory, now, moved=lambda done: moved(done, len(places)))
@@ -93,6 +102,7 @@ class Issuer:
             self._last[f.station, f.point, f.target] = _Last(f.issued_at, f.data_until)
         for place, target in due:
             self._tried[*place.key, target] = _Try(now // HOUR_MS, place.changed, found[place.key].whole)
+        self._looked = mark
         return Round(points=len(places), due=len(due), issued=issued, read=self._readings.reads - before)
 
     async def hindcast(self, at: int, *, station: str = "", moved: Callable[[int, int], None] = lambda done, total: None) -> list[Forecast]:
@@ -100,7 +110,7 @@ class Issuer:
 
         Raises NotFoundError for a station that is not registered.
         """
-        directory = await self._follow(self._clock.now_ms())
+        directory, _ = await self._follow(self._clock.now_ms())
         if station and directory.station(station) is None:
             raise NotFoundError(f"no station is called {station!r}; `canhman stations list` shows them")
         places = _places(directory, self._states.values(), at)
@@ -111,20 +121,24 @@ class Issuer:
             await self._db.issue(forecasts)
         return forecasts
 
-    async def _follow(self, now: int) -> Directory:
-        """Registry, states and last issues as they are now; only what changed is asked for."""
+    async def _follow(self, now: int) -> tuple[Directory, set[tuple[str, str]]]:
+        """Registry, states and last issues as they are now, and the (station, point)s with news; only what changed is asked for."""
+        touched = set()
         version = await self._db.version()
         if self._directory is None or self._directory.version != version:
             self._directory = Directory(await self._db.snapshot())
         while changed := await self._db.changed_since(self._seen):
-            self._states.update((s.key, s) for s in changed if s.key.quantity == QUANTITY)
+            for state in changed:
+                if state.key.quantity == QUANTITY:
+                    self._states[state.key] = state
+                    touched.add((state.key.station, state.key.point))
             self._seen = changed[-1].changed
         if now // HOUR_MS != self._hour:
             for target in self._model.targets:
                 for f in await self._db.latest_forecasts(target=target):
                     self._last[f.station, f.point, target] = _Last(f.issued_at, f.data_until)
             self._hour = now // HOUR_MS
-        return self._directory
+        return self._directory, touched
 
     def _is_due(self, place: Place, target: str, now: int) -> bool:
         """Whether to try: not issued in its slot yet, read lately, and (for the hours) something has come since."""

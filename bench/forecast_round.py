@@ -106,8 +106,8 @@ async def measure(points: int, folder: Path) -> None:
     await fill(store, db, keys)
     watch = Watch()
     with watch.on("reading alone"):
-        for first in range(0, points, 20):
-            await store.read(keys[first : first + 20], NOW - DAYS * 24 * HOUR, NOW + HOUR)
+        for first in range(0, points, 8):
+            await store.read(keys[first : first + 8], NOW - DAYS * 24 * HOUR, NOW + HOUR)
     issuer = Issuer(database=db, store=store, clock=clock, model=watched(models()["persistence"], watch))
 
     async def round_(name: str) -> Round:

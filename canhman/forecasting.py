@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from analytics.mirroring import Mirroring
 from analytics.model import Model, models
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
+from canhman.judge_lock import JudgeLock
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.clock import Clock, rfc3339
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 MODEL = "persistence"  # the one that speaks; others are scored beside it before one takes its place
 POLL_S = 1.0
+PATIENCE_S = 10.0  # for one answer of the store: a read is of a few points
 MIRROR_AGAIN_S = 10.0  # after a failed try: a server that is away costs seconds to ask
 
 Moved = Callable[[int, int], None]
@@ -48,12 +50,12 @@ def model() -> Model:
 
 async def forecast(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
     """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
-    async with _opened(settings, wait_s) as parts:
+    async with _opened(settings, wait_s) as parts, _alone(settings):
         service = _Service(settings, parts)
         started(f"forecasting ({MODEL}), it is {rfc3339(parts.clock.now_ms())}")
-        beats = [asyncio.create_task(service.beat())]
+        beats = [asyncio.create_task(_for_ever(service.beat))]
         if isinstance(parts.clock, FollowedClock):
-            beats.append(asyncio.create_task(parts.clock.follow()))
+            beats.append(asyncio.create_task(_for_ever(parts.clock.follow)))
         try:
             while not signals.stopped:
                 await _unless_stopped(service.step(), signals)
@@ -65,8 +67,8 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
 
 
 async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
-    """Issue what is due now, mirror it, and end. Raises UnavailableError or RefusedError."""
-    async with _opened(settings, wait_s) as parts:
+    """Issue what is due now, mirror it, and end. Raises UnavailableError, or RefusedError while the service runs."""
+    async with _opened(settings, wait_s) as parts, _alone(settings):
         done = await parts.issuer.round(moved=moved)
         await Mirroring(parts.db, parts.store).run()
         return done
@@ -84,7 +86,7 @@ async def hindcast(settings: Settings, at: int, *, station: str, wait_s: float, 
 @asynccontextmanager
 async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
     db = wiring.database(settings, wait_s=wait_s)
-    store = wiring.store(settings, shared=True, journalled=False)
+    store = wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S)
     try:
         clock = await wiring.clock(settings, db)
         await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
@@ -92,6 +94,18 @@ async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
     finally:
         await store.close()
         db.close()
+
+
+@asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[None]:
+    """Two that issue at once would put every forecast into the record twice. Raises RefusedError where another does."""
+    lock = JudgeLock(wiring.data_folder(settings), "forecast.lock")
+    if not lock.take():
+        raise RefusedError("another canhman forecast (or up, or demo) issues for this CANHMAN_DATA; stop it first, or leave it to it")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Service:
@@ -131,8 +145,10 @@ class _Service:
             return
         self._health.green("store or database")
         self._health.green("forecast")
-        self._figures |= {"points": done.points, "issued": self._figures["issued"] + done.issued, "points_read": self._figures["points_read"] + done.read}
         if done.due:
+            self._figures["points"] = done.points
+            self._figures["issued"] += done.issued
+            self._figures["points_read"] += done.read
             self._figures["last_round_ms"] = round(1000 * (time.monotonic() - begun))
         if done.issued:
             log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
@@ -156,6 +172,16 @@ async def _unless_stopped(work: Coroutine[Any, Any, None], signals: Signals) -> 
     await asyncio.gather(task, stop, return_exceptions=True)
     if not task.cancelled():
         task.result()
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:  # a service outlives its own faults; the trace is in the log
+            log.exception("a fault in a loop of forecast; beginning again")
+            await asyncio.sleep(POLL_S)
 
 
 def _tell(part: str, trouble: str) -> None:

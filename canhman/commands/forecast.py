@@ -50,9 +50,9 @@ def forecast(
         with terminal.progress("points read", None, quiet=json) as bar:
             done = asyncio.run(forecasting.once(read_settings(), wait_s=wait, moved=lambda done, total: bar(done, f"of {total}")))
         if json:
-            terminal.as_json({"points": done.points, "due": done.due, "issued": done.issued})
+            terminal.as_json({"due": done.due, "issued": done.issued})
         else:
-            terminal.result(f"{done.issued} forecasts issued; {done.due} were due, of {done.points} points with salinity")
+            terminal.result(f"{done.issued} forecasts issued; {done.due} were due" + (f", {done.points} points have salinity" if done.points else ""))
     else:
         logs.set_up(json=log_json)
         asyncio.run(
