@@ -14,6 +14,7 @@ from alerts.message import text
 from api.access import ANONYMOUS
 from api.best import Stretch, stretches
 from api.reach_now import WINDOW_MS, WaterwayNow, lines
+from api.web.history import History, trend
 from canhman import wiring
 from canhman.settings import Settings
 from core.alert import Alert
@@ -23,6 +24,7 @@ from core.place import Station
 from core.ports import SeriesStore
 from core.risk import Risk
 from core.series import SeriesKey
+from core.state import Latest
 from core.verdict import Verdict
 from registry.directory import Directory
 from registry.situation import SALINITY, Situation
@@ -163,7 +165,8 @@ def _station(station: Station, situation: Situation, rows: Batch, parts: Sequenc
     water = situation.water(of, point) if point is not None else None
     last = (water.judged or water.newest) if water is not None else None
     mine = np.isin(rows.series, [i for i, p in enumerate(parts) if p.key.station == of])
-    times, values = rows.time[mine], rows.value[mine]
+    past = History(rows=rows.take(np.flatnonzero(mine)[np.argsort(rows.time[mine], kind="stable")]))
+    times, values = past.rows.time, past.rows.value
     hours: list[float | None] = []
     for h in range(HOURS):
         within = values[(times > now - (HOURS - h) * HOUR_MS) & (times <= now - (HOURS - h - 1) * HOUR_MS)]
@@ -173,19 +176,14 @@ def _station(station: Station, situation: Situation, rows: Batch, parts: Sequenc
         verdict=verdict,
         value=None if verdict.band is None or last is None else last.value,
         age_ms=None if last is None else now - last.time,
-        trend="" if verdict.band is None or last is None else trend(times, values, last.time, last.value),
+        trend="" if verdict.band is None or last is None else trend_word(past, last),
         hours=tuple(hours),
     )
 
 
-def trend(times: np.ndarray, values: np.ndarray, time: int, value: float) -> str:
-    """rising, falling or steady over the hour before (time, value): more than 0.1 g/L and 5 %; nothing where that hour was not measured."""
-    before = np.flatnonzero((times >= time - 2 * HOUR_MS) & (times <= time - HOUR_MS))
-    if not len(before):
-        return ""
-    change = value - float(values[before[np.argmax(times[before])]])
-    room = max(0.1, 0.05 * abs(value))
-    return "rising" if change > room else "falling" if change < -room else "steady"
+def trend_word(past: History, last: Latest) -> str:
+    """rising, falling or steady, as the pages have it; nothing where the hour before was not measured."""
+    return "" if past.before(last.time - HOUR_MS) is None else ("steady", "rising", "falling")[trend(past, last)]
 
 
 def _alert(alert: Alert, directory: Directory, now: int) -> AlertFacts:

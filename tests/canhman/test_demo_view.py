@@ -5,20 +5,22 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from api.reach_now import WaterwayNow
+from api.web.history import History
 from canhman import demo_view
-from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend
+from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
 from canhman.demo_view import View, alert_line, reach_lines, sparkline, station_line, verdict_words
 from canhman.signals import Signals
 from core.bands import band
+from core.batch import Batch
 from core.place import Station, Waterway
 from core.reach import Reach, StationMax
+from core.state import Latest
 from core.texts import texts
 from core.verdict import Verdict
 
@@ -106,13 +108,12 @@ def test_a_name_drives_no_terminal() -> None:
 
 
 @pytest.mark.parametrize(("change", "said"), [(0.3, "rising"), (-0.3, "falling"), (0.05, "steady")])
-def test_the_trend_is_of_the_last_hour(change: float, said: str) -> None:
-    """More than 0.1 g/L and 5 %; without a value an hour ago nothing is said."""
-    times = np.array([NOW - HOUR_MS, NOW - HOUR_MS // 2, NOW], dtype=np.int64)
-    values = np.array([2.0, 9.0, 2.0 + change])
-    assert trend(times, values, NOW, 2.0 + change) == said
-    assert trend(times[1:], values[1:], NOW, 2.0 + change) == ""
-    assert trend(times, values * 10, NOW, 20.5) == "steady"  # 5 % of it is more than 0.1
+def test_the_trend_is_the_pages(change: float, said: str) -> None:
+    """Over the last hour; without a value an hour ago nothing is said."""
+    rows = Batch.of(series=[0, 0, 0], time=[NOW - HOUR_MS, NOW - HOUR_MS // 2, NOW], value=[2.0, 9.0, 2.0 + change], flag=[1, 1, 1])
+    last = Latest(time=NOW, value=2.0 + change, flag=1)
+    assert trend_word(History(rows=rows), last) == said
+    assert trend_word(History(rows=rows.take(slice(1, None))), last) == ""
 
 
 def test_reach_says_where_and_how_sure() -> None:
