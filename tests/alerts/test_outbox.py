@@ -7,11 +7,14 @@ import hashlib
 import hmac
 import json
 import logging
+import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -25,6 +28,7 @@ from adapters.http import HttpSender
 from alerts.answers import read
 from alerts.message import text
 from alerts.notifier import Channels, Notice, Notifier
+from alerts.notifiers.webhook import signature
 from alerts.outbox import BACKOFF_S, NOTIFIERS, Outbox, Sent, settle
 from alerts.shape import shape
 from core import verdict as rule
@@ -347,3 +351,24 @@ def test_the_outbox_changes_with_the_verdict(salty: Rig, monkeypatch: pytest.Mon
     http = Stub(Response(status=204), Response(status=204))
     round_(salty, http)
     assert {json.loads(r.body)["verdict"]["verdict"] for r in http.requests} == {"measure"}
+
+
+def test_the_page_shows_what_is_sent() -> None:
+    """The example and the check in docs/alerts.md are those of the code."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8")
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    request = NOTIFIERS["webhook"].build(a_notice(), CHANNELS)
+
+    def names(value: Any) -> Any:
+        return {name: names(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+
+    assert names(shown) == names(json.loads(request.body))
+    assert set(request.headers) - {"Content-Type"} == set(re.findall(r"^\| `([A-Z][\w-]+)` ", page, re.MULTILINE))
+    scope: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], scope)  # noqa: S102  our own page
+    stamp = str(int(time.time()))
+    headers = dict(request.headers) | {"X-Canhman-Timestamp": stamp, "X-Canhman-Signature": signature(SECRET, stamp, request.body)}
+    assert scope["is_ours"](SECRET, headers, request.body)
+    assert not scope["is_ours"](SECRET, headers, request.body + b" ")
+    assert not scope["is_ours"]("another", headers, request.body)
+    assert not scope["is_ours"](SECRET, headers | {"X-Canhman-Timestamp": str(int(stamp) - 301)}, request.body)
