@@ -21,7 +21,7 @@ from core.reach import LEAST, Reach
 from core.texts import NO_NUMBER, number, say
 from core.verdict import UNIT
 
-LINE_PX, ROW_PX, LETTER_PX = 13, 18, 8.0
+LINE_PX, ROW_PX, LETTER_PX, NAME_LETTERS = 13, 18, 8.0, 22
 LAYOUTS = ((304.0, "river up"), (880.0, "river across"))  # [px] and the class: for a phone, for a desk
 SEA_PX = 22  # room for the sea left of km 0
 
@@ -95,12 +95,12 @@ def _axis(waterways: Sequence[RiverNow], lang: str, width: float) -> _Axis:
         if not misfits:
             break
         px = min(px * 0.999, *misfits)
-    return _Axis(width=width, end_km=end, px=max(px, 0.5))
+    return _Axis(width=width, end_km=end, px=px)
 
 
 def _stop_labels(w: RiverNow, lang: str) -> list[tuple[float, float]]:
     """Km from the sea and width [px] of each station's label, in order."""
-    return [(w.start_km + s.km, LETTER_PX * len(f"{s.name} {_shown(s, lang)}") + 10) for s in sorted(w.stops, key=_km)]
+    return [(w.start_km + s.km, LETTER_PX * len(f"{_name(s)} {_shown(s, lang)}") + 10) for s in sorted(w.stops, key=_km)]
 
 
 def _flag_labels(w: RiverNow, lang: str) -> list[tuple[float, float]]:
@@ -186,7 +186,7 @@ def _stops(w: RiverNow, axis: _Axis, y: float, lang: str) -> tuple[list[Markup],
     for s, x, at, row in zip(stops, places, boxes, rows, strict=True):
         rings.append(element("circle", cx=x, cy=y - LINE_PX / 2, r=radius, stroke_dasharray=None if _known(s.value) else "2 1.6"))
         shown = element("tspan", f" {_shown(s, lang)}", font_weight="700")
-        names.append(element("text", s.name, shown, x=at[0] + 4, y=y + 17 + ROW_PX * row))
+        names.append(element("text", _name(s), shown, x=at[0] + 4, y=y + 17 + ROW_PX * row))
     parts = [
         polyline(leaders, stroke=INK2),
         element("g", *rings, fill=CARD, stroke=INK, stroke_width="1.6"),
@@ -239,6 +239,11 @@ def _known(value: float | None) -> bool:
 
 def _shown(s: Stop, lang: str) -> str:
     return value_text(s.value, lang, unit="") if s.value is not None and math.isfinite(s.value) else band_word("unknown", lang, upper=False)
+
+
+def _name(s: Stop) -> str:
+    """As much of a name as a phone has room for beside its value; the table has all of it."""
+    return s.name if len(s.name) <= NAME_LETTERS else f"{s.name[: NAME_LETTERS - 1].rstrip()}…"
 
 
 def _flags(w: RiverNow) -> list[Reach]:
