@@ -470,13 +470,16 @@ def test_the_forms_work_without_scripts(rig: Rig) -> None:
     assert "Sai tên hoặc mật khẩu" in wrong.text
     entered = rig.post("/login", data={"name": "moi", "password": ONE_TIME, "next": "/tram/kenh-lau"}, headers=html)
     assert entered.status_code == 303
-    assert entered.headers["location"] == "/password"
-    assert "chỉ dùng được một lần" in rig.get("/password", headers=html).text
+    assert entered.headers["location"] == "/password?next=%2Ftram%2Fkenh-lau"
+    form = rig.get(entered.headers["location"], headers=html)
+    assert "chỉ dùng được một lần" in form.text
+    assert 'name="next" value="/tram/kenh-lau"' in form.text
     differ = rig.post("/password", data={"old": ONE_TIME, "new": "bong-sung-trang", "again": "bong-sung-tran"}, headers=html)
     assert differ.status_code == 422
-    chosen = rig.post("/password", data={"old": ONE_TIME, "new": "bong-sung-trang", "again": "bong-sung-trang"}, headers=html)
+    filled = {"old": ONE_TIME, "new": "bong-sung-trang", "again": "bong-sung-trang", "next": "/tram/kenh-lau"}
+    chosen = rig.post("/password", data=filled, headers=html)
     assert chosen.status_code == 303
-    assert chosen.headers["location"] == "/"
+    assert chosen.headers["location"] == "/tram/kenh-lau"
     assert "Đang vào với tên moi" in rig.get("/login", headers=html).text
     assert "Logged in as moi" in rig.get("/login?lang=en", headers=html).text
     left = rig.post("/logout", headers=html)

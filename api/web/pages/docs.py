@@ -17,7 +17,13 @@ router = APIRouter(include_in_schema=False)
 async def docs(request: Request, _: Annotated[Caller, PUBLIC]) -> Response:
     """Every route with its parameters and answers."""
     schema = request.app.openapi()
-    words = {"request": request, "lang": language(request), "nonce": request.state.nonce, "api": schema, "operations": operations(schema)}
+    words = {
+        "request": request,
+        "lang": language(request),
+        "nonce": request.state.nonce,
+        "about": spoken(schema["info"]["description"]),
+        "operations": operations(schema),
+    }
     return HTMLResponse(request.app.state.templates.get_template("docs.html").render(words))
 
 
@@ -40,7 +46,7 @@ def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
                 {
                     "method": method.upper(),
                     "path": path,
-                    "text": about.get("description") or about.get("summary", ""),
+                    "text": spoken(about.get("description") or about.get("summary", "")),
                     "parameters": parameters,
                     "body": _name(body) if body else "",
                     "answer": _name(answer) if answer else "",
@@ -49,10 +55,15 @@ def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _parameter(about: dict[str, Any]) -> dict[str, str]:
+def spoken(text: str) -> list[str]:
+    """A text in parts, every second of which stood between backticks."""
+    return text.split("`")
+
+
+def _parameter(about: dict[str, Any]) -> dict[str, Any]:
     schema = about.get("schema", {})
     bounds = [f"{word} {schema[key]}" for key, word in (("default", "default"), ("minimum", "≥"), ("maximum", "≤")) if key in schema]
-    return {"name": about["name"], "where": about["in"], "kind": _name(schema), "bounds": ", ".join(bounds), "text": about.get("description", "")}
+    return {"name": about["name"], "where": about["in"], "kind": _name(schema), "bounds": ", ".join(bounds), "text": spoken(about.get("description", ""))}
 
 
 def _name(schema: dict[str, Any]) -> str:

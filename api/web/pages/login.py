@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -93,7 +93,7 @@ async def log_out(request: Request, _: Annotated[Caller, PUBLIC]) -> Response:
 def _go_on(request: Request, person: Person, next: str) -> Response:
     target = own_path(next)
     if person.must_change:
-        target = "/password"
+        target = "/password" + ("" if target == "/" else f"?{urlencode({'next': target})}")
     response = RedirectResponse(target, status_code=303)
     enter(request, response, person)
     return response
