@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.alert import Alert, AlertEvent
+from core.bands import band
 from core.place import MAIN, Station
 from core.texts import age, number, say
 
@@ -33,7 +34,7 @@ def text(alert: Alert, *, station: Station, lang: str, now: int) -> AlertText:
         title = facts[0].rstrip(".")
         shown: tuple[str, ...] = facts[1:]
     else:
-        title = say(lang, f"verdict.{alert.level}") if alert.kind in ("observed", "forecast") and alert.level else say(lang, "unknown")
+        title = say(lang, f"verdict.{_action(alert)}") if alert.kind in ("observed", "forecast") and alert.level else say(lang, "unknown")
         shown = _facts(alert, station, lang, now)
     return AlertText(title=title, place=where, facts=shown, summary=" ".join([f"{where}: {sentence(title)}", *shown]))
 
@@ -89,6 +90,11 @@ def line_text(line: float, lang: str) -> str:
     return number(line, 0 if line == int(line) else 1, lang, unit="g/L")
 
 
+def _action(alert: Alert) -> int:
+    """What to do goes by the line, and by the measured value where that is worse: 3 g/L over the line of 1 is no water to wait for."""
+    return max(alert.level, band(alert.value)) if alert.kind == "observed" and alert.value is not None else alert.level
+
+
 def _facts(alert: Alert, station: Station, lang: str, now: int) -> tuple[str, ...]:
     if alert.kind == "silent":
         return (_silence(alert, lang, now),)
@@ -102,7 +108,8 @@ def _facts(alert: Alert, station: Station, lang: str, now: int) -> tuple[str, ..
             facts.append(_chance(alert.p, alert.line, lang))
         return tuple(facts)
     if alert.line is not None:
-        facts.append(sentence(say(lang, "alert.line", line=line_text(alert.line, lang))))
+        key = "alert.line.still" if alert.value is not None and alert.value < alert.line else "alert.line"
+        facts.append(sentence(say(lang, key, line=line_text(alert.line, lang))))
     if alert.time is not None and now - alert.time > STALE_MS:
         facts.append(say(lang, "stale", age=age(now - alert.time, lang)))
     return tuple(facts)

@@ -159,3 +159,18 @@ def test_times_are_rfc3339() -> None:
     assert shown["cleared_at"] is None
     assert shown["p"] == 0.123
     assert shown["id"] == 7
+
+
+def test_the_action_is_never_milder_than_the_water() -> None:
+    """An alert about 1 g/L whose water has reached 3 says what 3 says; falling water does not make it milder than its line."""
+    assert text(make(line=1.0, level=2, value=1.2), station=STATION, lang="en", now=NOW).title.startswith("Wait for low tide")
+    assert text(make(line=1.0, level=2, value=3.0), station=STATION, lang="en", now=NOW).title.startswith("Do not take water")
+    assert text(make(line=4.0, level=4, value=3.0), station=STATION, lang="en", now=NOW).title.startswith("Shut sluices")
+    ahead = make(kind="forecast", line=1.0, level=2, value=3.0, p=0.7)
+    assert text(ahead, station=STATION, lang="en", now=NOW).title.startswith("Wait for low tide")
+
+
+def test_falling_water_is_not_over_the_line() -> None:
+    """While the alert stays open under its line, its text does not say that the line is reached."""
+    assert text(make(line=4.0, level=4, value=3.3), station=STATION, lang="vi", now=NOW).facts[1] == f"Chưa xuống hẳn dưới mức cảnh báo 4{NBSP}g/L."
+    assert text(make(line=4.0, level=4, value=4.0), station=STATION, lang="vi", now=NOW).facts[1] == f"Đã tới mức cảnh báo 4{NBSP}g/L."
