@@ -52,7 +52,7 @@ class Frame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _frame(MutableHeaders(scope=message), nonce)
+                _frame(MutableHeaders(scope=message), nonce, known=inner["state"].get("person") is not None)
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -79,10 +79,10 @@ class Frame:
             self._count(inner.get("route"), method, status or 500)
 
 
-def _frame(headers: MutableHeaders, nonce: str) -> None:
+def _frame(headers: MutableHeaders, nonce: str, *, known: bool) -> None:
     headers["Content-Security-Policy"] = policy(nonce)
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-    headers.setdefault("Cache-Control", "no-cache")
+    headers.setdefault("Cache-Control", "private, no-store" if known else "no-cache")  # what one person may see no cache keeps for another

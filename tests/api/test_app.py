@@ -59,7 +59,7 @@ def filled(path: str) -> str:
 def test_every_route_answers_strangers_401_and_lower_roles_403_but_the_public_ones(rig: Rig) -> None:
     """Anonymous calls to each non-public route give 401, an officer's to an admin's route 403; what is public is listed above."""
     routes = declared()
-    assert {(m, p) for m, p, role in routes if role == "public"} <= PUBLIC_ROUTES
+    assert {(m, p) for m, p, role in routes if role == "public"} == PUBLIC_ROUTES
     wrong = []
     for method, path, role in routes:
         nobody = rig.request(method, filled(path))
@@ -150,6 +150,13 @@ def test_security_headers_stand_on_every_answer(rig: Rig, path: str) -> None:
     assert one.headers["x-content-type-options"] == "nosniff"
     assert one.headers["referrer-policy"] == "same-origin"
     assert "server" not in one.headers
+
+
+def test_what_a_person_sees_is_kept_by_no_cache(rig: Rig) -> None:
+    """Answers to a session are never stored; a stranger's may be, and are asked for anew."""
+    assert rig.get("/api/v1/devices", as_="lan").headers["cache-control"] == "private, no-store"
+    assert rig.get("/api/v1/users", as_="minh").headers["cache-control"] == "private, no-store"
+    assert rig.get("/docs").headers["cache-control"] == "no-cache"
 
 
 def test_head_is_get_without_its_body(rig: Rig) -> None:
