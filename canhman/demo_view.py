@@ -46,6 +46,7 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 HATCH = "░"
 NEWEST = 5  # alerts shown
 NAME = 17
+WIDE = 120  # columns; where there are fewer, what to do is more than what was
 
 
 class View:
@@ -80,6 +81,9 @@ class View:
     @contextlib.contextmanager
     def history(self, total: int) -> Iterator[Bar]:
         """A progress bar over the objects the devices have to send; a line each quarter where it is no terminal."""
+        if not total:
+            yield lambda done, note="": None
+            return
         if self.is_live:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
             with Progress(*columns, console=self._console) as bar:
@@ -90,8 +94,8 @@ class View:
 
         def move(done: int, note: str = "") -> None:
             nonlocal said
-            quarter = 4 * done // max(1, total)
-            if quarter > said and total:
+            quarter = 4 * done // total
+            if quarter > said:
                 said = quarter
                 self.say(f"history: {done} of {total} objects taken {note}".rstrip())
 
@@ -139,7 +143,7 @@ class View:
         room = max(3, self._console.height - 16)
         lines = [Text(f"Canh Mặn demo   {head}   ", style="bold") + Text(self._url, style="underline"), parts_line(self._parts, facts)]
         lines += [Text(), date_line(facts.now)]
-        lines += [station_line(s, coloured=coloured) for s in facts.stations[:room]]
+        lines += [station_line(s, coloured=coloured, day=self._console.width >= WIDE) for s in facts.stations[:room]]
         if len(facts.stations) > room:
             lines.append(Text(f"… and {len(facts.stations) - room} more on the page"))
         lines += [Text(), *reach_lines(facts), Text()]
@@ -249,8 +253,8 @@ def verdict_words(s: StationFacts) -> str:
     return f"{text} {say(LANG, 'sure.none')}." if s.verdict.reason == "no_forecast" else text
 
 
-def station_line(s: StationFacts, *, coloured: bool) -> Text:
-    """Shape, name, value, band, trend, km, the last 24 h, and what to do."""
+def station_line(s: StationFacts, *, coloured: bool, day: bool = True) -> Text:
+    """Shape, name, value, band, trend, km, the last 24 h (`day`), and what to do."""
     kind = s.verdict.band
     name = visible(s.station.name)
     line = Text(f"{UNKNOWN if kind is None else SHAPES[kind]} {name[:NAME]:<{NAME}} ")
@@ -263,7 +267,7 @@ def station_line(s: StationFacts, *, coloured: bool) -> Text:
         line.append(told, style=f"{FILLS[kind][1]} on {FILLS[kind][0]}" if coloured else "")
         line.append(f"  {s.trend:<11}")
     km = "" if s.station.km is None else f"km {s.station.km:.0f}"
-    line.append(f"{km:<7}{sparkline(s)}  {verdict_words(s)}")
+    line.append(f"{km:<7}{sparkline(s) + '  ' if day else ''}{verdict_words(s)}")
     return line
 
 
