@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import lunar_vn
 
 from core.bands import band
-from core.texts import age, number, say
+from core.texts import NBSP, age, number, say
 
 SPRING_DAYS = frozenset((29, 30, 1, 2, 3, *range(14, 19)))  # lunar days of nước rong, traditional
 NEAP_DAYS = frozenset((*range(7, 11), *range(21, 26)))  # of nước kém
@@ -76,7 +76,7 @@ def date_words(ms: int, timezone: str, lang: str) -> str:
 def hour_words(ms: int, now: int, timezone: str, lang: str) -> str:
     """To the nearest hour, as people say it: `14 giờ chiều nay`, `3 giờ sáng mai`, `9 giờ sáng thứ Bảy`; `2 pm today`."""
     then = local(ms + 30 * 60_000, timezone)
-    hour = say(lang, f"hour.{then.hour}")
+    hour = say(lang, f"hour.{then.hour}").replace(" ", NBSP, 1)  # a number never parts from its hour
     days = (then.date() - local(now, timezone).date()).days
     if -1 <= days <= 1:
         return say(lang, ("when.today", "when.tomorrow", "when.yesterday")[days], hour=hour)

@@ -24,7 +24,7 @@ from api.web.words import (
     value_words,
 )
 from core.bands import band
-from core.texts import LANGUAGES, say
+from core.texts import LANGUAGES, NBSP, say
 
 ZONE = "Asia/Ho_Chi_Minh"
 HOUR = 3_600_000
@@ -79,10 +79,10 @@ def test_tides_follow_the_moon() -> None:
     ],
 )
 def test_hours_as_people_say_them(when: str, vi: str, en: str) -> None:
-    """Today, tomorrow, yesterday, a weekday within six days, else a date; to the nearest hour."""
-    assert hour_words(at(when), NOW, ZONE, "vi") == vi
-    assert hour_words(at(when), NOW, ZONE, "en") == en
-    assert say("en", "until", when=hour_words(at("2026-03-05T14:00"), NOW, ZONE, "en")) == "until about 2 pm today"
+    """Today, tomorrow, yesterday, a weekday within six days, else a date; to the nearest hour, held together."""
+    assert hour_words(at(when), NOW, ZONE, "vi") == vi.replace(" ", NBSP, 1)
+    assert hour_words(at(when), NOW, ZONE, "en") == en.replace(" ", NBSP, 1)
+    assert say("en", "until", when=hour_words(at("2026-03-05T14:00"), NOW, ZONE, "en")) == f"until about 2{NBSP}pm today"
 
 
 @given(st.integers(-20 * 24 * 60, 20 * 24 * 60), st.sampled_from(LANGUAGES))

@@ -46,9 +46,10 @@ def ruler(value: float | None, limit: float, lang: str, *, stale: bool) -> Chart
 
 def _field(i: int, lines: list[str], deep: float) -> Markup:
     """A band's field with its word in one or two lines."""
+    left, right = max(i * _FIELD, 1.2), min((i + 1) * _FIELD, WIDTH - 1.2)  # inside the round corners of the frame
     first = _TOP + deep / 2 + 5 - 8 * (len(lines) - 1)
     words = [text((i + 0.5) * _FIELD, first + 16 * n, line, bold=True, anchor="middle", fill=on_fill(i)) for n, line in enumerate(lines)]
-    return Markup("").join([rect(i * _FIELD, _TOP, _FIELD, deep, fill=fill_of(i)), *words])
+    return Markup("").join([rect(left, _TOP + 0.2, right - left, deep - 0.4, fill=fill_of(i)), *words])
 
 
 def _limit(limit: float, value: float | None, lang: str, foot: float) -> list[Markup]:

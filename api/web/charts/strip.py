@@ -15,6 +15,7 @@ from core.texts import say
 
 WIDTH = 304
 HOURS = 24
+INSET = 1.2  # of the cells, so that none sticks out of the frame's round corners [px]
 _HIGH = 24
 _CELL = WIDTH / HOURS
 
@@ -35,8 +36,10 @@ def strip(hours: Sequence[tuple[int, float]], *, now: int, timezone: str, lang: 
     for kind, cells in groupby(range(HOURS), key=lambda i: bands[i]):
         run = list(cells)
         spans.append((run[0], run[-1] + 1, kind))
-        x, wide = run[0] * _CELL, len(run) * _CELL
-        parts.append(hatch(x, 1, wide, _HIGH) if kind is None else rect(x, 1, wide, _HIGH, fill=fill_of(kind)))
+        x = max(run[0] * _CELL, INSET)
+        wide = min((run[-1] + 1) * _CELL, WIDTH - INSET) - x
+        high = _HIGH - 2 * INSET + 2
+        parts.append(hatch(x, INSET, wide, high) if kind is None else rect(x, INSET, wide, high, fill=fill_of(kind)))
     dashed = "5 3" if all(b is None for b in bands) else None
     parts.append(rect(1, 1, WIDTH - 2, _HIGH, rx=4, fill="none", stroke=INK2 if dashed else EDGE, stroke_width=2, stroke_dasharray=dashed))
     parts.append(text(0, _HIGH + 19, say(lang, "chart.now"), size=15, fill=INK2))
