@@ -14,7 +14,7 @@ from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from canhman import heartbeat, wiring
-from canhman.configuration import read_qc
+from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.settings import Settings
 from core.errors import CanhManError, ConfigError, RefusedError
 from registry.directory import Directory
@@ -54,9 +54,17 @@ def _ok(part: str, text: str) -> list[Finding]:
 
 
 def _config(settings: Settings) -> list[Finding]:
-    config = read_qc(settings.config)
-    note = f"approved by {config.approved_by}" if config.approved_by else "not approved by anybody yet (chưa được duyệt)"
-    return _ok("config", f"qc.toml {config.hash}, {note}")
+    found: list[Finding] = []
+    shown: list[str] = []
+    for name, read in (("qc.toml", read_qc), ("risk.toml", read_risk), ("alerts.toml", read_alerts)):
+        try:
+            config = read(settings.config)
+        except ConfigError as error:
+            found.append(Finding(part="config", mark="red", text=str(error)))
+        else:
+            note = f"approved by {config.approved_by}" if config.approved_by else "not approved by anybody yet (chưa được duyệt)"
+            shown.append(f"{name} {config.hash}, {note}")
+    return found or _ok("config", "; ".join(shown))
 
 
 def _data(settings: Settings) -> list[Finding]:
@@ -140,6 +148,23 @@ def _ingest(settings: Settings) -> list[Finding]:
     return _ok("ingest", f"process {beat.pid}, {beat.figures.get('bytes_behind', 0)} bytes of the journal not stored yet")
 
 
+def _services(settings: Settings) -> list[Finding]:
+    """The services behind ingest, as they last spoke; one that never ran here is no finding."""
+    found: list[Finding] = []
+    for name in ("forecast", "alerts", "serve"):
+        beat = heartbeat.read(wiring.data_folder(settings), name)
+        if beat is None:
+            continue
+        if not beat.is_fresh:
+            found.append(Finding(part=name, mark="warn", text=f"it ran here and does not now (canhman {name}, or canhman up for all)"))
+        elif beat.troubles:
+            found += [Finding(part=f"{name}: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
+        else:
+            figures = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(beat.figures.items()))
+            found += _ok(name, f"process {beat.pid}" + (f", {figures}" if figures else ""))
+    return found
+
+
 def _broker(settings: Settings) -> list[Finding]:
     address = settings.broker_address
     where = f"{address.host}:{address.port}"
@@ -206,4 +231,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "broker": _broker,
     "ingest": _ingest,
     "store": _store,
+    "services": _services,
 }

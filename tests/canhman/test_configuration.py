@@ -78,10 +78,11 @@ def test_a_folder_that_is_none_is_named(front: Front, tmp_path: Path) -> None:
 
 
 @pytest.mark.sockets
-def test_doctor_tells_a_broken_file(front: Front, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["qc.toml", "risk.toml", "alerts.toml"])
+def test_doctor_tells_a_broken_file(front: Front, tmp_path: Path, name: str) -> None:
     """Red, and the rest is looked at all the same."""
     front.ok("migrate")
-    (tmp_path / "qc.toml").write_text("[range")
+    (tmp_path / name).write_text("[range")
     done = front("doctor", "--json", CONFIG=str(tmp_path))
     marks = {f["part"]: f["mark"] for f in done.json}
     assert done.code == 1

@@ -138,6 +138,21 @@ def test_doctor_tells_what_ingest_says_of_itself(front: Front) -> None:
     assert findings(front)[1]["ingest"][0] == "warn"
 
 
+@pytest.mark.parametrize("name", ["forecast", "alerts", "serve"])
+def test_doctor_tells_what_the_other_services_say(front: Front, name: str) -> None:
+    """Running, in trouble, gone quiet; one that never ran here is no finding."""
+    front.ok("orgs", "list")
+    assert name not in findings(front)[1]
+    heartbeat.write(front.data, name, {}, {"issued": 12})
+    assert "12 issued" in findings(front)[1][name][1]
+    heartbeat.write(front.data, name, {"store": "away"}, {})
+    code, found = findings(front)
+    assert (code, found[f"{name}: store"]) == (1, ("red", "away"))
+    path = front.data / f"{name}.heartbeat.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0}))
+    assert findings(front)[1][name][0] == "warn"
+
+
 def test_one_judge_at_a_time(front: Front) -> None:
     """`judge` and `doctor --repair` beside another judge are one line each; without it they work."""
     front.ok("judge", "--once")
