@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +88,7 @@ async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started
             tasks.append(asyncio.create_task(_for_ever(parts.clock.follow)))
         try:
             while not signals.stopped:
-                await service.step()
+                await _unless_stopped(service.step(), signals)
                 await signals.wait(POLL_S)
         finally:
             for task in tasks:
@@ -118,7 +118,8 @@ class _Service:
         self._folder = wiring.data_folder(settings)
         self._clock = parts.clock
         self._health = Health(_tell)
-        self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
+        self._receivers = Health(_tell)  # told in the log and counted, no trouble of ours: a partner's server must not make /readyz false
+        self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "sent_again": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
         self._mirror_at = 0.0
         channels = Channels(webhook=settings.webhook.get_secret_value(), webhook_secret=settings.webhook_secret.get_secret_value())
         self._on = tuple(name for name, notifier in NOTIFIERS.items() if notifier.is_on(channels))
@@ -160,11 +161,11 @@ class _Service:
         while True:
             sent = await self._guard("outbox", self._outbox.round)
             if sent is not None:
-                self._count(sent=sent.done, failed=sent.failed)
+                self._count(sent=sent.done, sent_again=sent.again, failed=sent.failed)
                 if sent.trouble:
-                    self._health.red("messages", sent.trouble)
+                    self._receivers.red("the receiver of messages", sent.trouble)
                 elif sent.done:
-                    self._health.green("messages")
+                    self._receivers.green("the receiver of messages")
             await asyncio.sleep(POLL_S)
 
     async def beat(self) -> None:
@@ -191,6 +192,17 @@ class _Service:
             self._health.green(part)
             return found
         return None
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], signals: Signals) -> None:
+    """Await `work`, cut short by a stop: a store may take a minute over its answer, and what is not decided comes again."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(signals.wait())
+    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    for unfinished in (t for t in (task, stop) if not t.done()):
+        unfinished.cancel()
+    await asyncio.gather(task, stop, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
 
 
 async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:

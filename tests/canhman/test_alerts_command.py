@@ -139,7 +139,7 @@ def test_numbers_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 class Receiver:
-    """A partner's server on this machine; while `status` is 0 it is not there."""
+    """A partner's server on this machine, that answers with `status`."""
 
     def __init__(self) -> None:
         self.posts: list[tuple[dict[str, str], bytes]] = []
@@ -230,15 +230,19 @@ def test_the_service(front: Front, receiver: Receiver, capfd: pytest.CaptureFixt
 
 
 @pytest.mark.sockets
-def test_a_receiver_that_is_away(front: Front, receiver: Receiver) -> None:
-    """It is a trouble in the heartbeat, not an end; the alert stands all the same."""
+def test_a_receiver_that_is_away(front: Front, receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is told in the log and counted, and no trouble of ours: /readyz stays as it is, and the alert stands all the same."""
     seed(front)
     receiver.status = 503
     with service(WEBHOOK=receiver.url) as beat:
         feed(front, 9.0)
-        until(lambda: beat().troubles.get("messages") == "webhook: HTTP 503", 20, lambda: f"it is told: {beat()}")
+        until(lambda: beat().figures["sent_again"] == 2, 20, lambda: f"it is counted: {beat()}")
+        assert beat().troubles == {}
         assert len(front.database(lambda db: db.live_alerts())) == 2
         assert all("x-canhman-signature" not in headers for headers, _ in receiver.posts)
+    said = "".join(capfd.readouterr())
+    assert said.count("webhook: HTTP 503") == 1
+    assert "not signed" in said
 
 
 @pytest.mark.sockets
@@ -257,6 +261,28 @@ def test_a_store_that_goes_away(front: Front, monkeypatch: pytest.MonkeyPatch) -
             assert front.database(lambda db: db.live_alerts()) == []
         until(lambda: beat().figures["events"] == 2, 20, lambda: f"it goes on: {beat()}")
         assert beat().troubles == {}
+
+
+@pytest.mark.sockets
+def test_a_stop_does_not_wait_for_the_store(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes a minute over its answer does not keep the service from ending; nothing is lost by it."""
+    asked = threading.Event()
+
+    async def slow(self: SqliteStore, *_: Any, **__: Any) -> Batch:
+        asked.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    seed(front)
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteStore, "read", slow)
+        with service():
+            feed(front, 9.0)
+            until(asked.is_set, 20, "it asked")
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 10
+    with service() as beat:
+        until(lambda: beat().figures["events"] == 2, 20, lambda: f"it goes on: {beat()}")
 
 
 def _z(ms: int) -> str:
