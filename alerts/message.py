@@ -34,7 +34,7 @@ def text(alert: Alert, *, station: Station, lang: str, now: int) -> AlertText:
         title = facts[0].rstrip(".")
         shown: tuple[str, ...] = facts[1:]
     else:
-        title = say(lang, f"verdict.{_action(alert)}") if alert.kind in ("observed", "forecast") and alert.level else say(lang, "unknown")
+        title = say(lang, f"verdict.{action(alert)}") if alert.kind in ("observed", "forecast") and alert.level else say(lang, "unknown")
         shown = _facts(alert, station, lang, now)
     return AlertText(title=title, place=where, facts=shown, summary=" ".join([f"{where}: {sentence(title)}", *shown]))
 
@@ -90,7 +90,7 @@ def line_text(line: float, lang: str) -> str:
     return number(line, 0 if line == int(line) else 1, lang, unit="g/L")
 
 
-def _action(alert: Alert) -> int:
+def action(alert: Alert) -> int:
     """What to do goes by the line, and by the measured value where that is worse: 3 g/L over the line of 1 is no water to wait for."""
     return max(alert.level, band(alert.value)) if alert.kind == "observed" and alert.value is not None else alert.level
 

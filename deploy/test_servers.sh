@@ -9,12 +9,14 @@ PATH=$PATH:$sbin
 policy=$sbin/policy-rc.d
 
 # program: Debian package
-needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb'
+needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium'
+fonts=${FONTS:-/usr/share/fonts} # without one that has Vietnamese letters Chromium draws boxes
 
 missing() {
     for pair in $needed; do
         command -v "${pair%%:*}" >/dev/null 2>&1 || echo "${pair##*:}"
     done | sort -u
+    [ -e "$fonts/truetype/noto/NotoSans-Regular.ttf" ] || echo fonts-noto-core
 }
 
 runs() { systemctl is-active --quiet "$1" 2>/dev/null; }

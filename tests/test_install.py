@@ -37,7 +37,8 @@ APT = """#!/bin/sh
 echo "apt-get $*" >>"$FAKE/log"
 [ ! -e "$FAKE/apt-fails" ] || exit 100
 case "$*" in *install*) : >"$FAKE/venv-module" ;; *) exit 0 ;; esac
-for program in mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub influxd; do cp "$FAKE/uv" "$SBIN/$program"; done
+for program in mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub influxd chromium; do cp "$FAKE/uv" "$SBIN/$program"; done
+mkdir -p "$FONTS/truetype/noto" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
 [ ! -x "$SBIN/policy-rc.d" ] || echo "policy: do not start" >>"$FAKE/log"
 """
 
@@ -69,7 +70,14 @@ class Machine:
         self.put("id", f"#!/bin/sh\necho {uid}\n")
 
     def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {"PATH": str(self.bin), "FAKE": str(self.fake), "SBIN": str(self.fake / "sbin"), "HOME": str(self.fake), **environment}
+        settings = {
+            "PATH": str(self.bin),
+            "FAKE": str(self.fake),
+            "SBIN": str(self.fake / "sbin"),
+            "FONTS": str(self.fake / "fonts"),
+            "HOME": str(self.fake),
+            **environment,
+        }
         return subprocess.run([self.root / "deploy" / script, *arguments], env=settings, capture_output=True, text=True, timeout=60, check=False)
 
     def install(self, *groups: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -280,8 +288,8 @@ def test_missing_servers_are_named(machine: Machine) -> None:
     machine.put("apt-get", APT)
     result = machine.run("test_servers.sh")
     assert result.returncode == 0
-    assert "missing: influxdb mosquitto-clients." in result.stderr
-    assert "sudo apt-get install influxdb mosquitto-clients" in result.stderr
+    assert "missing: chromium influxdb mosquitto-clients fonts-noto-core." in result.stderr
+    assert "sudo apt-get install chromium influxdb mosquitto-clients fonts-noto-core" in result.stderr
     assert "skipped" in result.stderr
     assert machine.log() == ""
 
@@ -289,7 +297,7 @@ def test_missing_servers_are_named(machine: Machine) -> None:
 def test_in_ci_nothing_may_be_missing(machine: Machine) -> None:
     """With REQUIRE_SERVERS=1 a missing server is an error."""
     result = machine.run("test_servers.sh", REQUIRE_SERVERS="1")
-    assert "influxdb mosquitto mosquitto-clients" in one_line(result)
+    assert "chromium influxdb mosquitto mosquitto-clients fonts-noto-core" in one_line(result)
 
 
 def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
@@ -299,7 +307,9 @@ def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
     result = machine.run("test_servers.sh", REQUIRE_SERVERS="1")
     assert result.returncode == 0, result.stderr
     calls = machine.log()
-    assert all(re.search(rf"apt-get install .* {package}\n", calls) for package in ("mosquitto", "mosquitto-clients", "influxdb"))
+    assert all(
+        re.search(rf"apt-get install .* {package}\n", calls) for package in ("mosquitto", "mosquitto-clients", "influxdb", "chromium", "fonts-noto-core")
+    )
     assert calls.count("policy: do not start") == calls.count("apt-get install")
     assert not (machine.fake / "sbin" / "policy-rc.d").exists()
     assert machine.run("test_servers.sh").stderr == ""

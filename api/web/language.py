@@ -5,7 +5,6 @@ Which language a request is answered in `api.language` says; this is how people 
 
 from __future__ import annotations
 
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import MutableHeaders
@@ -46,6 +45,4 @@ class RememberLanguage:
 
 
 def _cookie(lang: str) -> str:
-    cookie: SimpleCookie = SimpleCookie({COOKIE: lang})
-    cookie[COOKIE].update({"path": "/", "max-age": YEAR_S, "samesite": "Lax"})
-    return cookie[COOKIE].OutputString()
+    return f"{COOKIE}={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -22,13 +23,13 @@ from registry.situation import Situation
 TIMEZONE = "Asia/Ho_Chi_Minh"  # of what belongs to no station: the date in the header
 CLEARED_DAYS = 7
 DAY_MS = 86_400_000
-AGE_WORDS = ("age.minutes", "age.hours", "age.days", "ago", "ago.now", "offline", "error.server", "page.old", "stale", "page.trust.age")
+AGE_WORDS = ("age.minutes", "age.hours", "age.days", "ago", "ago.now", "offline", "error.server", "stale")
 REFRESH_S, LEAST_REFRESH_S, REFRESH_EVERY_SIM_S = 15.0, 2.0, 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """`now` in ms of the installation's clock; `alerts` are the standing ones of the stations seen (the highest of each place), `cleared` those of the last days."""
+    """`now` [ms] by the installation's clock; `alerts` stand now at the stations seen, the highest of each place; `cleared` ended these days."""
 
     request: Request
     lang: str
@@ -73,8 +74,8 @@ async def moment(request: Request, caller: Caller = ANONYMOUS) -> Moment:
     )
 
 
-def page(template: str, at: Moment, *, place: str, status: int = 200, **words: object) -> Response:
-    """A page that keeps itself up to date. `place` is where in the bottom bar it stands: home | river | alerts."""
+def page(template: str, at: Moment, words: Mapping[str, object], *, place: str) -> Response:
+    """A page, filled with `words`, that keeps itself up to date. `place` is where in the bottom bar it stands: home | river | alerts."""
     lang = at.lang
     context: dict[str, object] = {
         "request": at.request,
@@ -89,7 +90,7 @@ def page(template: str, at: Moment, *, place: str, status: int = 200, **words: o
     }
     html = at.request.app.state.templates.get_template(template).render(context)
     # never from a cache: yesterday's verdict must not be shown as today's
-    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store", "Content-Language": lang})
+    return HTMLResponse(html, headers={"Cache-Control": "no-store", "Content-Language": lang})
 
 
 def today(at: Moment) -> DateHeader:

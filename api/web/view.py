@@ -75,7 +75,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
         source=say(lang, "page.source", place=source.name) if source is not None else "",
         good_for=_good_for(situation, reading, v) if number is not None else None,
         last=last,
-        alert=(alerts or [None])[0],
+        alert=alerts[0] if alerts else None,
     )
 
 
@@ -139,7 +139,7 @@ def _why(v: Verdict, last: Latest | None, now: int, lang: str) -> str:
             hours = (now - v.as_of) // HOUR_MS
             return say(lang, "alert.silent.days", days=hours // 24) if hours >= DAYS_FROM_H else say(lang, "alert.silent.hours", hours=hours)
         case "stale" if last is not None:
-            return say(lang, "page.old", age=age(now - last.time, lang))
+            return say(lang, "stale", age=age(now - last.time, lang))
         case "suspect" | "fault" | "no_data":
             return say(lang, f"page.why.{v.reason}")
         case _:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from alerts.message import AlertText, clock_text, event_text, line_text, sentence, sure, text
+from alerts.message import AlertText, action, clock_text, event_text, line_text, sentence, sure, text
 from api.access import OFFICER, PUBLIC, Caller, Forbidden
 from api.backend import Backend
 from api.problem import Problem
@@ -43,7 +43,7 @@ class AlertCard:
 async def alerts(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response:
     """The standing ones, the gravest first; below those that are over."""
     at = await moment(request, caller)
-    return page("alerts.html", at, place="alerts", standing=_cards(at, at.alerts), cleared=_cards(at, at.cleared))
+    return page("alerts.html", at, {"standing": _cards(at, at.alerts), "cleared": _cards(at, at.cleared)}, place="alerts")
 
 
 @router.get("/alerts/{id}")
@@ -57,27 +57,25 @@ async def alert(request: Request, id: Id, caller: Annotated[Caller, PUBLIC]) -> 
     theirs = caller.role != "public" and caller.sees(org=station.org, public=False)
     told = text(found, station=station, lang=lang, now=now)
     title, detail = title_of(told.title)
-    return page(
-        "alert.html",
-        at,
-        place="alerts",
-        alert=found,
-        station=station,
-        ground=_ground(found),
-        told=told,
-        title=title,
-        detail=detail,
-        facts=_facts(at, found, station, told),
-        todo=_todo(found, lang),
-        opened=clock_text(found.opened_at, station=station, lang=lang, now=now),
-        updated=clock_text(found.updated_at, station=station, lang=lang, now=now),
-        read=_read(at, found, station, named=theirs),
-        events=[
+    words = {
+        "alert": found,
+        "station": station,
+        "ground": _ground(found),
+        "told": told,
+        "title": title,
+        "detail": detail,
+        "facts": _facts(at, found, station, told),
+        "todo": _todo(found, lang),
+        "opened": clock_text(found.opened_at, station=station, lang=lang, now=now),
+        "updated": clock_text(found.updated_at, station=station, lang=lang, now=now),
+        "read": _read(at, found, station, named=theirs),
+        "events": [
             (clock_text(e.at, station=station, lang=lang, now=now), event_text(e, found, station=station, lang=lang, named=theirs)) for e in reversed(events)
         ],
-        may_read=theirs and found.state == "open",
-        verdict=card(at.situation, station, now, lang),
-    )
+        "may_read": theirs and found.state == "open",
+        "verdict": card(at.situation, station, now, lang),
+    }
+    return page("alert.html", at, words, place="alerts")
 
 
 @router.post("/alerts/{id}/acknowledge")
@@ -124,7 +122,7 @@ def _cards(at: Moment, found: tuple[Alert, ...]) -> list[AlertCard]:
 
 
 def _ground(a: Alert) -> int | None:
-    return a.level if a.line is not None and 0 < a.level <= 4 else None
+    return action(a) if a.line is not None and 0 < a.level <= 4 else None
 
 
 def _read(at: Moment, a: Alert, station: Station, *, named: bool) -> str:
@@ -139,7 +137,7 @@ def _todo(a: Alert, lang: str) -> list[str]:
     """The sentences of its level, and to measure first."""
     if a.state == "cleared":
         return []
-    level = say(lang, f"verdict.{a.level}") if _ground(a) is not None else say(lang, "unknown")
+    level = say(lang, f"verdict.{action(a)}") if _ground(a) is not None else say(lang, "unknown")
     return [*(sentence(part.strip().rstrip(".")) for part in level.split(". ")), say(lang, "window.check")]
 
 

@@ -51,7 +51,7 @@ async def home(
     cards = [card(at.situation, s, at.now, at.lang, alerts=at.alerts_at(s.id)) for s in found]
     first = _first(cards, q, station)
     rows = sorted((c for c in cards if c is not first), key=lambda c: _order(directory, c.station))
-    words = {
+    words: dict[str, object] = {
         "q": q,
         "first": first,
         "chosen": bool(first and (station or q)),
@@ -62,7 +62,7 @@ async def home(
         "is_empty": not seen,
         "found": len(found),
     }
-    return page("home.html", at, place="home", **words)
+    return page("home.html", at, words, place="home")
 
 
 def matches(directory: Directory, station: Station, q: str) -> bool:

@@ -16,6 +16,8 @@ from registry.directory import Directory
 
 router = APIRouter(include_in_schema=False)
 
+NAME = 22  # letters
+
 
 @router.get("/river")
 async def rivers(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response:
@@ -23,7 +25,7 @@ async def rivers(request: Request, caller: Annotated[Caller, PUBLIC]) -> Respons
     at = await moment(request, caller)
     directory = at.situation.directory
     found = [_now(directory, w) for w in await reaches(request.app, at.now, caller=caller) if w.stations]
-    return page("river.html", at, place="river", chart=river(found, lang=at.lang) if found else None)
+    return page("river.html", at, {"chart": river(found, lang=at.lang) if found else None}, place="river")
 
 
 def _now(directory: Directory, found: WaterwayNow) -> RiverNow:
@@ -31,9 +33,14 @@ def _now(directory: Directory, found: WaterwayNow) -> RiverNow:
     stops = []
     for s in found.stations:
         known = directory.station(s.station)
-        stops.append(Stop(name=known.name if known is not None else s.station, km=s.km, value=s.value))
+        stops.append(Stop(name=_short(known.name if known is not None else s.station), km=s.km, value=s.value))
     w = found.waterway
     return RiverNow(name=w.name, sea=w.sea, length_km=w.length_km, stops=tuple(stops), reaches=found.reaches, start_km=_start(w))
+
+
+def _short(name: str) -> str:
+    """A name as long as a stop has room for: one of 200 letters must not squeeze the river."""
+    return name if len(name) <= NAME else f"{name[: NAME - 1].rstrip()}…"
 
 
 def _start(w: Waterway) -> float:

@@ -73,19 +73,15 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
                 timezone=known.timezone,
             ),
         }
-    return page(
-        "station.html",
-        at,
-        place="home",
-        station=known,
-        c=c,
-        where=where(situation, known, lang),
-        limits=[(value, limit_text(value, lang), value == c.verdict.limit) for value in LIMITS],
-        points=points(situation, known, now=at.now, lang=lang),
-        alerts=at.alerts_at(known.id),
-        approved=situation.risk.approved_by,
-        **words,
-    )
+    words |= {
+        "station": known,
+        "c": c,
+        "where": where(situation, known, lang),
+        "limits": [(value, limit_text(value, lang), value == c.verdict.limit) for value in LIMITS],
+        "points": points(situation, known, now=at.now, lang=lang),
+        "alerts": at.alerts_at(known.id),
+    }
+    return page("station.html", at, words, place="home")
 
 
 def _hour_ago(value: float | None, lang: str) -> str:

@@ -10,6 +10,6 @@ export function age(texts, ms) {
 }
 
 export function words(texts, form, ms) {
-  if (form === "age") return fill(texts["page.old"], { age: age(texts, ms) });
+  if (form === "stale") return fill(texts.stale, { age: age(texts, ms) });
   return ms < 60000 ? texts["ago.now"] : fill(texts.ago, { age: age(texts, ms) });
 }

@@ -1,5 +1,11 @@
 // Puts the parts of a newer answer in the place of the old ones: silently, and whoever reads or types there is not disturbed.
-const address = (element) => element.id ? `#${CSS.escape(element.id)}` : element.getAttribute("href") && `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+function address(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.hasAttribute("href")) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+  if (element.value) return `${element.localName}[value="${CSS.escape(element.value)}"]`;
+  const around = element.closest("[id]");
+  return around && `#${CSS.escape(around.id)} ${element.localName}`;
+}
 
 export function exchange(next) {
   const y = scrollY;

@@ -1,0 +1,125 @@
+"""A station's page: what to do, how salty it is, will be and was, and why that may be believed."""
+
+from __future__ import annotations
+
+import pytest
+from servers.backend import NOW, Rig
+from servers.html_page import Element, read
+
+
+def station(rig: Rig, path: str) -> Element:
+    """The page of a station."""
+    answer = rig.get(f"/stations/{path}", headers={"Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return read(answer.text.replace("\u00a0", " "))
+
+
+def test_all_of_it(pages: Rig) -> None:
+    """Verdict, until, number with word and trend, ruler, 24 hours, week and forecast, each chart with its sentence and table."""
+    page = station(pages, "nuoc-trong")
+    assert page.one("article").one(data_part="title").text == "Đừng lấy nước"
+    assert page.one(class_="until").text == "đến khoảng 17 giờ chiều nay"
+    assert page.one(class_="big").text == "3,1 g/L"
+    assert page.one(class_="say").text.startswith("Mặn, đang lên 1 giờ trước: 1,9 g/L Đo 9:55, 5 phút trước")
+    for kind in ("ruler", "strip", "week"):
+        chart = page.one("svg", class_=kind)
+        assert chart.attributes["role"] == "img"
+        assert chart.attributes["aria-label"]
+    for words in ("strip-words", "week-words"):
+        assert page.one("details", id=words).one("summary").text == "Xem bằng chữ"
+        assert len(page.one("details", id=words).all("tr")) > 1
+
+
+def test_the_limit_is_a_plain_form(pages: Rig) -> None:
+    """Each choice is a GET; the verdict follows it, and the one chosen is marked."""
+    buttons = station(pages, "kenh-lau").one("form", method="get").all("button")
+    assert [b.attributes["value"] for b in buttons] == ["0.5", "1", "2", "4"]
+    assert [b.attributes["aria-pressed"] for b in buttons] == ["false", "true", "false", "false"]
+    by = {limit: station(pages, f"kenh-lau?limit={limit}").one("article").one(data_part="title").text for limit in ("0.5", "1", "4")}
+    assert by == {"0.5": "Chờ nước ròng, đo rồi mới lấy", "1": "Đo trước khi tưới", "4": "Lấy và trữ nước được"}
+    marked = station(pages, "kenh-lau?limit=4").one("form", method="get").all("button", aria_pressed="true")
+    assert [b.attributes["value"] for b in marked] == ["4"]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "abc", "1e9"])
+def test_a_limit_that_is_none(pages: Rig, limit: str) -> None:
+    """Refused with the parameter's name, never judged by another."""
+    answer = pages.get(f"/stations/kenh-lau?limit={limit}", headers={"Accept": "text/html"})
+    assert answer.status_code == 422
+    assert "limit" in answer.text
+
+
+def test_why_to_believe_it(pages: Rig) -> None:
+    """Age, interval, check, sensor, what the check sensor read, forecast, and that nobody approved the thresholds."""
+    trust = station(pages, "kenh-lau").one("ul", class_="ticks").text
+    for words in (
+        "Đo 9:55, 5 phút trước. Máy gửi 15 phút một lần.",
+        "Kiểm tra tự động: tốt.",
+        "Máy đo d-kenh-lau.",
+        "Máy đối chứng d-check: 0,8 g/L, 15 phút trước.",
+        "Báo trước lúc 9:30 theo cách persistence 1.",
+        "chưa được duyệt",
+    ):
+        assert words in trust
+
+
+@pytest.mark.parametrize(("id", "words"), [("an-lac-tay", "đáng ngờ (đứng yên quá lâu)"), ("may-hong", "hỏng (ngoài khoảng có thể có)")])
+def test_a_flag_with_the_tests_behind_it(pages: Rig, id: str, words: str) -> None:
+    """The names of the tests in words; the value shown is the last good one, pale, the ruler's pointer dashed."""
+    page = station(pages, id)
+    assert f"Kiểm tra tự động: {words}" in page.text
+    assert "quiet" in page.one(class_="big").attributes["class"]
+    assert page.one("article").one(data_part="title").text == "Chưa rõ, đừng lấy"
+
+
+def test_a_field_shows_its_intakes_verdict_and_says_so(pages: Rig) -> None:
+    """The water of the intake is judged, its name is told and linked."""
+    page = station(pages, "ruong-8")
+    assert "Ruộng này lấy nước Kênh Năm" in page.text
+    assert page.one("article").one(data_part="title").text == "Lấy và trữ nước được"
+    assert page.all("a", href="/stations/kenh-nam")
+
+
+def test_no_forecast(pages: Rig) -> None:
+    """It says so, draws no strip, and never allows."""
+    page = station(pages, "moi-dat")
+    assert "Chưa đủ số để báo trước" in page.text
+    assert not page.all("svg", class_="strip")
+    assert page.one("article").one(data_part="title").text == "Đo trước khi tưới"
+
+
+def test_nothing_measured(pages: Rig) -> None:
+    """A station without a reading is a page all the same."""
+    page = station(pages, "tram-moi")
+    assert "Chưa có số đo" in page.text
+    assert page.one(class_="big").text == "– g/L"
+
+
+def test_its_alerts_stand_on_it(pages: Rig) -> None:
+    """The open alert of a stale station is linked."""
+    assert page_links(station(pages, "dai-ngai")) == ["/alerts/3"]
+
+
+def page_links(page: Element) -> list[str]:
+    """The alerts linked from a page's content."""
+    return [a.attributes["href"] for a in page.one("main").all("a") if a.attributes["href"].startswith("/alerts/")]
+
+
+@pytest.mark.parametrize("id", ["rieng", "nowhere", "<b>nowhere"])
+def test_private_and_unknown_are_the_same(pages: Rig, id: str) -> None:
+    """404 either way, as a page in words, with the id as text."""
+    answer = pages.get(f"/stations/{id}", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "<b>nowhere" not in answer.text
+    assert "/stations/rieng" not in answer.text
+
+
+def test_an_officer_sees_the_private_one(pages: Rig) -> None:
+    """Of their own organisation."""
+    assert pages.get("/stations/rieng", as_="lan").status_code == 200
+
+
+def test_the_newest_hour_decides_the_trend(pages: Rig) -> None:
+    """Five hours after the tide began to rise nothing new came: no trend is told of old numbers."""
+    pages.clock.now = NOW + 5 * 3_600_000
+    assert "đang lên" not in station(pages, "nuoc-trong").one("main").text

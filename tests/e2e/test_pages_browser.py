@@ -1,0 +1,257 @@
+"""The pages in Debian's Chromium, on a phone and on a desk: as people see and use them, with and without scripts, with and without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from servers.backend import Hands
+from servers.browser import DESK, NOW, PHONE, chromium, pages_backend, serving
+
+from api.backend import Backend
+from core.alert import AlertEvent, Step
+from core.forecast import HOUR_MS
+
+pytestmark = pytest.mark.servers
+
+PATHS = ("/", "/stations/nuoc-trong", "/stations/dai-ngai", "/stations/ruong-8", "/river", "/alerts", "/alerts/1", "/login", "/docs")
+SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+LIMIT_BYTES = 150_000
+AIM_BYTES = 40_000
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Backend:
+    """Stations in every state."""
+    return pages_backend(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="module")
+def address(backend: Backend) -> Iterator[str]:
+    """Where the app answers."""
+    chromium()
+    with serving(backend) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all of them."""
+    program = chromium()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(autouse=True)
+def hands(backend: Backend) -> Iterator[Hands]:
+    """The installation's clock, put back afterwards."""
+    clock: Hands = backend.clock  # type: ignore[assignment]  # make_backend put it there
+    yield clock
+    clock.now = NOW
+
+
+@contextmanager
+def opened(browser: Browser, size: tuple[int, int], **more: Any) -> Iterator[Page]:
+    """A page of a new visitor; anything it writes to the console as an error fails the test."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **more)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    try:
+        yield page
+        wrong = [e for e in errors if "ERR_INTERNET_DISCONNECTED" not in e]  # the network was cut on purpose
+        assert not wrong
+    finally:
+        context.close()
+
+
+@SIZES
+def test_from_the_list_to_a_station_and_into_english(browser: Browser, address: str, size: tuple[int, int]) -> None:
+    """It shows the stations, opens one, switches the language there, and stays in it on the way back."""
+    with opened(browser, size) as page:
+        page.goto(address)
+        assert page.locator('[data-part="title"]').count() == 13
+        page.get_by_role("link", name="Ngã ba Nước Trong").click()
+        page.wait_for_url("**/stations/nuoc-trong")
+        assert page.locator("article [data-part=title]").inner_text() == "Đừng lấy nước"
+        page.get_by_role("link", name="EN, English").click()
+        page.wait_for_url("**/stations/nuoc-trong?lang=en")
+        assert page.locator("article [data-part=title]").inner_text() == "Do not take water"
+        assert page.locator("html").get_attribute("lang") == "en"
+        page.get_by_role("link", name="Back to the stations").click()
+        page.wait_for_url(address + "/")
+        assert page.get_by_role("link", name="Alerts").is_visible()
+
+
+@SIZES
+def test_without_scripts(browser: Browser, address: str, size: tuple[int, int]) -> None:
+    """Search, a station, its limit, its chart in words, the river and an alert: all by plain links and forms; it reloads by itself."""
+    with opened(browser, size, java_script_enabled=False) as page:
+        page.goto(address)
+        assert page.locator('noscript meta[http-equiv="refresh"]').count() == 1
+        page.locator("#q").fill("nuoc trong")
+        page.locator("#q").press("Enter")
+        page.wait_for_url("**/?q=nuoc*trong")
+        page.locator("article a.head").click()
+        page.wait_for_url("**/stations/nuoc-trong")
+        page.get_by_role("button", name="4 g/L").click()
+        page.wait_for_url("**/stations/nuoc-trong?limit=4")
+        page.locator("#week-words summary").click()
+        assert page.locator("#week-words table").is_visible()
+        page.get_by_role("link", name="Dòng sông").click()
+        page.wait_for_url("**/river")
+        page.get_by_role("link", name="Cảnh báo").click()
+        page.locator("a.row").first.click()
+        page.wait_for_url("**/alerts/1")
+        assert page.get_by_text("Việc cần làm").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SIZES
+def test_axe_finds_nothing_grave(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
+    """No serious or critical finding on any page, light or dark."""
+    with opened(browser, size, color_scheme=scheme) as page:
+        for path in PATHS:
+            page.goto(address + path)
+            found = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+            assert not found, f"{path}: {[(v['id'], [n['html'][:120] for n in v['nodes'][:3]]) for v in found]}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_first_load_is_light(browser: Browser, address: str, path: str) -> None:
+    """All that crosses the wire for a first visit, compressed, is far under what a poor network bears."""
+    with opened(browser, PHONE) as page:
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        sizes: list[float] = []
+        session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+        page.goto(address + path, wait_until="networkidle")
+        assert len(sizes) >= 2
+        assert sum(sizes) < AIM_BYTES < LIMIT_BYTES
+
+
+def test_modules_are_small() -> None:
+    """All scripts together, as they stand in the checkout."""
+    folder = Path(__file__).parents[2] / "api" / "web" / "static"
+    assert 0 < sum(p.stat().st_size for p in folder.glob("**/*.js")) < 20_000
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1366])
+def test_nothing_scrolls_sideways(browser: Browser, address: str, width: int) -> None:
+    """At 320 px, and so at 200 % of 640 px, every page fits its width."""
+    with opened(browser, (width, 740)) as page:
+        for path in PATHS:
+            page.goto(address + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p != "/docs"])
+def test_what_is_tapped_is_large(browser: Browser, address: str, path: str) -> None:
+    """Links outside of running text, buttons and fields are at least 48 px high and wide."""
+    with opened(browser, PHONE) as page:
+        page.goto(address + path)
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), summary")]
+                .filter((e) => e.checkVisibility() && !e.closest(".skip, .body p, main > p"))
+                .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+                .filter(([, box]) => box.width < 47.5 || box.height < 47.5)
+                .map(([html, box]) => `${Math.round(box.width)}x${Math.round(box.height)} ${html}`)"""
+        )
+        assert not small
+
+
+def test_dark_follows_the_phone(browser: Browser, address: str) -> None:
+    """The ground is dark, the water's colours stay."""
+    colours = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, PHONE, color_scheme=scheme) as page:
+            page.goto(address)
+            colours[scheme] = page.evaluate(
+                '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(".k4")).backgroundColor]'
+            )
+    assert colours["light"] == ["rgb(244, 240, 228)", "rgb(75, 10, 46)"]
+    assert colours["dark"] == ["rgb(14, 22, 20)", "rgb(75, 10, 46)"]
+
+
+def test_a_cut_network_withdraws_what_allows(browser: Browser, address: str) -> None:
+    """Offline: the banner at once, ages grow, and when the data are too old no card allows, with the scale's colours gone."""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address)
+        take = page.locator('a.row[href="/stations/kenh-nam"]')
+        assert take.locator("[data-part=title]").inner_text() == "Lấy và trữ nước được"
+        page.context.set_offline(True)
+        page.get_by_text("Không có mạng. Đang xem số lưu lúc 10:00.").wait_for()
+        page.clock.run_for(30 * 60_000)
+        assert "35 phút trước" in take.inner_text()
+        assert take.locator("[data-part=title]").inner_text() == "Lấy và trữ nước được"
+        page.clock.run_for(60 * 60_000)
+        assert take.locator("[data-part=title]").inner_text() == "Số cũ. Đừng lấy nước"
+        assert "1 giờ 35 phút trước" in take.inner_text()
+        assert page.locator("main .k0, main .k1, main .k2, main .k3, main .k4").count() == 0
+        assert page.get_by_text("Lấy và trữ nước được").count() == 0
+        page.context.set_offline(False)
+        page.clock.run_for(20_000)
+        page.get_by_text("Không có mạng").wait_for(state="hidden")
+        assert take.locator("[data-part=title]").inner_text() == "Lấy và trữ nước được"
+
+
+def test_a_page_renews_itself_in_silence(browser: Browser, address: str, hands: Hands) -> None:
+    """New data come in without a reload: what is read, typed, opened and focused stays where it is."""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address + "/stations/kenh-nam")
+        page.locator("#week-words summary").click()
+        page.locator("#week-words summary").focus()
+        page.evaluate("scrollTo({top: 400, behavior: 'instant'}); window.mark = 1")
+        hands.now = NOW + 2 * HOUR_MS
+        page.clock.run_for(16_000)
+        page.get_by_text("Số cũ. Đừng lấy nước").wait_for()
+        assert page.evaluate("[window.mark, scrollY, document.querySelector('#week-words').open]") == [1, 400, True]
+        assert page.evaluate("document.activeElement.closest('details')?.id") == "week-words"
+        page.goto(address)
+        page.locator("#q").fill("Kênh L")
+        page.clock.run_for(16_000)
+        assert page.locator("#q").input_value() == "Kênh L"
+
+
+async def warn(backend: Backend) -> None:
+    """Open an alert at cai-tu."""
+    fresh = replace(await backend.alerts.alert(1), id=0, station="cai-tu", line=1.0, level=2, opened_at=NOW, updated_at=NOW)
+    await backend.alerts.take_steps([Step(alert=fresh, event=AlertEvent(at=NOW, kind="opened"))])
+
+
+def test_a_new_warning_is_said_once(browser: Browser, address: str, backend: Backend) -> None:
+    """What stood there when the page was opened is no news; one that opens later is said by role=alert."""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address)
+        page.clock.run_for(16_000)
+        assert not page.locator("#news").is_visible()
+        with ThreadPoolExecutor(1) as other:  # this thread's loop is Playwright's
+            other.submit(asyncio.run, warn(backend)).result()
+        page.clock.run_for(16_000)
+        news = page.get_by_role("alert")
+        news.wait_for()
+        assert "Cái Tư: Đóng cống" in news.inner_text()  # its water stands at 6.1 g/L
+
+
+def test_printed_it_reads_in_grey(browser: Browser, address: str) -> None:
+    """On paper: no navigation, no button, every verdict in words."""
+    with opened(browser, PHONE) as page:
+        page.goto(address)
+        page.emulate_media(media="print")
+        assert not page.locator("#nav").is_visible()
+        assert not page.locator(".search").is_visible()
+        assert page.get_by_text("Lấy và trữ nước được").first.is_visible()

@@ -1,0 +1,192 @@
+"""Debian's Chromium on the pages: an app with many stations on a loopback port, and contexts of a phone's and a desk's size.
+
+Stations of `pages_backend`: stop, wait, measure, take (each fresh, good, with a forecast in which the tide goes on), no-forecast,
+stale (two hours old), silent, suspect, fault, a field, one with a name that is markup, one nobody measured, and a private one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import uvicorn
+from servers.backend import DAY_MS, NOW, QUARTER_MS, make_backend
+from servers.ports import free_port
+from servers.waiting import until
+
+from adapters.sql.database import SqlDatabase
+from api.app import create_app
+from api.backend import Backend
+from core.alert import Alert, AlertEvent, Step
+from core.bands import LINES, band
+from core.batch import Batch
+from core.flags import Flag
+from core.forecast import HOUR_MS, Forecast
+from core.person import Person
+from core.place import Deployment, Device, Org, Station
+from core.series import SeriesKey
+from core.state import Latest, SeriesState
+from registry.waterways import default_waterways
+
+PHONE = (360, 740)
+DESK = (1366, 768)
+MARKUP = "<img src=x onerror=document.title='owned'> & \"Cống\" 'số 2'"
+
+
+class Water(NamedTuple):
+    """A station's salinity: base [g/L] and swing [share] of its tide, age [ms] and flag of its newest reading, whether it has a forecast."""
+
+    station: str
+    name: str
+    waterway: str
+    km: float
+    base: float
+    swing: float
+    old: int = 5 * 60_000
+    flag: int = Flag.GOOD
+    forecast: bool = True
+
+
+WATER = (
+    Water("go-quao", "Gò Quao", "cai-lon", 32.0, 6.1, 0.4),
+    Water("nuoc-trong", "Ngã ba Nước Trong", "cai-lon", 35.5, 3.2, 0.8),
+    Water("cai-tu", "Cái Tư", "cai-lon", 45.0, 1.3, 0.5),
+    Water("kenh-lau", "Kênh Lầu", "cai-lon", 57.0, 0.7, 0.2),
+    Water("kenh-nam", "Kênh Năm", "cai-lon", 70.0, 0.2, 0.1),
+    Water("moi-dat", "Mới Đặt", "hau", 20.0, 0.3, 0.1, forecast=False),
+    Water("dai-ngai", "Đại Ngãi", "hau", 30.0, 0.4, 0.1, old=2 * HOUR_MS),
+    Water("hoc-po", "Hóc Pó", "hau", 40.0, 2.7, 0.1, old=9 * HOUR_MS, forecast=False),
+    Water("an-lac-tay", "An Lạc Tây", "hau", 50.0, 0.3, 0.1, flag=Flag.SUSPECT),
+    Water("may-hong", "Cống Hỏng", "hau", 55.0, 0.5, 0.0, flag=Flag.FAIL, forecast=False),
+    Water("markup", MARKUP, "hau", 60.0, 0.2, 0.1),
+)
+
+
+def chromium() -> str:
+    """Where Chromium is; skips the test where it is nowhere, or fails it with REQUIRE_SERVERS=1."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        why = "chromium is not installed (Debian: apt-get install chromium fonts-noto-core)"
+        if os.environ.get("REQUIRE_SERVERS") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    return found
+
+
+def tide(base: float, swing: float, time: int) -> float:
+    """Salinity that rises through `base` at NOW with the tide [g/L]."""
+    return max(0.0, base * (1 + swing * math.sin(2 * math.pi * (time - NOW) / (12.42 * HOUR_MS))))
+
+
+def coming(w: Water, *, target: str = "hour") -> Forecast:
+    """The tide as a forecast, with a third around it."""
+    step, first = (HOUR_MS, NOW - NOW % HOUR_MS) if target == "hour" else (DAY_MS, NOW - (NOW + 7 * HOUR_MS) % DAY_MS + DAY_MS)
+    times = tuple(first + i * step for i in range(72 if target == "hour" else 14))
+    medians = [tide(w.base, w.swing, t + HOUR_MS // 2) if target == "hour" else w.base * (1 + w.swing) for t in times]
+    quantiles = tuple(tuple(m * share for share in (0.75, 0.9, 1.0, 1.1, 1.35)) for m in medians)
+    p_gt = tuple(tuple(min(0.98, max(0.02, 0.5 + 2 * math.log(max(m, 0.01) / line))) for line in LINES) for m in medians)
+    return Forecast(
+        org="vithanh",
+        station=w.station,
+        point="main",
+        target=target,
+        model="persistence",
+        version="1",
+        issued_at=NOW - HOUR_MS // 2,
+        data_until=NOW - HOUR_MS,
+        inputs="0" * 12,
+        leads=tuple(range(1, len(times) + 1)),
+        times=times,
+        quantiles=quantiles,
+        p_gt=p_gt,
+    )
+
+
+def _alert(station: str, kind: str, line: float | None, **facts: Any) -> Step:
+    at = NOW - 3 * HOUR_MS
+    level = 0 if line is None else band(line)
+    alert = Alert(org="vithanh", station=station, point="main", kind=kind, line=line, level=level, state="open", opened_at=at, updated_at=at + HOUR_MS, **facts)
+    return Step(alert=alert, event=AlertEvent(at=at, kind="opened", value=alert.value, time=alert.time, p=alert.p))
+
+
+def alerts() -> list[Step]:
+    """Measured at go-quao, forecast at cai-tu, stale and forecast at dai-ngai, silent at hoc-po, and one at the name that is markup."""
+    return [
+        _alert("go-quao", "observed", 4.0, value=6.1, time=NOW - 5 * 60_000),
+        _alert("cai-tu", "forecast", 1.0, value=1.9, time=NOW + 3 * HOUR_MS, p=0.78, model="persistence"),
+        _alert("dai-ngai", "forecast", 1.0, value=1.2, time=NOW + 3 * HOUR_MS, p=0.65, model="persistence"),
+        _alert("hoc-po", "silent", None, value=2.7, time=NOW - 9 * HOUR_MS),
+        _alert("markup", "observed", 1.0, value=1.2, time=NOW - 5 * 60_000),
+    ]
+
+
+def pages_backend(folder: Path, **changed: Any) -> Backend:
+    """A backend in `folder` with the stations above; `changed` as in `make_backend`."""
+    backend = make_backend(folder, sown=False, **changed)
+    assert isinstance(backend.registry, SqlDatabase)
+    asyncio.run(_sow(backend.registry, backend))
+    return backend
+
+
+async def _sow(db: SqlDatabase, backend: Backend) -> None:
+    others = (
+        Station(id="ruong-8", org="vithanh", name="Ruộng tám Lúa", intake="kenh-nam", public=True),
+        Station(id="tram-moi", org="vithanh", name="Trạm mới", public=True),
+        Station(id="rieng", org="vithanh", name="Ao riêng", waterway="hau", km=70.0),
+    )
+    stations = [Station(id=w.station, org="vithanh", name=w.name, waterway=w.waterway, km=w.km, public=True) for w in WATER]
+    await db.put(Org(id="vithanh", name="Vị Thanh"), *default_waterways(), actor="test")
+    await db.put(*stations, *others, actor="test")
+    await db.put(*(Device(id=f"d-{w.station}", org="vithanh") for w in WATER), Device(id="d-check", org="vithanh"), actor="test")
+    standing = [Deployment(device=f"d-{w.station}", channel="main", station=w.station, point="main", interval_s=900) for w in WATER]
+    beside = Deployment(device="d-check", channel="main", station="kenh-lau", point="main", role="check", interval_s=900)
+    await db.put(*standing, beside, actor="test")
+    await db.put_person(Person(name="lan", org="vithanh", role="officer", password="-", must_change=False), actor="test")
+    states = []
+    for w in WATER:
+        key = SeriesKey("vithanh", w.station, "main", f"d-{w.station}", "water.salinity")
+        times = [NOW - w.old - QUARTER_MS * i for i in range(7 * 96, -1, -1)]
+        values = [round(tide(w.base, w.swing, t), 3) for t in times]
+        flags = np.full(len(times), Flag.GOOD, dtype=np.uint8)
+        tests = np.zeros(len(times), dtype=np.int64)
+        flags[-1], tests[-1] = w.flag, {Flag.SUSPECT: 2, Flag.FAIL: 1}.get(Flag(w.flag), 0)  # stuck, range
+        await backend.store.write(Batch.of([0] * len(times), times, values, flag=flags, tests=tests), [key])
+        newest = Latest(time=times[-1], value=values[-1], flag=int(w.flag))
+        good = newest if w.flag == Flag.GOOD else Latest(time=times[-2], value=values[-2], flag=int(Flag.GOOD))
+        states.append(_state(key, "primary", newest, good))
+    check = SeriesKey("vithanh", "kenh-lau", "main", "d-check", "water.salinity")
+    last = Latest(time=NOW - QUARTER_MS, value=0.75, flag=int(Flag.GOOD))
+    await backend.store.write(Batch.of([0], [last.time], [last.value], flag=np.array([1], dtype=np.uint8)), [check])
+    await db.replace([*states, _state(check, "check", last, last)])
+    await db.issue([coming(w, target=t) for w in WATER if w.forecast for t in ("hour", "day_max")])
+    await db.take_steps(alerts())
+
+
+def _state(key: SeriesKey, role: str, newest: Latest, good: Latest) -> SeriesState:
+    return SeriesState(
+        key=key, role=role, newest=newest, received=newest.time + 2000, judged=newest, good=good, dirty_from=None, changed=0, interval_ms=QUARTER_MS
+    )
+
+
+@contextmanager
+def serving(backend: Backend) -> Iterator[str]:
+    """The app on a free loopback port in a thread; its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(backend), host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started, 20, "the app accepts connections")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
