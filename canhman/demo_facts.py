@@ -19,6 +19,7 @@ from canhman import wiring
 from canhman.settings import Settings
 from core.alert import Alert
 from core.batch import Batch
+from core.clock import Clock
 from core.flags import Flag
 from core.place import Station
 from core.ports import SeriesStore
@@ -75,8 +76,9 @@ class Facts:
 class Reader:
     """Reads `Facts`; keeps the directory while it does not change, and how far the store was counted."""
 
-    def __init__(self, db: SqlDatabase, settings: Settings, devices: Sequence[str], risk: Risk) -> None:
+    def __init__(self, db: SqlDatabase, settings: Settings, devices: Sequence[str], risk: Risk, clock: Clock) -> None:
         self._db = db
+        self._clock = clock
         self._store: SeriesStore = wiring.store(settings, shared=True)
         self._devices = frozenset(devices)
         self._risk = risk
@@ -91,16 +93,17 @@ class Reader:
         """Close it."""
         await self._store.close()
 
-    async def look(self, now: int) -> Facts:
-        """Everything as of `now` [ms]; in a thread, for the answers may take their time."""
-        return await asyncio.to_thread(lambda: asyncio.run(self._look(now)))
+    async def look(self) -> Facts:
+        """Everything as of now; in a thread, for the answers may take their time."""
+        return await asyncio.to_thread(lambda: asyncio.run(self._look()))
 
-    async def _look(self, now: int) -> Facts:
+    async def _look(self) -> Facts:
         db = self._db
         if self._directory is None or await db.version() != self._directory.version:
             self._directory = Directory(await db.snapshot())
         directory = self._directory
         states = await db.states()
+        now = self._clock.now_ms()  # after them: at 600 times real time a second's delay would put a reading ten minutes ahead of us
         forecasts = await db.latest_forecasts(target="hour", until=now)
         situation = Situation(directory, states, forecasts, self._risk)
         keys = [s.key for s in states]
@@ -113,7 +116,7 @@ class Reader:
             now=now,
             stations=stations,
             waterways=tuple(lines(situation, maxima, now, ANONYMOUS)),
-            alerts=tuple(_alert(a, directory, now) for a in sorted(newest, key=lambda a: (a.updated_at, a.id), reverse=True)),
+            alerts=tuple(_alert(a, directory, now) for a in sorted(highest(newest), key=lambda a: (a.updated_at, a.id), reverse=True)),
             open_alerts=len(highest(opened)),
             forecasts=len(forecasts),
             stored=await self._objects(keys),

@@ -110,14 +110,14 @@ class View:
 
     async def run(self, db: SqlDatabase, settings: Settings, network: Network, log: DeviceLog, fleet: Fleet, clock: SimClock) -> None:
         """Until cancelled: look, and show it."""
-        reader = Reader(db, settings, [d.id for d in network.devices], read_risk(settings.config))
+        reader = Reader(db, settings, [d.id for d in network.devices], read_risk(settings.config), clock)
         await reader.open()
         head = f"{len(network.devices)} stations · {len(network.waterways)} estuaries · simulated dry season, {self._speed:g}× faster"
         try:
             with self._shown() as show:
                 while True:
                     with contextlib.suppress(CanhManError):  # away for a moment: the last picture stands, its clock with it
-                        facts = await reader.look(clock.now_ms())
+                        facts = await reader.look()
                         show(facts, head, f"received {_count(log.objects(network))} · written {_count(facts.stored)}", fleet)
                     await asyncio.sleep(EVERY_S)
         finally:
