@@ -48,7 +48,10 @@ def _field(i: int, lines: list[str], deep: float) -> Markup:
     """A band's field with its word in one or two lines."""
     left, right = max(i * _FIELD, 1.2), min((i + 1) * _FIELD, WIDTH - 1.2)  # inside the round corners of the frame
     first = _TOP + deep / 2 + 5 - 8 * (len(lines) - 1)
-    words = [text((i + 0.5) * _FIELD, first + 16 * n, line, bold=True, anchor="middle", fill=on_fill(i)) for n, line in enumerate(lines)]
+    words = [
+        text((i + 0.5) * _FIELD, first + 16 * n, line, size=13 if len(line) > 7 else 14, bold=True, anchor="middle", fill=on_fill(i))
+        for n, line in enumerate(lines)
+    ]
     return Markup("").join([rect(left, _TOP + 0.2, right - left, deep - 0.4, fill=fill_of(i)), *words])
 
 
