@@ -26,6 +26,15 @@ def test_a_shape_is_drawn_in_the_grid(kind: Kind, filled: bool) -> None:
         assert drawn[1 if filled else 0].get("stroke" if filled else "fill") == f"var(--s{kind})"
 
 
+def test_a_sign_may_stand_on_the_colour_of_another_band() -> None:
+    """The shape says what to do, the ground what the water is: a gauge for "measure" on fresh water is dark with a mark in fresh water's colour."""
+    body, mark = read(shape(1, 40, ground=0))[0]
+    assert body.get("d") == read(shape(1, 40))[0][0].get("d")
+    assert (body.get("fill"), mark.get("stroke")) == ("var(--on-light)", "var(--s0)")
+    body, mark = read(shape(2, 40, ground=3))[0]
+    assert (body.get("fill"), mark.get("stroke")) == ("var(--on-dark)", "var(--s3)")
+
+
 def test_shapes_differ_without_colour() -> None:
     """No two shapes have the same outline and mark; what is unknown or old is dashed and never in a band's colour."""
     forms = {kind: [e.get("d") for e in read(shape(kind, 18))[0]] for kind in KINDS}
