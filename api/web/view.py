@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.web.words import ago, band_word, clock, hour_words, local, sure_key, value_text
+from api.web.words import ago, band_word, clock, hour_words, local, sure_key, value_text, value_words
 from core.alert import Alert
 from core.place import Station
 from core.state import Latest
@@ -35,6 +35,7 @@ class Card:
     detail: str
     until: str
     value: str
+    spoken: str
     word: str
     measured: str
     ago: str
@@ -66,6 +67,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
         detail=detail,
         until=say(lang, "until", when=hour_words(v.until, now, zone, lang)) if v.until is not None and number is not None else "",
         value=value_text(last.value, lang, unit="") if last is not None else "",
+        spoken=value_words(last.value, lang) if last is not None else "",
         word=band_word(v.band, lang) if v.band is not None else "",
         measured=_at(last.time, now, zone) if last is not None else "",
         ago=ago(last.time, now, lang) if last is not None else "",
@@ -164,4 +166,6 @@ def _good_for(situation: Situation, reading: Reading | None, v: Verdict) -> int 
         return None
     risk = situation.risk
     fresh = risk.stale_after_ms(reading.interval_s or risk.interval_s)
-    return fresh if v.until is None else min(fresh, v.until - v.as_of)
+    if v.until is None or v.verdict in ("stop", "wait"):
+        return fresh  # a warning that lasts too long harms nobody
+    return min(fresh, v.until - v.as_of)

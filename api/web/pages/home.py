@@ -16,6 +16,7 @@ from api.web.charts.strip import strip
 from api.web.history import HOUR_MS, history, trend
 from api.web.moment import Moment, moment, page
 from api.web.view import Card, card, gravity
+from core.errors import RefusedError, UnavailableError
 from core.forecast import MEDIAN
 from core.place import Station
 from core.texts import say
@@ -34,6 +35,7 @@ class Group:
 
     name: str
     cards: tuple[Card, ...]
+    is_other: bool = False  # on no waterway: the name is our words for that
 
 
 @router.get("/")
@@ -54,7 +56,7 @@ async def home(
     words: dict[str, object] = {
         "q": q,
         "first": first,
-        "chosen": bool(first and (station or q)),
+        "chosen": first is not None and (first.station.id == station or bool(fold(q))),
         "rising": await rising(request, at, first) if first is not None else 0,
         "strip": hours(at, first) if first is not None else None,
         "groups": groups(directory, rows[:MOST], at.lang),
@@ -79,7 +81,7 @@ def groups(directory: Directory, cards: Sequence[Card], lang: str) -> list[Group
     for c in cards:
         known = directory.waterway(c.station.waterway)
         by.setdefault(known.name if known is not None else "", []).append(c)
-    return [Group(name=name or (say(lang, "page.elsewhere") if len(by) > 1 else ""), cards=tuple(of)) for name, of in by.items()]
+    return [Group(name=name or (say(lang, "page.elsewhere") if len(by) > 1 else ""), cards=tuple(of), is_other=not name) for name, of in by.items()]
 
 
 def hours(at: Moment, c: Card) -> Chart | None:
@@ -94,13 +96,17 @@ def hours(at: Moment, c: Card) -> Chart | None:
 
 
 async def rising(request: Request, at: Moment, c: Card) -> int:
-    """Whether the water rises (1) or falls (−1) where the card's reading was taken."""
+    """Whether the water rises (1) or falls (−1) where the card's reading was taken; 0 too while the store is away."""
     backend: Backend = request.app.state.backend
     of = at.situation.source_of(c.station.id)
     point = at.situation.verdict_point(of)
     if point is None or c.last is None or c.ground is None:
         return 0
-    found = await history(backend, at.situation.directory, station=of, point=point, quantity=SALINITY, start=c.last.time - 2 * HOUR_MS, end=c.last.time)
+    start, end = c.last.time - 2 * HOUR_MS, c.last.time
+    try:
+        found = await history(backend, at.situation.directory, station=of, point=point, quantity=SALINITY, start=start, end=end)
+    except (UnavailableError, RefusedError):
+        return 0  # the verdict needs no store
     return trend(found, c.last)
 
 

@@ -13,13 +13,14 @@ from api.places import station_for
 from api.web.charts.ruler import ruler
 from api.web.charts.week import BACK_DAYS, DAY_MS, week
 from api.web.history import HOUR_MS, checks, history, trend
-from api.web.moment import moment, page
+from api.web.moment import Moment, moment, page
 from api.web.pages.home import hours
 from api.web.trust import points, trust
-from api.web.view import card, limit_text, where
+from api.web.view import Card, card, limit_text, where
 from api.web.words import value_text
+from core.errors import RefusedError, UnavailableError
 from core.texts import say
-from registry.situation import SALINITY
+from registry.situation import SALINITY, Reading
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,52 +38,47 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
     c = card(situation, known, at.now, lang, limit=limit, alerts=at.alerts_at(known.id))
     of = situation.source_of(known.id)
     point = situation.verdict_point(of)
-    words: dict[str, object] = {"ruler": None, "week": None, "strip": None, "trend": 0, "hour_ago": "", "trust": [], "source_station": None}
-    if of != known.id:
-        words["source_station"] = situation.directory.station(of)
+    words: dict[str, object] = {"ruler": None, "past": None, "source_station": situation.directory.station(of) if of != known.id else None}
     if point is not None and (reading := situation.reading(of, point, SALINITY)) is not None:
-        start = at.now - BACK_DAYS * DAY_MS
-        past = await history(backend, situation.directory, station=of, point=point, quantity=SALINITY, start=start, end=at.now + 1)
-        days = await backend.forecasts.latest_forecasts(target="day_max", station=of, until=at.now)
-        states = await backend.states.states(station=of)
-        rows = past.rows
-        value = c.last.value if c.last is not None else None
-        words |= {
-            "ruler": ruler(value, c.verdict.limit, lang, stale=c.ground is None),
-            "week": week(
-                rows.time.tolist(),
-                rows.value.tolist(),
-                rows.flag.tolist(),
-                situation.forecast(of, point),
-                next((f for f in days if f.point == point), None),
-                now=at.now,
-                limit=c.verdict.limit,
-                lang=lang,
-                timezone=known.timezone,
-            ),
-            "strip": hours(at, c),
-            "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
-            "hour_ago": _hour_ago(past.before(c.last.time - HOUR_MS) if c.last is not None else None, lang),
-            "trust": trust(
-                situation,
-                reading,
-                past,
-                checks(states, situation.directory, station=of, point=point, quantity=SALINITY, now=at.now),
-                now=at.now,
-                lang=lang,
-                timezone=known.timezone,
-            ),
-        }
+        words["ruler"] = ruler(c.last.value if c.last is not None else None, c.verdict.limit, lang, stale=c.ground is None)
+        try:
+            words["past"] = await _past(at, backend, reading, c)
+        except (UnavailableError, RefusedError):
+            words["past"] = None  # the verdict needs no store: it is shown all the same
     words |= {
         "station": known,
         "c": c,
         "where": where(situation, known, lang),
         "limits": [(value, limit_text(value, lang), value == c.verdict.limit) for value in LIMITS],
+        "strip": hours(at, c),
         "points": points(situation, known, now=at.now, lang=lang),
         "alerts": at.alerts_at(known.id),
     }
     return page("station.html", at, words, place="home")
 
 
-def _hour_ago(value: float | None, lang: str) -> str:
-    return "" if value is None else say(lang, "page.hour.ago", value=value_text(value, lang))
+async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict[str, object]:
+    """What the store adds: the week as a chart, the trend, and the checks behind the newest value. Raises UnavailableError."""
+    situation, lang, zone = at.situation, at.lang, c.station.timezone
+    place = {"station": reading.station, "point": reading.point, "quantity": SALINITY}
+    past = await history(backend, situation.directory, **place, start=at.now - BACK_DAYS * DAY_MS, end=at.now + 1)
+    days = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
+    states = await backend.states.states(station=reading.station)
+    rows = past.rows
+    hour_ago = past.before(c.last.time - HOUR_MS) if c.last is not None else None
+    return {
+        "week": week(
+            rows.time.tolist(),
+            rows.value.tolist(),
+            rows.flag.tolist(),
+            situation.forecast(reading.station, reading.point),
+            next((f for f in days if f.point == reading.point), None),
+            now=at.now,
+            limit=c.verdict.limit,
+            lang=lang,
+            timezone=zone,
+        ),
+        "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
+        "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
+        "trust": trust(situation, reading, past, checks(states, situation.directory, **place, now=at.now), now=at.now, lang=lang, timezone=zone),
+    }

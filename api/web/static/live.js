@@ -70,7 +70,8 @@ async function refresh() {
   asking = true;
   try {
     const asked = { mono: performance.now(), wall: Date.now() };
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20000) });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout?.(20000) });
+    if (answer.status === 404 || answer.status === 401) return location.reload(); // it is no longer here, or no longer ours to see
     if (!answer.ok) throw new Error(answer.status >= 500 ? "error.server" : "");
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (next.body.dataset.livePage === undefined) throw new Error("");

@@ -6,6 +6,9 @@ import pytest
 from servers.backend import NOW, Rig
 from servers.html_page import Element, read
 
+from core.batch import Batch
+from core.errors import UnavailableError
+
 
 def station(rig: Rig, path: str) -> Element:
     """The page of a station."""
@@ -19,7 +22,7 @@ def test_all_of_it(pages: Rig) -> None:
     page = station(pages, "nuoc-trong")
     assert page.one("article").one(data_part="title").text == "Đừng lấy nước"
     assert page.one(class_="until").text == "đến khoảng 17 giờ chiều nay"
-    assert page.one(class_="big").text == "3,1 g/L"
+    assert page.one(class_="big").text == "3,1 g/L ba phẩy một gam trên lít"
     assert page.one(class_="say").text.startswith("Mặn, đang lên 1 giờ trước: 1,9 g/L Đo 9:55, 5 phút trước")
     for kind in ("ruler", "strip", "week"):
         chart = page.one("svg", class_=kind)
@@ -123,3 +126,19 @@ def test_the_newest_hour_decides_the_trend(pages: Rig) -> None:
     """Five hours after the tide began to rise nothing new came: no trend is told of old numbers."""
     pages.clock.now = NOW + 5 * 3_600_000
     assert "đang lên" not in station(pages, "nuoc-trong").one("main").text
+
+
+@pytest.mark.parametrize("path", ["/", "/stations/nuoc-trong"])
+def test_the_verdict_needs_no_store(pages: Rig, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """While the store is away the verdict, the number and the ruler are shown; what is missing is said."""
+
+    async def away(*_: object, **__: object) -> Batch:
+        raise UnavailableError("the store is away")
+
+    monkeypatch.setattr(pages.backend.store, "read", away)
+    answer = pages.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == 200
+    assert "Đừng lấy nước" in answer.text
+    if path != "/":
+        assert read(answer.text).all("svg", class_="ruler")
+        assert "Chưa đọc được số đã qua." in answer.text
