@@ -47,7 +47,7 @@ async def serve(settings: Settings, *, wait_s: float, signals: Signals, started:
         async with _opened(settings, wait_s=wait_s, signals=signals) as backend:
             app = create_app(backend)
             folder = wiring.data_folder(settings)
-            servers = [_Server(app), _Server(metrics_app(backend, app.state.requests, lambda: services(folder)))]
+            servers = [_Server(app, settings.proxy), _Server(metrics_app(backend, app.state.requests, lambda: services(folder)))]
             _listen("LISTEN", settings.listen, pages)
             _listen("METRICS", settings.metrics, figures)
             running = [asyncio.create_task(server.serve(sockets=[place])) for server, place in zip(servers, (pages, figures), strict=True)]
@@ -65,13 +65,14 @@ async def serve(settings: Settings, *, wait_s: float, signals: Signals, started:
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers: these are the front door's, and we may not be in the main thread."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, proxy: str = "") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # a header by which anybody may say where he comes from
+                proxy_headers=bool(proxy),  # a header by which anybody may say where he comes from: believed of these alone
+                forwarded_allow_ips=proxy or None,
                 server_header=False,
                 lifespan="off",
                 ws="none",

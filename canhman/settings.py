@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     enrol_public: bool = Field(default=False, description="1: stations that register themselves are public")
     config: Path | None = Field(default=None, description="folder whose TOML files override the defaults, file by file")
     listen: str = Field(default="127.0.0.1:8000", description="address of pages and API")
+    proxy: str = Field(
+        default="", description="reverse proxies (10.0.0.2, 10.1.0.0/16) whose X-Forwarded-For is believed"
+    )
     metrics: str = Field(default="127.0.0.1:9100", description="address of /metrics")
     url: str = Field(default="", description="public address of this installation, for links")
     webhook: SecretStr = Field(default=SecretStr(""), description="address that alerts are posted to: https://… (http:// only at this machine)")
@@ -114,6 +117,7 @@ def read_settings() -> Settings:
         parse_store(settings.store)
     for name, text in (("LISTEN", settings.listen), ("METRICS", settings.metrics)):
         _check_address(PREFIX + name, text)
+    _check_networks(PREFIX + "PROXY", settings.proxy)
     if settings.url and not (settings.url.startswith(("http://", "https://")) and _split(settings.url, PREFIX + "URL").hostname):
         raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host")
     _check_webhook(settings.webhook.get_secret_value())
@@ -151,6 +155,14 @@ def _check_address(name: str, text: str) -> None:
     host, _, port = text.rpartition(":")
     if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise ConfigError(f"{name}={text!r}: expected address:port, such as 127.0.0.1:8000")
+
+
+def _check_networks(name: str, text: str) -> None:
+    for part in filter(None, (word.strip() for word in text.split(","))):
+        try:
+            ip_network(part)
+        except ValueError:
+            raise ConfigError(f"{name}={text!r}: {part!r} is no address; expected such as 10.0.0.2 or 10.1.0.0/16, separated by commas") from None
 
 
 def _quoted(name: str, value: object) -> str:

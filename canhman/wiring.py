@@ -38,7 +38,7 @@ BROKER_PASSWORD = "broker-password"  # noqa: S105 a file's name
 def data_folder(settings: Settings) -> Path:
     """CANHMAN_DATA, made where it is absent. Raises ConfigError."""
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # password hashes, raw messages
     except OSError as error:
         raise ConfigError(f"CANHMAN_DATA={str(settings.data)!r} cannot be made: {error.strerror}") from error
     return settings.data

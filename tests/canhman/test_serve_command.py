@@ -105,6 +105,21 @@ def test_a_header_of_a_proxy_is_not_believed(tmp_path: Path) -> None:
         assert "secure" not in answer.headers["set-cookie"].lower()
 
 
+def test_a_header_of_the_proxy_that_is_named_is_believed(tmp_path: Path) -> None:
+    """CANHMAN_PROXY: the cookie is Secure, and each caller behind the proxy has a log-in limit of his own."""
+    with serving_in(tmp_path, proxy="127.0.0.1, 10.0.0.0/8") as running:
+        url = f"{running.urls[0]}/api/v1/session"
+        answer = httpx.delete(url, headers={"X-Forwarded-Proto": "https", "X-Requested-With": "test"})
+        assert "secure" in answer.headers["set-cookie"].lower()
+
+        def fail(name: str, address: str) -> int:
+            headers = {"X-Forwarded-For": address, "X-Requested-With": "test"}
+            return httpx.post(url, json={"name": name, "password": "sai roi ma"}, headers=headers, timeout=20).status_code
+
+        assert [fail(f"nguoi{n}", "198.51.100.1") for n in range(21)] == [401] * 20 + [429]
+        assert fail("nguoi30", "198.51.100.2") == 401
+
+
 @pytest.mark.parametrize("name", ["listen", "metrics"])
 def test_a_used_port_is_one_line_that_names_its_setting(tmp_path: Path, name: str) -> None:
     """Told at once, before anything is waited for."""

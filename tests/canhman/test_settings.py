@@ -88,7 +88,11 @@ BAD = [
     ("LISTEN", "8000", "address:port"),
     ("LISTEN", "0.0.0.0:http", "address:port"),
     ("METRICS", "127.0.0.1:70000", "address:port"),
+    ("PROXY", "10.0.0.300", "10.1.0.0/16"),
+    ("PROXY", "10.0.0.2, *", "10.1.0.0/16"),
     ("URL", "ftp://x", "https://"),
+    ("WEBHOOK", "ftp://x", "https://host/path"),
+    ("WEBHOOK", "http://partner.example/hook", "https://host/path"),
     ("URL", "https://", "host"),
 ]
 
