@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import SecretStr
+
 from adapters.sql.database import SqlDatabase
 from canhman import device_log, publishing, wiring
 from canhman.clocks import saved_each_second, shared_in_process
@@ -76,6 +78,7 @@ def settings_of(given: Settings, plan: Plan) -> Settings:
             "clock": "sim",
             "enrol": "open",
             "enrol_public": True,
+            "webhook": SecretStr(""),  # what is simulated alarms nobody
             "listen": f"{host}:{port}",
             "metrics": f"{metrics}:{_next_free(metrics, int(first))}",
         }

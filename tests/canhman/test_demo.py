@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from servers.front import Front
 from servers.ports import free_port
 
@@ -65,12 +66,14 @@ def test_the_next_free_port_for_devices_and_figures() -> None:
 
 @pytest.mark.sockets
 def test_it_touches_no_installation_that_the_environment_names() -> None:
-    """Store, database, broker, clock and enrolment are its own, whatever stands there."""
+    """Store, database, broker, clock and enrolment are its own, whatever stands there, and no webhook hears of simulated alerts."""
     given_ = Settings(broker="mqtt://a@far", store="influxdb://far:8086/canhman", database="sqlite:///real.db", data=Path("real"), enrol="closed")
+    given_ = given_.model_copy(update={"webhook": SecretStr("https://partner.example/hook")})
     found = settings_of(given_.model_copy(update={"listen": f"127.0.0.1:{free_port()}"}), plan())
     assert found.broker_address.embedded
     assert found.store_address.path == Path("somewhere/series.db")
     assert found.database_url == "sqlite:///somewhere/registry.db"
+    assert found.webhook.get_secret_value() == ""
     assert (found.clock, found.enrol, found.enrol_public) == ("sim", "open", True)
 
 
