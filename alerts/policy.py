@@ -171,13 +171,23 @@ def _forecast(key: AlertKey, at: _Point) -> _Found:
     highest = max(range(len(hours)), key=lambda n: peaks[n])
     return _Found(
         opens=p >= at.rules.forecast_open_p,
-        clears=p < at.rules.forecast_clear_p,
+        clears=p < at.rules.forecast_clear_p and _covered([issue.times[i] for i in hours], at.now, until),
         value=peaks[highest],
         time=issue.times[hours[highest]],
         p=p,
         model=issue.model,
         issue=issue.issued_at,
     )
+
+
+def _covered(starts: Sequence[int], since: int, until: float) -> bool:
+    """Whether these hours leave out no more than every second one: what was not forecast, for want of readings, may be the salty hour."""
+    covered: float = since
+    for start in (*sorted(starts), until):
+        if start - covered > HOUR_MS:
+            return False
+        covered = start + HOUR_MS
+    return True
 
 
 _KINDS = {"observed": _observed, "forecast": _forecast, "silent": _silent, "fault": _fault}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.alert_world import DAY, HOUR, MIN, RISK, World, an_issue
@@ -12,6 +14,7 @@ from alerts.config import parse_alerts
 from alerts.policy import Facts, step
 from core.alert import AlertKey
 from core.flags import Flag
+from core.forecast import Forecast
 
 QUARTER = 15 * MIN
 DANCE = (1.99, 2.01)  # g/L
@@ -335,3 +338,26 @@ def test_a_backlog_on_its_way_is_no_silence(world: World) -> None:
     facts = replace(world.facts(), received=world.now - 9 * MIN)
     assert step(key, None, facts, world.now, rules=world.rules, risk=RISK) is None
     assert step(key, None, facts, world.now + MIN, rules=world.rules, risk=RISK) is not None
+
+
+@pytest.mark.parametrize("missing", [{"last": 20}, {"without": range(5, 8)}])
+def test_hours_that_nobody_forecast_clear_nothing(world: World, missing: dict[str, Any]) -> None:
+    """An issue with a hole in the next 24 h, because the sensor was silent a day before, ends no warning; every second hour is enough."""
+
+    def issue(keep: Callable[[int], bool], last: int = 72) -> Forecast:
+        made = an_issue(world.now, {}, last=last)
+        rows = [i for i, lead in enumerate(made.leads) if keep(lead)]
+        return replace(made, **{name: tuple(getattr(made, name)[i] for i in rows) for name in ("leads", "times", "quantiles", "p_gt")})
+
+    world.issue = an_issue(world.now, {5: (3.0, 0.9)})
+    world.look()
+    for _ in range(4):
+        world.now += HOUR
+        world.issue = issue(lambda lead: lead not in missing.get("without", ()), missing.get("last", 72))
+        world.look()
+        assert world.open("forecast", 1.0) is not None
+    for _ in range(2):
+        world.now += HOUR
+        world.issue = issue(lambda lead: lead % 2 == 1)
+        world.look()
+    assert world.open("forecast", 1.0) is None

@@ -20,6 +20,8 @@ from core.flags import Flag
 values = st.sampled_from([0.1, 0.79, 0.8, 0.99, 1.0, 1.5, 2.0, 2.01, 3.2, 4.0, 4.5, 9.0]) | st.floats(0, 20)
 flags = st.sampled_from([Flag.GOOD] * 6 + [Flag.SUSPECT, Flag.FAIL, Flag.NOT_EVALUATED])
 
+chances = st.sampled_from([0.0, 0.3, 0.39, 0.4, 0.59, 0.6, 0.95])
+
 
 class Alerts(RuleBasedStateMachine):
     """Every rule changes the world and then looks; every look is checked against what the design promises."""
@@ -73,6 +75,10 @@ class Alerts(RuleBasedStateMachine):
     def check_clear(self, alert: Alert) -> None:
         world = self.world
         if alert.kind == "forecast":
+            issue = world.issue
+            assert issue is not None
+            assert world.now - issue.issued_at <= 24 * HOUR
+            assert issue.times[-1] >= world.now + 22 * HOUR, "hours that nobody forecast clear nothing"
             return
         newest = world.newest
         assert newest is not None
@@ -109,13 +115,13 @@ class Alerts(RuleBasedStateMachine):
 
     @rule(value=values, ages=st.lists(st.integers(1, 3000), min_size=1, max_size=9))
     def backlog(self, value: float, ages: list[int]) -> None:
-        """Old readings come late, all beyond their `stale_after`: they open nothing measured."""
+        """Old readings come late, all beyond their `stale_after`: they open nothing measured (between two others they may complete a low hour)."""
         before = {a.key for a in self.world.live()}
         for age in ages:
             time = self.world.now - self.world.stale_after - age * MIN
             if time not in self.world.readings:
                 self.world.read(value, age=self.world.now - time)
-        self.look(may_clear=False)
+        self.look()
         assert all(key.kind in ("silent", "forecast") for key in {a.key for a in self.world.live()} - before)
 
     @rule(pick=st.integers(0, 5), flag=flags)
@@ -127,11 +133,17 @@ class Alerts(RuleBasedStateMachine):
             self.world.readings[time] = replace(self.world.readings[time], flag=flag)
             self.look()
 
-    @rule(p=st.sampled_from([0.0, 0.3, 0.39, 0.4, 0.59, 0.6, 0.95]), peak=values, lead=st.integers(1, 40), minutes=st.integers(1, 90))
-    def forecast(self, p: float, peak: float, lead: int, minutes: int) -> None:
+    @rule(
+        p=st.sampled_from([0.0, 0.3, 0.39, 0.4, 0.59, 0.6, 0.95]),
+        peak=values,
+        lead=st.integers(1, 40),
+        minutes=st.integers(1, 90),
+        last=st.sampled_from([10, 72, 72, 72]),
+    )
+    def forecast(self, p: float, peak: float, lead: int, minutes: int, last: int) -> None:
         """A new issue, some time after the last one."""
         self.world.now += minutes * MIN
-        self.world.issue = an_issue(self.world.now, {1: (peak / 2, p / 2), lead + 1: (peak, p)})
+        self.world.issue = an_issue(self.world.now, {1: (peak / 2, p / 2), lead + 1: (peak, p)}, last=last)
         self.look()
 
     @rule(pick=st.integers(0, 5))

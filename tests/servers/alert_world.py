@@ -42,8 +42,9 @@ def keys(rules: AlertRules = RULES) -> list[AlertKey]:
     return [*lines, AlertKey(*POINT, "silent", None), AlertKey(*POINT, "fault", None)]
 
 
-def an_issue(issued_at: int, hours: dict[int, tuple[float, float]], *, id: int = 0, station: str = "kl") -> Forecast:
-    """An `hour` issue: lead → (median [g/L], P(S > any line))."""
+def an_issue(issued_at: int, given: dict[int, tuple[float, float]], *, id: int = 0, station: str = "kl", last: int = 72) -> Forecast:
+    """An `hour` issue: lead → (median [g/L], P(S > any line)); calm (0.1 g/L, P = 0) at the leads up to `last` that are not given."""
+    hours = dict.fromkeys(range(1, last + 1), (0.1, 0.0)) | given
     leads = tuple(sorted(hours))
     return Forecast(
         id=id,
