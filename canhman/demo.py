@@ -47,6 +47,7 @@ DAYS = 60.0  # from the network's start to the moment the demo begins
 SILENT = "hoc-po"  # whose device stopped …
 SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
 PORTS = 100  # looked at, from the usual one on
+ENOUGH_DAYS = 4  # of history: less may be too little for a forecast
 FORECASTS_S = 10.0  # how long the clock waits for the first forecasts
 
 
@@ -312,6 +313,8 @@ async def _judged(d: _Demo) -> None:
 
 async def _first_forecasts(d: _Demo) -> None:
     """Until every station that speaks has a forecast of its coming hours, within a bound: a short history has none."""
+    if d.clock.now_ms() - d.log.since < ENOUGH_DAYS * DAY_MS:
+        return
     speaking = {device.site.id for device in d.network.devices if device.id != SILENT}
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FORECASTS_S):

@@ -13,6 +13,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+import structlog
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,11 +30,13 @@ from canhman.signals import Signals
 from canhman.terminal import Bar, visible
 from core.bands import band
 from core.clock import SimClock
-from core.errors import CanhManError
+from core.errors import UnavailableError
 from core.reach import Reach
 from core.texts import age, say
 from firmware_sim.network import Network
 from firmware_sim.run import Fleet
+
+logger = structlog.get_logger()
 
 ZONE = "Asia/Ho_Chi_Minh"
 LANG = "vi"
@@ -116,8 +119,13 @@ class View:
         try:
             with self._shown() as show:
                 while True:
-                    with contextlib.suppress(CanhManError):  # away for a moment: the last picture stands, its clock with it
+                    try:
                         facts = await reader.look()
+                    except UnavailableError:  # for a moment: the last picture stands, its clock with it
+                        logger.warning("the database is away")
+                    except Exception:  # the path goes on without its picture
+                        logger.exception("a fault in the demo's view")
+                    else:
                         show(facts, head, f"received {_count(log.objects(network))} · written {_count(facts.stored)}", fleet)
                     await asyncio.sleep(EVERY_S)
         finally:

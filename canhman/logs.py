@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TextIO
 
@@ -37,19 +38,27 @@ class LogFile:
     def __init__(self, path: Path, limit: int = 10 << 20) -> None:
         self._path = path
         self._limit = limit
+        self._lock = threading.Lock()
         self._file = path.open("a", encoding="utf-8", errors="replace")
 
     def write(self, text: str) -> int:
-        """Append."""
-        if self._file.tell() > self._limit:
-            self._file.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            self._file = self._path.open("a", encoding="utf-8", errors="replace")
-        return self._file.write(text)
+        """Append, from any thread."""
+        with self._lock:
+            if self._file.tell() > self._limit:
+                self._file.close()
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+                self._file = self._path.open("a", encoding="utf-8", errors="replace")
+            return self._file.write(text)
 
     def flush(self) -> None:
         """To the file."""
-        self._file.flush()
+        with self._lock:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        with self._lock:
+            self._file.close()
 
     def take_all(self) -> None:
         """Structlog's lines and, from warnings on, those of libraries."""

@@ -19,6 +19,7 @@ def demo(
 ) -> None:
     """Run the whole path with twelve simulated stations until q or Ctrl-C: listener, ingest, judge, forecasts, alerts, pages and API."""
     import asyncio
+    import signal
 
     from canhman import demo as running
     from canhman import logs, wiring
@@ -35,6 +36,7 @@ def demo(
     async def until_stopped() -> list[str]:
         signals = Signals()
         signals.listen()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, signals.stop)  # its terminal was closed
         view = View(running.url(settings), signals, speed=speed)
         view.hello(str(data), again)
         return await running.demo(settings, plan, signals, view)

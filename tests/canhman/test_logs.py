@@ -1,29 +1,29 @@
-"""Logs: what a fault leaves behind."""
+"""The demo's log file: bounded, and written from many threads."""
 
 from __future__ import annotations
 
-import io
+import threading
+from pathlib import Path
 
-import pytest
-import structlog
-
-from canhman import logs
+from canhman.logs import LogFile
 
 
-@pytest.mark.parametrize("json", [False, True])
-def test_a_fault_is_logged_with_its_trace_and_without_what_stood_in_variables(json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it happened is told; the values at hand may be a person's password."""
-    into = io.StringIO()
-    logs.set_up(json=json, into=into)
-    password = "not-for" + "-the-log"
-    try:
-        try:
-            raise ZeroDivisionError(f"a fault of {len(password)}")
-        except ZeroDivisionError:
-            structlog.get_logger().exception("a fault")
-    finally:
-        structlog.reset_defaults()
-    said = into.getvalue()
-    assert "ZeroDivisionError: a fault of 15" in said
-    assert "test_logs.py" in said
-    assert "not-for-the-log" not in said
+def test_it_never_fills_the_disk(tmp_path: Path) -> None:
+    """Beyond its limit it begins anew, and keeps the one before; no line is torn."""
+    log = LogFile(tmp_path / "demo.log", limit=1000)
+
+    def work(n: int) -> None:
+        for i in range(200):
+            log.write(f"{n} {i}\n")
+            log.flush()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = sorted(tmp_path.iterdir())
+    assert [path.name for path in found] == ["demo.log", "demo.log.1"]
+    assert sum(path.stat().st_size for path in found) < 2100
+    assert all(len(line.split()) == 2 for path in found for line in path.read_text().splitlines())
+    log.close()
