@@ -232,8 +232,14 @@ async def warn(backend: Backend) -> None:
     await backend.alerts.take_steps([Step(alert=fresh, event=AlertEvent(at=NOW, kind="opened"))])
 
 
+async def read_all(backend: Backend) -> None:
+    """An officer reads every alert."""
+    for alert in await backend.alerts.live_alerts(cleared_since=NOW):
+        await backend.alerts.acknowledge(alert.id, actor="lan", at=NOW)
+
+
 def test_a_new_warning_is_said_once(browser: Browser, address: str, backend: Backend) -> None:
-    """What stood there when the page was opened is no news; one that opens later is said by role=alert."""
+    """What stood there when the page was opened is no news; one that opens later is said by role=alert, and gone when it was read."""
     with opened(browser, PHONE) as page:
         page.clock.install()
         page.goto(address)
@@ -245,6 +251,10 @@ def test_a_new_warning_is_said_once(browser: Browser, address: str, backend: Bac
         news = page.get_by_role("alert")
         news.wait_for()
         assert "Cái Tư: Đóng cống" in news.inner_text()  # its water stands at 6.1 g/L
+        with ThreadPoolExecutor(1) as other:
+            other.submit(asyncio.run, read_all(backend)).result()
+        page.clock.run_for(16_000)
+        page.locator("#news").wait_for(state="hidden")
 
 
 def test_printed_it_reads_in_grey(browser: Browser, address: str) -> None:

@@ -53,15 +53,17 @@ function tell() {
 // A new warning is said once; what stood there when the page was opened is no news.
 let known = Number(document.getElementById("live").dataset.newsTime || 0);
 function announce() {
-  const { news, newsTime, newsText } = document.getElementById("live").dataset;
+  const { news, newsTime, newsText, open } = document.getElementById("live").dataset;
+  const said = document.getElementById("news");
+  if (!said.hidden && !open.split(" ").includes(said.dataset.id)) said.hidden = true; // it is over, or somebody has read it
   if (!news || Number(newsTime) <= known) return;
   known = Number(newsTime);
-  const line = document.getElementById("news");
+  said.dataset.id = news;
   const link = document.createElement("a");
   link.href = `/alerts/${news}`;
   link.textContent = newsText;
-  line.replaceChildren(link);
-  line.hidden = false;
+  said.replaceChildren(link);
+  said.hidden = false;
 }
 
 let asking = false;
