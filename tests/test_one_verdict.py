@@ -75,7 +75,19 @@ def test_the_webhook_says_what_the_function_says(rig: Rig) -> None:
             return await rig.app.state.present.look()
 
     async def go() -> None:
-        alert = Alert(org="vithanh", station="kenh-lau", point="main", kind="observed", line=1.0, level=2, state="open", opened_at=NOW, updated_at=NOW, value=1.5, time=NOW)
+        alert = Alert(
+            org="vithanh",
+            station="kenh-lau",
+            point="main",
+            kind="observed",
+            line=1.0,
+            level=2,
+            state="open",
+            opened_at=NOW,
+            updated_at=NOW,
+            value=1.5,
+            time=NOW,
+        )
         intent = Intent(key="webhook:1", channel="webhook", recipient="webhook")
         await db.take_steps([Step(alert=alert, event=AlertEvent(at=NOW, kind="opened", value=1.5, time=NOW), intents=(intent,))])
         channels = Channels(webhook="https://partner.example/hook", webhook_secret="secret of a test")  # type: ignore[call-arg]
@@ -100,5 +112,7 @@ def test_only_the_function_makes_a_verdict() -> None:
     """`Verdict(…)` is built in core/verdict.py alone, and registry/situation.py alone asks for one."""
     sources = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     assert {name for name, text in sources.items() if re.search(r"\bVerdict\(", text)} == {"core/verdict.py"}
-    assert {name for name, text in sources.items() if re.search(r"\brule\.verdict\(|\bimport verdict\b.*\n.*\bverdict\.verdict\(", text)} == {"registry/situation.py"}
+    assert {name for name, text in sources.items() if re.search(r"\brule\.verdict\(|\bimport verdict\b.*\n.*\bverdict\.verdict\(", text)} == {
+        "registry/situation.py"
+    }
     assert not [name for name, text in sources.items() if re.search(r"from core\.verdict import [^\n]*\bverdict\b", text)]
