@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,6 +20,10 @@ from typing import Any
 import pytest
 from servers.demo import Demo
 from servers.waiting import until
+
+from canhman import device_log
+from canhman.demo import demo_network
+from canhman.settings import Settings
 
 pytestmark = pytest.mark.servers
 
@@ -129,6 +134,26 @@ def test_killed_it_goes_on_and_nothing_is_lost_or_doubled(whole: Demo) -> None:
     assert whole.differences() == []
     assert whole.dead_letters() == []
     assert whole.faults() == []
+    whole.options = ("--speed", "0.1")  # nothing new for a while
+    whole.start()
+    whole.wait_for("\nready after", 40)
+    log = device_log.load(whole.data / "devices.json")
+    assert log is not None
+    for device in demo_network(Settings()).devices:
+        point = next(c for c in device.channels if not c.startswith("d"))
+        assert rows_of(whole, device.id, point) == device_log.count(device, log.since, log.taken[device.id]), device.id
+    assert whole.interrupt()[0] == 0
+
+
+def rows_of(demo: Demo, station: str, point: str) -> int:
+    """How many values of conductivity the API pages through."""
+    path = f"/api/v1/stations/{station}/series?quantity=water.ec&point={point}&limit=4000&start=2025-12-01T00:00:00Z"
+    rows, after = 0, ""
+    while True:
+        page = demo.get(path + (f"&next={after}" if after else ""))
+        rows += len(page["values"])
+        if not (after := page["next"]):
+            return rows
 
 
 def test_killed_while_history_comes_in(demo: Demo) -> None:
@@ -184,7 +209,7 @@ def test_a_used_port_is_one_line(demo: Demo) -> None:
 
 
 def test_two_on_one_folder(demo: Demo) -> None:
-    """The second is refused with one line; the first goes on."""
+    """The second is refused with one line; the first goes on, until its terminal is closed."""
     demo.start()
     demo.wait_for("✓ ingest", 60)
     other = [str(demo.port + 1) if word == str(demo.port) else word for word in demo.words]
@@ -192,7 +217,9 @@ def test_two_on_one_folder(demo: Demo) -> None:
     assert done.returncode == 1
     assert "another demo" in done.stderr
     demo.wait_for("\nready after", 60)
-    assert demo.interrupt()[0] == 0
+    assert demo.process is not None
+    demo.process.send_signal(signal.SIGHUP)
+    assert demo.process.wait(10) == 0
 
 
 def test_a_terminal_gets_one_screen_and_q_ends_it(demo: Demo) -> None:
