@@ -232,9 +232,13 @@ class View:
 
 
 def parts_line(parts: dict[str, str], facts: Facts) -> Text:
-    """✓ for everything that runs."""
-    shown = [f"✓ {name}" for name in parts] + ([f"✓ {facts.forecasts} forecasts"] if facts.forecasts else [])
-    return Text("   ".join(shown))
+    """✓ for everything that has started."""
+    names = {
+        "ingest": f"broker embedded {parts.get('ingest', '').rpartition(' ')[2]}   ✓ store sqlite",
+        "forecast": f"{facts.forecasts} forecasts" if facts.forecasts else "forecast",
+        "serve": "pages and API",
+    }
+    return Text("   ".join(f"✓ {names.get(name, name)}" for name in parts))
 
 
 def when(now: int) -> str:

@@ -14,7 +14,7 @@ from api.reach_now import WaterwayNow
 from api.web.history import History
 from canhman import demo_view
 from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
-from canhman.demo_view import View, alert_line, reach_lines, sparkline, station_line, verdict_words
+from canhman.demo_view import View, alert_line, parts_line, reach_lines, sparkline, station_line, verdict_words
 from canhman.signals import Signals
 from core.bands import band
 from core.batch import Batch
@@ -138,6 +138,12 @@ def test_an_alert_is_one_line() -> None:
     """Time, shape of its level, words; a silent one has no band."""
     assert alert_line(ALERT, NOW).plain.split() == ["07:00", "open", "◆", "Kênh", "Lầu:", "Đóng", "cống,", "bọng."]
     assert "?" in alert_line(replace(ALERT, level=0), NOW).plain
+
+
+def test_the_parts_that_have_started() -> None:
+    """And no others."""
+    line = parts_line({"ingest": "listening for devices on 127.0.0.1:1884", "serve": "…"}, facts()).plain
+    assert line == "✓ broker embedded 127.0.0.1:1884   ✓ store sqlite   ✓ pages and API"
 
 
 def test_one_screen_fits_and_is_plain_without_colour() -> None:
