@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo install test soak lint format docs clean
+.PHONY: help demo install test soak lint format docs web clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -41,6 +41,9 @@ docs: ## write the tables of docs/ anew from what they tell of
 	@deploy/install.sh test lint
 	@.venv/bin/python deploy/docs_tables.py docs
 
+web: ## the heading font of the pages, where npm is at hand
+	@deploy/web.sh
+
 clean: ## remove what was made here (.venv and caches)
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv node_modules api/web/static/fonts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -90,6 +90,7 @@ def templates(static: Static) -> Environment:
     """The templates of `api/web/templates`: every value escaped, a name that is not given is an error."""
     env = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["static_url"] = static.url
+    env.globals["fonts"] = (WEB / "static" / "fonts" / "fonts.css").is_file()  # put there by `make web`
     env.globals["say"] = say
     env.globals.update(icon=icon, shape=shape, switch=switch)
     return env
