@@ -107,3 +107,17 @@ def test_system_clock() -> None:
 def test_rfc3339(ms: int, text: str) -> None:
     """Times go out as RFC 3339 in UTC, with milliseconds where there are some."""
     assert rfc3339(ms) == text
+
+
+def test_a_new_speed_is_saved_before_it_holds() -> None:
+    """Set going after 2.5 s: till then it stands, and every row saved meanwhile says from when on it runs."""
+    system = HandClock(1_000)
+    clock = SimClock(500, 0.0, system=system)
+    clock.set(speed=600, after_s=2.5)
+    for passed in (0, 1_000, 2_000):
+        system.ms = 1_000 + passed
+        assert clock.now_ms() == 500
+        assert clock.save() == SimTime(sim_ms=500, speed=600, anchor_ms=3_500)
+    system.ms = 4_500
+    assert clock.now_ms() == 500 + 600_000
+    assert clock.save() == SimTime(sim_ms=600_500, speed=600, anchor_ms=4_500)

@@ -12,6 +12,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import ConfigError, RefusedError, UnavailableError
+from core.place import FOREVER
 from core.ports import Delivery
 from firmware_sim import run
 from firmware_sim.delivery import Backoff
@@ -204,3 +205,29 @@ def test_a_silent_device_sends_nothing_while_it_is(broker: Any, leap_clock: Any)
     asyncio.run(run_devices(network, lambda d: broker.publisher(), leap_clock(NOW), backfill_days=0.125, stop_ms=NOW + 2 * HOUR))
     assert len(objects(broker.taken)["cai-tu"]) == 8 + 4
     assert {len(v) for k, v in objects(broker.taken).items() if k != "cai-tu"} == {20}
+
+
+def test_a_device_goes_on_where_it_was_acknowledged(broker: Any, leap_clock: Any) -> None:
+    """Run, cut off, run again with what it remembers: every sample once, whichever part of them was history at the second start."""
+    taken: dict[str, int] = {}
+    asyncio.run(run_devices(NETWORK, lambda d: broker.publisher(), leap_clock(NOW), backfill_days=0.25, stop_ms=NOW + HOUR, taken=taken))
+    assert set(taken) == {d.id for d in NETWORK.devices}
+    behind, ahead = NETWORK.devices[0].id, NETWORK.devices[1].id
+    del taken[behind]  # this one's memory was not saved
+    taken[ahead] = NOW + 5 * HOUR  # this one's clock was saved too seldom
+    asyncio.run(run_devices(NETWORK, lambda d: broker.publisher(), leap_clock(NOW + 3 * HOUR), backfill_days=1, stop_ms=NOW + 4 * HOUR, taken=taken))
+    for device in NETWORK.devices:
+        found = seqs(broker.taken)[device.id]
+        if device.id == behind:
+            assert sorted(set(found)) == [s.seq for s in samples(NETWORK, device, NOW - 21 * HOUR, NOW + 4 * HOUR)]
+        else:
+            stop = NOW + HOUR if device.id == ahead else NOW + 4 * HOUR
+            assert found == [s.seq for s in samples(NETWORK, device, NOW - 6 * HOUR, stop)]
+
+
+def test_a_device_silent_for_ever_has_no_more_samples(broker: Any, leap_clock: Any) -> None:
+    """Its stream ends; the others go on."""
+    silent = NETWORK.devices[0]
+    network = with_faults(NETWORK, {silent.id: (Fault(kind="silent", start=NOW + HOUR, end=FOREVER),)})
+    asyncio.run(run_devices(network, lambda d: broker.publisher(), leap_clock(NOW), stop_ms=NOW + 3 * HOUR))
+    assert seqs(broker.taken) == expected(NOW, NOW + 3 * HOUR) | {silent.id: expected(NOW, NOW + HOUR)[silent.id]}
