@@ -68,9 +68,7 @@ class Settings(BaseSettings):
     enrol_public: bool = Field(default=False, description="1: stations that register themselves are public")
     config: Path | None = Field(default=None, description="folder whose TOML files override the defaults, file by file")
     listen: str = Field(default="127.0.0.1:8000", description="address of pages and API")
-    proxy: str = Field(
-        default="", description="reverse proxies (10.0.0.2, 10.1.0.0/16) whose X-Forwarded-For is believed"
-    )
+    proxy: str = Field(default="", description="reverse proxies (10.0.0.2, 10.1.0.0/16) whose X-Forwarded-For is believed")
     metrics: str = Field(default="127.0.0.1:9100", description="address of /metrics")
     url: str = Field(default="", description="public address of this installation, for links")
     webhook: SecretStr = Field(default=SecretStr(""), description="address that alerts are posted to: https://… (http:// only at this machine)")
