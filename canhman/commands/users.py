@@ -17,7 +17,7 @@ Role = Annotated[str, typer.Option("--role", help="officer (of one org) or admin
 
 @APP.command("list", epilog="Example: canhman users list --json")
 def list_(json: Json = False) -> None:
-    """List people: role, org, whether their account is open, and their last log-in."""
+    """List people: role, org, whether their account is open, and when they were here last."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
     from core.clock import rfc3339
