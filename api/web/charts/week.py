@@ -149,12 +149,12 @@ def _highest(days: Coming, frame: Frame, lang: str) -> list[Markup]:
 
 
 def _beyond(top: Sample | None, frame: Frame, lang: str) -> list[Markup]:
-    """The mark of the highest value where it lies above the scale: an arrow out of it, and the value."""
+    """The mark of the highest value where it lies above the scale: an arrow at its upper end, and the value; below the panel's title."""
     if top is None or not is_beyond(top[1]):
         return []
     x = min(max(frame.x(top[0]), frame.left + 8), frame.right - 40)
-    arrow = element("path", d=f"M{x:.0f} {frame.top - 9:.0f}l5 8h-10z", fill=INK)
-    return [arrow, text(x + 8, frame.top - 1, value_text(top[1], lang, unit=""), size=14, bold=True, halo=True)]
+    arrow = element("path", d=f"M{x:.0f} {frame.top + 2:.0f}l5 9h-10z", fill=INK, stroke=CARD, stroke_width=2, paint_order="stroke")
+    return [arrow, text(x + 8, frame.top + 13, value_text(top[1], lang, unit=""), size=14, bold=True, halo=True)]
 
 
 def _day_names(frame: Frame, lang: str, *, short: bool) -> list[Markup]:
