@@ -9,6 +9,7 @@ from api.backend import Backend
 from core.forecast import Forecast
 from core.series import SeriesKey
 from core.state import SeriesState
+from core.verdict import AHEAD_MS
 from registry.directory import Directory
 from registry.situation import Situation
 
@@ -68,7 +69,8 @@ class Present:
         while rows := await ports.forecasts_after(self._forecast_id, limit=PAGE):
             for row in rows:
                 here = self._forecasts.get((row.station, row.point))
-                if row.target == TARGET and (here is None or row.issued_at >= here.issued_at):
+                ahead = row.issued_at > now + AHEAD_MS  # a clock was wrong: such an issue would hide every right one
+                if row.target == TARGET and not ahead and (here is None or row.issued_at >= here.issued_at or here.issued_at > now + AHEAD_MS):
                     self._forecasts[row.station, row.point] = row
             self._forecast_id = rows[-1].id
             if len(rows) < PAGE:

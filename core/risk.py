@@ -43,6 +43,17 @@ class Risk:
         return round(3_600_000 * min(self.silent_max_h, max(self.silent_min_h, self.silent_intervals * interval_s / 3600)))
 
 
+# Whoever approves other numbers may be stricter than these, not looser: name, lowest, highest.
+BOUNDS = (
+    ("take_below", 0.0, 1.0),
+    ("stop_from", 0.0, 4.0),
+    ("take_p", 0.0, 0.2),
+    ("wait_p", 0.0, 0.7),
+    ("ahead_h", 6.0, 24.0),
+    ("forecast_max_age_h", 0.0, 24.0),
+    ("stale_max_h", 0.0, 6.0),
+    ("silent_max_h", 0.0, 48.0),
+)
 _WORDS = ("approved_by",)
 _SHARES = ("wait_p", "take_p")
 
@@ -71,8 +82,8 @@ def parse_risk(document: Mapping[str, Any], *, where: str = "risk.toml") -> Risk
     ):
         if getattr(risk, low) > getattr(risk, high):
             raise ConfigError(f"{where}: {low} {getattr(risk, low):g} must not exceed {high} {getattr(risk, high):g}")
-    for name, most in (("take_below", 1.0), ("ahead_h", 24.0), ("forecast_max_age_h", 24.0)):
-        if getattr(risk, name) > most:  # looser than this it would say safe where it must not
-            raise ConfigError(f"{where}: {name} {getattr(risk, name):g} must not exceed {most:g}")
+    for name, least, most in BOUNDS:
+        if not least <= getattr(risk, name) <= most:  # looser than this it would say safe where it must not
+            raise ConfigError(f"{where}: {name} {getattr(risk, name):g} must lie from {least:g} to {most:g}")
     canonical = json.dumps({**asdict(risk), "hash": ""}, sort_keys=True)
     return replace(risk, hash=hashlib.sha256(canonical.encode()).hexdigest()[:12])

@@ -85,6 +85,8 @@ def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, n
     hours = _Hours.of(forecast, bound, now, risk)
     p = hours.chance(now) if hours else None
     found = _decide(value, p, bound, risk)
+    if found == "take" and not _may_take(state, bound, risk):
+        found = "measure"
     until = None
     if hours is not None and p is not None:
         until = next((start for start, median, chance in hours.later(now) if _decide(median, chance, bound, risk) != found), None)
@@ -112,6 +114,14 @@ def _unfit(state: WaterState, now: int, risk: Risk) -> str:
     if not -AHEAD_MS <= now - judged.time <= risk.stale_after_ms(interval):
         return "stale"
     return ""
+
+
+def _may_take(state: WaterState, limit: float, risk: Risk) -> bool:
+    """Whether nothing newer contradicts it: a reading that waits for the judge may not say safe, but it may say that it is not."""
+    newest, judged = state.newest, state.judged
+    if newest is None or judged is None or newest.time < judged.time:
+        return True
+    return math.isfinite(newest.value) and newest.value < risk.take_below * limit
 
 
 def _decide(value: float, p: float | None, limit: float, risk: Risk) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import verdict as rule
 from core.flags import Flag
 from core.forecast import Forecast
 from core.place import MAIN
 from core.risk import Risk
+from core.series import SeriesKey
 from core.state import Latest, SeriesState
-from core.verdict import Verdict, WaterState
+from core.verdict import AHEAD_MS, Verdict, WaterState
 from registry.directory import Directory
+from registry.items import DEVICE_POINT
 
 SALINITY = "water.salinity"
 
@@ -45,8 +47,8 @@ class Reading:
         return self.newest.flag if judged or self.newest.flag in (Flag.SUSPECT, Flag.FAIL) else Flag.NOT_EVALUATED
 
     def is_fresh(self, now: int, risk: Risk) -> bool:
-        """Whether the newest reading is no older than its `stale_after`."""
-        return now - self.newest.time <= risk.stale_after_ms(self.interval_s or risk.interval_s)
+        """Whether the newest reading is no older than its `stale_after`, and not from the future."""
+        return -AHEAD_MS <= now - self.newest.time <= risk.stale_after_ms(self.interval_s or risk.interval_s)
 
 
 class Situation:
@@ -64,8 +66,9 @@ class Situation:
         for state in states:
             self.changed = max(self.changed, state.changed)
             self._points[state.key.station][state.key.point] = None
-            if state.role == "primary":
-                groups[state.key.station, state.key.point, state.key.quantity].append(state)
+            here = self._here(state)
+            if here is not None:
+                groups[state.key.station, state.key.point, state.key.quantity].append(here)
         for place, members in groups.items():
             self._readings[place] = found = self._reading(members)
             self._at[found.station].append(found)
@@ -112,6 +115,29 @@ class Situation:
         if point is None:
             return rule.verdict(WaterState(), None, limit, now, risk=self.risk)
         return rule.verdict(self.water(of, point), self.forecast(of, point), limit, now, risk=self.risk)
+
+    def _here(self, state: SeriesState) -> SeriesState | None:
+        """The state without what its sensor measured while it stood elsewhere or as a check, as the registry has it now; None where nothing is left.
+
+        A deployment may be corrected afterwards: what was stored here stays here, but it no longer speaks for this place.
+        """
+        device, _, channel = state.key.sensor.partition("/")
+        if not self.directory.deployments_of(device):
+            return state if state.role == "primary" else None
+
+        def mine(reading: Latest | None) -> Latest | None:
+            return reading if reading is not None and self._speaks(state.key, device, channel or MAIN, reading.time) else None
+
+        newest, judged, good = mine(state.newest), mine(state.judged), mine(state.good)
+        last = newest or judged or good
+        return None if last is None else replace(state, newest=last, judged=judged, good=good)
+
+    def _speaks(self, key: SeriesKey, device: str, channel: str, time: int) -> bool:
+        if key.point == DEVICE_POINT:
+            whole = self.directory.device_deployment(device, time)
+            return whole is not None and whole.station == key.station
+        standing = self.directory.deployment(device, channel, time)
+        return standing is not None and (standing.station, standing.point, standing.role) == (key.station, key.point, "primary")
 
     def _reading(self, members: list[SeriesState]) -> Reading:
         """One series over its sensors: the newest stored, judged and good of any of them; the sensor of the newest."""

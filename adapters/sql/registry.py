@@ -125,7 +125,16 @@ def _check_joins(c: Connection, waterways: Sequence[Waterway]) -> None:
 def _check_intakes(c: Connection, stations: Sequence[Station]) -> None:
     for s in stations:  # at the end: a file may name the field before its intake
         if s.intake:
-            _need(c, t.station, s.intake, f"station {s.id} names intake {s.intake!r}, which is not registered: add it with canhman stations")
+            intake = _need(c, t.station, s.intake, f"station {s.id} names intake {s.intake!r}, which is not registered: add it with canhman stations")
+            if not intake.public and (s.public or intake.org != s.org):
+                why = "the field is public" if intake.org == s.org else f"it is of org {intake.org}"
+                raise ConflictError(f"station {s.id} names intake {s.intake!r}, which is not public while {why}: publish it first, or name another")
+        if not s.public:  # whoever sees the field sees its water's verdict
+            shown = c.execute(select(t.station.c.id).where(t.station.c.intake == s.id, (t.station.c.public | (t.station.c.org != s.org)))).scalars().all()
+            if shown:
+                raise ConflictError(
+                    f"station {s.id} is the intake of {', '.join(sorted(shown))}, which others see: it cannot be private; name another intake there first"
+                )
 
 
 def _neighbours(c: Connection, touched: Sequence[Deployment]) -> list[Deployment]:

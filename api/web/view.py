@@ -162,10 +162,15 @@ def limit_text(limit: float, lang: str) -> str:
 
 
 def _good_for(situation: Situation, reading: Reading | None, v: Verdict) -> int | None:
+    """How long after its reading a page that hears nothing new may go on saying this [ms]."""
     if reading is None or v.as_of is None:
         return None
     risk = situation.risk
     fresh = risk.stale_after_ms(reading.interval_s or risk.interval_s)
-    if v.until is None or v.verdict in ("stop", "wait"):
+    if v.verdict in ("stop", "wait"):
         return fresh  # a warning that lasts too long harms nobody
-    return min(fresh, v.until - v.as_of)
+    ends = [v.as_of + fresh] if v.until is None else [v.as_of + fresh, v.until]
+    issue = situation.forecast(reading.station, reading.point)
+    if v.verdict == "take" and issue is not None:
+        ends.append(issue.issued_at + round(risk.forecast_max_age_h * HOUR_MS))
+    return min(ends) - v.as_of

@@ -91,3 +91,22 @@ def test_a_look_reads_only_what_changed(backend: Backend) -> None:
         assert asked == [last]
 
     asyncio.run(go())
+
+
+def test_an_issue_of_a_wrong_clock_hides_no_right_one(backend: Backend) -> None:
+    """One issued hours ahead of now is passed over, also by somebody who looked before it came."""
+
+    async def go() -> None:
+        db = database(backend)
+        looking = Present(backend)
+        await looking.look()
+        await db.issue([forecast("kenh-lau", "main", "hour", 0.1, NOW + 6 * HOUR_MS)])
+        await looking.look()
+        await db.issue([forecast("kenh-lau", "main", "hour", 3.0, NOW)])
+        for seen in (await looking.look(), await whole(backend)):
+            issue = seen.forecast("kenh-lau", "main")
+            assert issue is not None
+            assert issue.issued_at == NOW
+            assert seen.verdict("kenh-lau", NOW).verdict == "wait"
+
+    asyncio.run(go())

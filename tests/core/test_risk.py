@@ -63,3 +63,20 @@ def test_the_hash_tells_other_numbers_apart_and_same_ones_not() -> None:
     """Recorded with every verdict: it changes with any number and with nothing else."""
     assert parse_risk(SHIPPED).hash == parse_risk(dict(reversed(SHIPPED.items()))).hash
     assert parse_risk(SHIPPED | {"wait_p": 0.4}).hash != parse_risk(SHIPPED).hash
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        {"take_p": 0.9, "wait_p": 0.95},
+        {"stale_min_h": 500.0, "stale_max_h": 500.0, "silent_min_h": 900.0, "silent_max_h": 1000.0},
+        {"silent_max_h": 49.0},
+        {"ahead_h": 1e-7},
+        {"wait_p": 0.71},
+        {"stop_from": 5.0},
+    ],
+)
+def test_numbers_looser_than_safe_allows_are_refused(loose: dict[str, Any]) -> None:
+    """Whoever approves numbers may be stricter, never looser than the bounds."""
+    with pytest.raises(ConfigError, match="must lie from"):
+        parse_risk(SHIPPED | loose)

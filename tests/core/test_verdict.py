@@ -114,6 +114,14 @@ def test_a_reading_that_waits_for_the_judge_leaves_the_one_before_it_speaking() 
     assert told(verdict(state, forecast(), None, NOW)) == ("take", "ok")
 
 
+@pytest.mark.parametrize(("waiting", "expected"), [(0.2, "take"), (0.499, "take"), (0.5, "measure"), (13.0, "measure"), (math.nan, "measure")])
+@pytest.mark.parametrize("age", [0, 15 * 60_000])
+def test_a_reading_that_waits_for_the_judge_may_not_say_safe_but_may_forbid_it(waiting: float, expected: str, age: int) -> None:
+    """Salt that is stored and not judged yet, newer or written again at the same time, ends `take`; fresh water adds nothing."""
+    state = replace(water(age=age), newest=Latest(time=NOW, value=waiting, flag=2))
+    assert told(verdict(state, forecast(), None, NOW)) == (expected, "ok")
+
+
 @pytest.mark.parametrize(
     "none",
     [

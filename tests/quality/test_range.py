@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
+import config
 from core.batch import Batch
 from core.errors import ConfigError
 from core.series import SeriesKey
@@ -53,3 +57,10 @@ def test_a_wrong_configuration_is_named(document: dict[str, object], words: str)
     """An unknown or senseless entry is an error that names it."""
     with pytest.raises(ConfigError, match=words):
         parse(document)
+
+
+@pytest.mark.parametrize("quantity", ["water.ec", "water.ec_raw"])
+def test_a_cell_out_of_the_water_is_suspect_by_the_shipped_numbers(quantity: str) -> None:
+    """0 mS/cm is air, not fresh water: a probe that fell dry must not lead to `take`. The freshest canal water stays good."""
+    shipped = tomllib.loads((files(config) / "qc.toml").read_text("utf-8"))
+    assert flags(quantity, [0.0, 0.01, 0.05, 0.1], shipped) == [3, 3, 1, 1]

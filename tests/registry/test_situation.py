@@ -146,3 +146,26 @@ def test_the_verdict_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule, "verdict", lambda *a, **k: said)
     assert situation(state("kl")).verdict("kl", NOW) is said
     assert situation().verdict("nowhere", NOW) is said
+
+
+def test_a_sensor_moved_afterwards_no_longer_speaks_for_the_place_it_left() -> None:
+    """Corrected deployments hold for the verdict as for the series: neither what came after it left, nor as a check."""
+    there = (
+        Deployment(device="p1", channel="main", station="kl", point="main", end=NOW - 12 * HOUR),
+        Deployment(device="p1", channel="main", station="moi", point="main", start=NOW - 12 * HOUR),
+    )
+    moved = situation(state("kl"), deployments=there, forecasts=(calm("kl"),), stations=(Station(id="moi", org="default", name="Mới"),))
+    assert moved.verdict("kl", NOW).reason == "no_data"
+    assert moved.reading("kl", "main", SALINITY) is None
+    before = Latest(time=NOW - 13 * HOUR, value=0.3, flag=1)
+    kept = situation(state("kl", good=before), deployments=there, stations=(Station(id="moi", org="default", name="Mới"),))
+    assert kept.verdict("kl", NOW).reason == "silent"
+    check = (Deployment(device="p1", channel="main", station="kl", point="main", role="check"),)
+    assert situation(state("kl"), deployments=check, forecasts=(calm("kl"),)).verdict("kl", NOW).reason == "no_data"
+
+
+def test_a_reading_from_the_future_is_not_fresh() -> None:
+    """A clock that was set back by hours makes no reading fresh."""
+    found = situation(state("kl", age=-3 * HOUR)).reading("kl", "main", SALINITY)
+    assert found is not None
+    assert not found.is_fresh(NOW, Risk())

@@ -156,6 +156,25 @@ def test_another_process_sees_it(url: str, database: SqlDatabase) -> None:
     other.close()
 
 
+def test_a_field_never_shows_a_station_that_is_not_for_its_readers(database: SqlDatabase) -> None:
+    """A public field's intake is public, one of another org too; a station whose verdict is shown so cannot be made private."""
+    put(database, Org(id="longmy", name="Long Mỹ"))
+    private = Station(id="rieng", org="longmy", name="Ao nhà Bé")
+    own = Station(id="cua-minh", org="default", name="Ao mình")
+    put(database, private, own)
+    for field in (
+        Station(id="ruong", org="default", name="Ruộng", intake="rieng"),
+        Station(id="ruong", org="default", name="Ruộng", intake="cua-minh", public=True),
+    ):
+        with pytest.raises(ConflictError, match=r"station ruong names intake .*, which is not public while"):
+            put(database, field)
+    put(database, Station(id="ruong", org="default", name="Ruộng", intake="cua-minh"))
+    put(database, replace(private, public=True), Station(id="ruong-2", org="default", name="Ruộng", intake="rieng"))
+    with pytest.raises(ConflictError, match=r"station rieng is the intake of ruong-2, which others see"):
+        put(database, private)
+    put(database, private, Station(id="ruong-2", org="default", name="Ruộng"))
+
+
 def test_an_intake_is_a_station(database: SqlDatabase) -> None:
     """A field names a registered station, not itself; both may come in one put, in any order; it can be taken away again."""
     field = Station(id="a-ruong", org="default", name="Ruộng", intake="kenh-lau")
