@@ -16,8 +16,22 @@ from quality.rules import QcConfig, parse
 FILES = tuple(sorted(entry.name for entry in files(config).iterdir() if entry.name.endswith(".toml")))
 
 
+def check_folder(folder: Path, name: str) -> None:
+    """CANHMAN_CONFIG, before `name` is looked for in it: a folder that is away, or a misspelt file, must not mean the defaults. Raises ConfigError."""
+    try:
+        if not folder.is_dir():
+            raise ConfigError(f"{name}: CANHMAN_CONFIG={str(folder)!r} is not a folder")
+        strangers = sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name not in FILES)
+    except OSError as error:
+        raise ConfigError(f"{name}: CANHMAN_CONFIG={str(folder)!r}: {error.strerror}") from error
+    if strangers:
+        raise ConfigError(f"{name} is not read: {strangers[0]}: no configuration file is called that; known: {', '.join(FILES)}")
+
+
 def read_text(name: str, folder: Path | None) -> str:
     """The text of `name` (e.g. `qc.toml`) from `folder` where it is there, else the default. Raises ConfigError."""
+    if folder is not None:
+        check_folder(folder, name)
     own = folder / name if folder else None
     try:
         return own.read_text("utf-8") if own and own.exists() else (files(config) / name).read_text("utf-8")
@@ -36,13 +50,7 @@ def read_toml(name: str, folder: Path | None) -> dict[str, Any]:
 
 
 def read_qc(folder: Path | None) -> QcConfig:
-    """Quality control's parameters. Raises ConfigError for a folder that is none, or a file it does not know."""
-    if folder is not None:
-        if not folder.is_dir():
-            raise ConfigError(f"CANHMAN_CONFIG={str(folder)!r} is not a folder")
-        for path in sorted(folder.glob("*.toml")):
-            if path.name not in FILES:
-                raise ConfigError(f"{path}: no configuration file is called that; known: {', '.join(FILES)}")
+    """Quality control's parameters. Raises ConfigError."""
     return parse(read_toml("qc.toml", folder), where=where("qc.toml", folder))
 
 

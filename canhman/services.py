@@ -60,9 +60,9 @@ class Reloaded:
             try:
                 self.current = read_qc(self._folder)
             except ConfigError as error:
-                log.error("the configuration is kept as it was", why=str(error), hash=self.current.hash)
+                log.error("qc.toml is kept as it was", why=str(error), hash=self.current.hash)
                 return
-            log.info("configuration read again", hash=self.current.hash)
+            log.info("qc.toml read again", hash=self.current.hash)
             if tell is not None:
                 tell(self.current)
 

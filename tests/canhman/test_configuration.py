@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from servers.front import Front
 
-from canhman.configuration import read_qc
+from canhman.configuration import read_alerts, read_qc, read_risk
 from core.errors import ConfigError
 
 BAD = {
@@ -37,11 +37,23 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_no_known_name_is_refused(tmp_path: Path) -> None:
-    """Else `qc.tmol` or `QC.toml` would be left out in silence."""
+READERS = {"qc.toml": read_qc, "risk.toml": read_risk, "alerts.toml": read_alerts}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_of_no_known_name_is_refused(tmp_path: Path, name: str) -> None:
+    """Else `qc.tmol` or `alert.toml` would be left out in silence; whichever file was asked for is named too."""
     (tmp_path / "alert.toml").write_text("")
-    with pytest.raises(ConfigError, match=r"alert\.toml: no configuration file is called that; known: .*qc\.toml"):
-        read_qc(tmp_path)
+    with pytest.raises(ConfigError, match=r"alert\.toml: no configuration file is called that; known: .*qc\.toml") as caught:
+        READERS[name](tmp_path)
+    assert str(caught.value).startswith(name)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_folder_that_is_away_is_not_the_defaults(tmp_path: Path, name: str) -> None:
+    """An unmounted CANHMAN_CONFIG is an error that names the file and the folder."""
+    with pytest.raises(ConfigError, match=rf"^{name}: CANHMAN_CONFIG=.*away' is not a folder"):
+        READERS[name](tmp_path / "away")
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+import config
+from canhman import alerting, serving
 from canhman.services import Reloaded
 from canhman.settings import read_settings
 from canhman.signals import Signals
@@ -55,3 +60,25 @@ def test_a_broken_file_at_start_is_an_error(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "qc.toml").write_text('[rnage."water.ec"]\n')
     with pytest.raises(ConfigError, match="rnage"):
         Reloaded(read_settings())
+
+
+def test_a_folder_that_went_away_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quality control, the verdict's numbers and the alerts' all stay; each says so in one line that names its file."""
+    own = tmp_path / "config"
+    own.mkdir()
+    for name in ("qc.toml", "risk.toml", "alerts.toml"):
+        (own / name).write_text((files(config) / name).read_text("utf-8") + "\n# ours\n")
+    monkeypatch.setenv("CANHMAN_CONFIG", str(own))
+    settings = read_settings()
+    qc, alarms, risk = Reloaded(settings), alerting.Reloaded(settings), serving._Reread(settings.config)
+    before = (qc.current, alarms.rules, alarms.risk, risk.current)
+    shutil.rmtree(own)
+    with capture_logs() as lines:
+        assert hang_up(qc) == []
+        alarms.again()
+        risk.again()
+    assert (qc.current, alarms.rules, alarms.risk, risk.current) == before
+    assert [line["log_level"] for line in lines] == ["error"] * 3
+    for line, name in zip(lines, ("qc.toml", "alerts.toml", "risk.toml"), strict=True):
+        assert name in line["event"] + line["why"]
+        assert str(own) in line["why"]
