@@ -26,6 +26,11 @@ def one_time() -> str:
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
 
 
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can write it: JSON may hold half a surrogate pair, which no hash, database or page takes."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def fault(name: str, new: str) -> str:
     """Why `new` cannot be this person's password (the end of a text's key), or nothing."""
     folded = new.casefold()
@@ -33,6 +38,8 @@ def fault(name: str, new: str) -> str:
         return "short"
     if len(new) > LONGEST:
         return "long"
+    if not is_text(new):
+        return "letters"
     if name.casefold() in (folded, folded[: len(folded) // 2]) or folded.replace(name.casefold(), "").strip("0123456789._-! ") == "":
         return "name"
     if folded in COMMON or len(set(folded)) < 4:
@@ -47,6 +54,8 @@ def hash_of(password: str) -> str:
 
 def fits(kept: str, password: str) -> bool:
     """Whether `password` has the hash `kept`; takes about 0.1 s either way."""
+    if not is_text(password):
+        kept, password = NOBODY, ""  # the answer takes as long as any other
     try:
         return HASHER.verify(kept or NOBODY, password)
     except (VerificationError, InvalidHashError):

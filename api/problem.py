@@ -113,6 +113,7 @@ _MUST = {
     "bool_parsing": "bool",
     "bool_type": "bool",
     "string_type": "text",
+    "string_unicode": "text",
     "greater_than_equal": "at_least",
     "greater_than": "above",
     "less_than_equal": "at_most",

@@ -309,6 +309,45 @@ def test_no_password_is_ever_said_back(rig: Rig) -> None:
     assert "tell-nobody" not in page.text
 
 
+HALF = "\\ud800"  # in JSON: half a surrogate pair, which no UTF-8 text holds
+
+
+def test_half_a_surrogate_in_a_password_is_a_failure_like_any_other(rig: Rig) -> None:
+    """No hash takes such a text: 401, no fault of ours, and it counts towards the limit."""
+
+    def knock(body: str) -> httpx.Response:
+        return rig.post("/api/v1/session", content=body.encode(), headers={"Content-Type": "application/json", "X-Requested-With": "test"})
+
+    answer = knock(f'{{"name": "{HALF}", "password": "x"}}')  # nobody's name: refused before any hash
+    assert (answer.status_code, answer.json()["parameter"]) == (422, "name")
+    assert [knock(f'{{"name": "lan", "password": "{HALF}{n}"}}').status_code for n in range(5)] == [401] * 5
+    assert log_in(rig, "lan").status_code == 429
+
+
+@pytest.mark.parametrize("field", ["name", "password", "next"])
+def test_half_a_surrogate_in_a_form_is_told(rig: Rig, field: str) -> None:
+    """A multipart form may name a charset that makes one."""
+    head = 'Content-Disposition: form-data; name="'
+    fields = {"name": "lan", "password": PASSWORD, "next": "/"} | {field: f"/{HALF}"}
+    parts = "".join(f'--b\r\n{head}{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
+    headers = {"Content-Type": "multipart/form-data; boundary=b; charset=unicode_escape", "X-Requested-With": "test"}
+    answer = rig.post("/login", content=f"{parts}--b--\r\n".encode(), headers=headers)
+    assert (answer.status_code, answer.json()["parameter"]) == (422, field)
+
+
+def test_a_new_password_with_half_a_surrogate_is_refused(rig: Rig) -> None:
+    """422 in words, and as the old one 403 that counts."""
+    headers = {"Content-Type": "application/json", "X-Requested-With": "test"}
+
+    def choose(old: str, new: str) -> httpx.Response:
+        return rig.post("/api/v1/session/password", as_="lan", content=f'{{"old": "{old}", "new": "{new}"}}'.encode(), headers=headers)
+
+    answer = choose(PASSWORD, f"bong-sung-{HALF}")
+    assert (answer.status_code, answer.json()["parameter"]) == (422, "new")
+    assert [choose(HALF, "bong-sung-trang").status_code for _ in range(5)] == [403] * 5
+    assert choose(PASSWORD, "bong-sung-trang").status_code == 429
+
+
 # ------------------------------------------------------------ one-time passwords and choosing another
 
 
