@@ -54,7 +54,7 @@ async def stations(
     page, more = found[first : first + limit], len(found) > first + limit
     # a thousand verdicts take over half a second: the loop answers others meanwhile
     items = await asyncio.to_thread(lambda: [_item(situation, s, caller, now, salinity_limit) for s in page])
-    return answer(request, caller, StationList(items=items, next=encode(scope, page[-1].id) if more else None))
+    return answer(request, caller, StationList(items=items, next=encode(scope, page[-1].id) if more else None), verdict=True)
 
 
 @router.get("/{id}", response_model=StationDetail, summary="One station with its points and sensors")
@@ -68,7 +68,7 @@ async def station(
     present: Present = request.app.state.present
     situation = await present.look()
     now = request.app.state.backend.clock.now_ms()
-    return answer(request, caller, _detail(situation, station_for(situation.directory, caller, id), caller, now, limit))
+    return answer(request, caller, _detail(situation, station_for(situation.directory, caller, id), caller, now, limit), verdict=True)
 
 
 def _seen(directory: Directory, caller: Caller) -> list[Station]:

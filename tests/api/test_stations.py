@@ -227,9 +227,12 @@ def test_one_station_in_full(rig: Rig) -> None:
 
 
 def test_caches(rig: Rig) -> None:
-    """What everybody sees may be kept some seconds, what a log-in shows only asked for again; the same answer again is a 304 without a body."""
+    """A verdict never comes out of a cache unasked, what else everybody sees only while it is fresh; the same answer again is a 304 without a body."""
     first = rig.get("/api/v1/stations")
-    assert first.headers["Cache-Control"] == "public, max-age=10"
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert rig.get("/api/v1/stations/kenh-lau").headers["Cache-Control"] == "no-cache"
+    for path in ("waterways", "alerts", "stations/kenh-lau/series?quantity=water.salinity"):
+        assert rig.get(f"/api/v1/{path}").headers["Cache-Control"] == "public, max-age=10, must-revalidate"
     assert "Cookie" in first.headers["Vary"]
     assert first.headers["Canhman-Now"] == "2026-03-02T03:00:00Z"
     rig.clock.now += 1000
