@@ -213,7 +213,7 @@ class FileJournal:
         """Make a file that is there with all its bytes after a crash, or not there."""
         new = path.with_name(path.name + ".new")
         try:
-            with new.open("wb") as file:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:  # raw messages: the owner's alone
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from adapters.private import make_private
 from adapters.rows import survivors
 from core.alert import Alert
 from core.batch import Batch
@@ -81,6 +82,7 @@ class SqliteStore:
         try:
             with self._speaking():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_private(self.path)
                 self._connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
                 self._prepare(self._connection)
         except BaseException:

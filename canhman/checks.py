@@ -7,12 +7,14 @@ import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from adapters.influx import InfluxStore
 from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
+from adapters.sql.engine import parse_url
 from canhman import heartbeat, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.settings import Settings
@@ -84,7 +86,7 @@ def _data(settings: Settings) -> list[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     db = wiring.database(settings)
     try:
-        return asyncio.run(_registered(db, _config_hash(settings)))
+        return [*_open_to_others(settings), *asyncio.run(_registered(db, _config_hash(settings)))]
     finally:
         db.close()
 
@@ -95,6 +97,18 @@ def _config_hash(settings: Settings) -> str:
         return read_qc(settings.config).hash
     except ConfigError:
         return ""
+
+
+def _open_to_others(settings: Settings) -> list[Finding]:
+    """The hashes of passwords lie in it: who may enter its folder must not be able to read it."""
+    name = parse_url(settings.database_url)
+    if name.drivername != "sqlite" or not name.database:
+        return []
+    path = Path(name.database)
+    file, folder = (stat.S_IMODE(p.stat().st_mode) for p in (path, path.absolute().parent))
+    if (file & 0o040 and folder & 0o010) or (file & 0o004 and folder & 0o001):
+        return [Finding(part="database", mark="warn", text=f"{path} holds password hashes and can be read by others: chmod 600 {path}")]
+    return []
 
 
 async def _registered(db: SqlDatabase, config: str) -> list[Finding]:

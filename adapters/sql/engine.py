@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from adapters.private import make_private
 from core.errors import CanhManError, ConfigError, ConflictError, FormatError, RefusedError, UnavailableError
 
 BUSY_SECONDS = 10.0
@@ -61,6 +62,7 @@ def make_engine(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise ConfigError(f"{_SETTING} {shown(url)} needs the Python package {error.name}: install it beside canhman") from error
     if url.drivername == "sqlite":
+        event.listen(engine, "do_connect", _on_do_connect)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
     return engine
@@ -68,6 +70,10 @@ def make_engine(url: URL) -> Engine:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # forecasts are mostly commas
+
+
+def _on_do_connect(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    make_private(Path(arguments[0]))  # password hashes
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -101,6 +101,20 @@ def test_doctor_is_red_where_others_may_read_the_secret(front: Front) -> None:
     assert found["database"][0] == "ok"
 
 
+def test_doctor_warns_where_others_may_read_the_password_hashes(front: Front) -> None:
+    """registry.db of an older installation in a folder others may enter: a warning and the way out; the folder alone is enough of a door."""
+    front.ok("migrate")
+    path = front.data / "registry.db"
+    path.chmod(0o644)
+    assert findings(front)[1]["database"][0] == "ok"  # nobody gets into the folder
+    front.data.chmod(0o755)
+    done = front("doctor", "--json", BROKER=f"embedded://127.0.0.1:{free_port()}").json
+    assert f"chmod 600 {path}" in " ".join(f["text"] for f in done if f["mark"] == "warn" and f["part"] == "database")
+    path.chmod(0o600)
+    done = front("doctor", "--json", BROKER=f"embedded://127.0.0.1:{free_port()}").json
+    assert [f["mark"] for f in done if f["part"] == "database"] == ["ok"]
+
+
 def test_doctor_is_red_where_the_store_is_away_or_something_else(front: Front, tmp_path: Path) -> None:
     """An InfluxDB nobody runs; a file that is no store."""
     front.ok("migrate")
