@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +21,7 @@ from api.access import Access
 from api.backend import Backend
 from api.frame import Frame
 from api.login import LogIns
+from api.parameters import only_known
 from api.present import Present
 from api.schemas.problem import ProblemShape
 from api.session import SessionMiddleware, Sessions
@@ -33,16 +35,29 @@ from core.texts import say
 PREFIX = "/api/v1"
 AT_ROOT = frozenset({"health"})  # routers of api/routes that are no part of the API's versions
 WEB = Path(api.web.__path__[0])
+_COMPONENT = "#/components/schemas/{model}"
+_PROBLEM = {problem.MEDIA_TYPE: {"schema": {"$ref": _COMPONENT.format(model=ProblemShape.__name__)}}}
 RESPONSES: dict[int | str, dict[str, object]] = {
-    "4XX": {"description": "What was wrong with the request (RFC 9457)", "content": {problem.MEDIA_TYPE: {"schema": ProblemShape.model_json_schema()}}},
-    422: {"description": "A parameter that cannot be used (RFC 9457)", "content": {problem.MEDIA_TYPE: {"schema": ProblemShape.model_json_schema()}}},
-    503: {"description": "The database or store is away; Retry-After says when to ask again", "content": {problem.MEDIA_TYPE: {}}},
+    "4XX": {"description": "What was wrong with the request (RFC 9457)", "content": _PROBLEM},
+    422: {"description": "A parameter that cannot be used (RFC 9457)", "content": _PROBLEM},
+    503: {"description": "The database or store is away; Retry-After says when to ask again", "content": _PROBLEM},
 }
+
+
+class _App(FastAPI):
+    """With the shape of problems among the components: FastAPI puts there only what it answers as application/json itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        document = super().openapi()
+        shape = ProblemShape.model_json_schema(ref_template=_COMPONENT)
+        document["components"]["schemas"] |= shape.pop("$defs") | {ProblemShape.__name__: shape}
+        return document
 
 
 def create_app(backend: Backend) -> FastAPI:
     """The whole HTTP front. Raises ConfigError where a route does not say who may call it."""
-    app = FastAPI(title="Canh Mặn", version=backend.version or "0", docs_url=None, redoc_url=None, openapi_url=None, description=ABOUT)
+    app = _App(title="Canh Mặn", version=backend.version or "0", docs_url=None, redoc_url=None, openapi_url=None, description=ABOUT)
     static = Static(WEB / "static")
     sessions = Sessions(backend)
     app.state.backend = backend
@@ -58,7 +73,7 @@ def create_app(backend: Backend) -> FastAPI:
         for route in _checked(router):
             paths[id(route)] = prefix + route.path
             methods[prefix + route.path] |= route.methods or set()
-        app.include_router(router, prefix=prefix, responses=RESPONSES if prefix else None)
+        app.include_router(router, prefix=prefix, responses=RESPONSES if prefix else None, dependencies=[Depends(only_known)] if prefix == PREFIX else None)
     problem.install(app)
 
     def count(route: BaseRoute | None, method: str, status: int) -> None:

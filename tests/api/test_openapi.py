@@ -94,6 +94,29 @@ def test_paths_and_who_may_call_them(document: dict[str, Any]) -> None:
     assert {route for route in declared if " /api/" in route} <= set(ROUTES)
 
 
+def references(part: Any) -> Iterator[str]:
+    """Every `$ref` within."""
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    """Tools that read the document follow each `$ref` from its root."""
+    found = set(references(document))
+    assert "#/components/schemas/ProblemShape" in found
+    for ref in found:
+        at: Any = document
+        assert ref.startswith("#/")
+        for name in ref.removeprefix("#/").split("/"):
+            assert name in at, ref
+            at = at[name]
+
+
 def test_every_route_is_described(document: dict[str, Any]) -> None:
     """Each has a summary, a description, a tag and a name of its own."""
     names = []
