@@ -12,7 +12,7 @@ import errno
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,11 +27,12 @@ from canhman.configuration import read_text
 from canhman.demo_view import View
 from canhman.device_log import DeviceLog
 from canhman.judge_lock import JudgeLock
-from canhman.settings import Settings
+from canhman.logs import LogFile
+from canhman.settings import PREFIX, Settings
 from canhman.signals import Signals
 from canhman.up import Threads, all_services, bound
 from core.clock import SimClock
-from core.errors import ConfigError
+from core.errors import CanhManError, ConfigError
 from core.place import FOREVER, Waterway
 from core.ports import Publisher
 from firmware_sim.network import FieldDevice, Network, registry_items, with_faults
@@ -46,7 +47,8 @@ ORG = "default"
 DAYS = 60.0  # from the network's start to the moment the demo begins
 SILENT = "hoc-po"  # whose device stopped …
 SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
-PORTS = 100  # looked at, from the usual one on
+ADDRESS = "demo.url"  # beside the lock: where the running one can be opened
+PORTS = 100  # tried, from the usual one on
 ENOUGH_DAYS = 4  # of history: less may be too little for a forecast
 FORECASTS_S = 10.0  # how long the clock waits for the first forecasts
 
@@ -62,28 +64,95 @@ class Plan:
 
 
 def settings_of(given: Settings, plan: Plan) -> Settings:
-    """The demo's own settings: everything in one folder and on this machine. Raises ConfigError where the HTTP port is taken."""
+    """The demo's own settings: everything in one folder and on this machine. Its ports may be taken."""
     host, _, usual = given.listen.rpartition(":")
-    port = plan.port or int(usual)
-    if not _is_free(host, port):
-        raise ConfigError(f"port {port} on {host} is taken by another program: choose one with --port, e.g. --port {_next_free(host, port + 1)}")
     address = given.broker_address
-    devices = address.host if address.embedded else "127.0.0.1"
-    metrics, _, first = given.metrics.rpartition(":")
     return given.model_copy(
         update={
             "data": plan.data,
-            "broker": f"embedded://{devices}:{_next_free(devices, address.port if address.embedded else 1883)}",
+            "broker": f"embedded://{address.host if address.embedded else '127.0.0.1'}:{address.port if address.embedded else 1883}",
             "store": "",
             "database": "",
             "clock": "sim",
             "enrol": "open",
             "enrol_public": True,
             "webhook": SecretStr(""),  # what is simulated alarms nobody
-            "listen": f"{host}:{port}",
-            "metrics": f"{metrics}:{_next_free(metrics, int(first))}",
+            "listen": f"{host}:{plan.port or int(usual)}",
         }
     )
+
+
+@contextlib.contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """The folder is this demo's alone, can be written, and its HTTP port is free. Raises ConfigError; then nothing new was made."""
+    folder = settings.data
+    lock = JudgeLock(folder, "demo.lock")
+    try:
+        if folder.is_dir():
+            _take(lock, folder)
+        host, _, port = settings.listen.rpartition(":")
+        if not _is_free(host, int(port)):
+            raise _taken(settings)
+        try:
+            wiring.data_folder(settings)
+        except ConfigError as error:
+            raise _unwritable(folder, error.__cause__) from error
+        _take(lock, folder)
+        try:
+            (folder / ADDRESS).write_text(url(settings), "utf-8")
+            LogFile(folder / "demo.log").take_all()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield
+    finally:
+        lock.release()
+
+
+def _take(lock: JudgeLock, folder: Path) -> None:
+    try:
+        taken = lock.take()
+    except ConfigError as error:
+        raise _unwritable(folder, error.__cause__) from error
+    if not taken:
+        try:
+            address = (folder / ADDRESS).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            address = ""
+        where = f": open {address}" if address else ""
+        raise ConfigError(f"the demo runs already on {folder}{where}; stop that one, or choose another folder with --data")
+
+
+def _unwritable(folder: Path, error: BaseException | None) -> ConfigError:
+    why = f"{error.strerror or error}: {error.filename or folder}" if isinstance(error, OSError) else str(error)
+    return ConfigError(f"the demo's folder {folder} cannot be written ({why}); choose another one with --data")
+
+
+def _taken(settings: Settings) -> ConfigError:
+    host, _, port = settings.listen.rpartition(":")
+    return ConfigError(f"port {port} on {host} is taken by another program: choose one with --port, e.g. --port {_next_free(host, int(port) + 1)}")
+
+
+def _after_a_used_port(settings: Settings, name: str, error: CanhManError) -> Settings:
+    """With the next free port for what `name` could not listen on. Raises `error` where that was not the trouble, or one line for the pages' port.
+
+    Which ports are free is asked by trying: between a look and a start another program may take one.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+        raise error
+    if name == "ingest":
+        address = settings.broker_address
+        return settings.model_copy(update={"broker": f"embedded://{_shown(address.host)}:{_next_free(address.host, address.port + 1)}"})
+    if name == "serve" and str(error).startswith(f"{PREFIX}METRICS="):
+        host, _, port = settings.metrics.rpartition(":")
+        return settings.model_copy(update={"metrics": f"{host}:{_next_free(host, int(port) + 1)}"})
+    if name == "serve":
+        raise _taken(settings) from error
+    raise error
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _next_free(host: str, first: int) -> int:
@@ -134,9 +203,6 @@ def _begin(network: Network) -> int:
 
 async def demo(settings: Settings, plan: Plan, signals: Signals, view: View) -> list[str]:
     """Run it until a stop; returns the names of services that did not end in time. Raises what keeps it from starting."""
-    lock = JudgeLock(wiring.data_folder(settings), "demo.lock")
-    if not lock.take():
-        raise ConfigError(f"another demo runs on {settings.data}; stop that one, or choose another folder with --data")
     db = wiring.database(settings)
     threads = Threads(signals)
     try:
@@ -152,7 +218,6 @@ async def demo(settings: Settings, plan: Plan, signals: Signals, view: View) -> 
                     late = await threads.over()
     finally:
         db.close()
-        lock.release()
     return late
 
 
@@ -206,8 +271,10 @@ async def _log_saved_each_second(settings: Settings, log: DeviceLog) -> AsyncIte
             device_log.save(path, log.since, log.taken)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Demo:
+    """What runs. `settings` change while it starts: with the ports that were free."""
+
     settings: Settings
     plan: Plan
     signals: Signals
@@ -247,10 +314,17 @@ async def _run(d: _Demo) -> None:
 
 
 async def _start(d: _Demo, *names: str) -> None:
+    """These, one after the other; where a port turns out to be taken, on the next one."""
     services = all_services()
     for name in names:
-        if not d.signals.stopped:
-            await d.threads.start(name, bound(services[name], d.settings, 30, d.signals), partial(d.view.started, name))
+        for _ in range(PORTS):
+            if d.signals.stopped:
+                return
+            try:
+                await d.threads.start(name, bound(services[name], d.settings, 0 if name == "ingest" else 30, d.signals), partial(d.view.started, name))
+                break
+            except CanhManError as error:
+                d.settings = _after_a_used_port(d.settings, name, error)
 
 
 async def _unless_stopped(signals: Signals, *work: Coroutine[Any, Any, Any]) -> bool:

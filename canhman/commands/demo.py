@@ -22,7 +22,6 @@ def demo(
     import signal
 
     from canhman import demo as running
-    from canhman import logs, wiring
     from canhman.demo_view import View
     from canhman.settings import read_settings
     from canhman.signals import Signals
@@ -30,8 +29,7 @@ def demo(
 
     plan = running.Plan(data=data, port=port, speed=speed, history_days=history)
     settings = running.settings_of(read_settings(), plan)
-    again = (wiring.data_folder(settings) / "registry.db").exists()
-    logs.LogFile(data / "demo.log").take_all()
+    again = (data / "registry.db").exists()
 
     async def until_stopped() -> list[str]:
         signals = Signals()
@@ -41,4 +39,5 @@ def demo(
         view.hello(str(data), again)
         return await running.demo(settings, plan, signals, view)
 
-    wait_no_longer(asyncio.run(until_stopped()))
+    with running.alone(settings):
+        wait_no_longer(asyncio.run(until_stopped()))

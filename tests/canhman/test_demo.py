@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 from collections.abc import Iterator
@@ -17,12 +18,12 @@ from servers.front import Front
 from servers.ports import free_port
 
 from canhman import device_log
-from canhman.demo import SILENT, Plan, demo, demo_network, sensor_lines, settings_of, url
+from canhman.demo import SILENT, Plan, _after_a_used_port, alone, demo, demo_network, sensor_lines, settings_of, url
 from canhman.demo_view import View
 from canhman.device_log import DeviceLog, count
 from canhman.settings import Settings
 from canhman.signals import Signals
-from core.errors import ConfigError
+from core.errors import CanhManError, ConfigError, UnavailableError
 from firmware_sim.noise import DAY_MS
 from firmware_sim.sampling import samples
 
@@ -56,12 +57,50 @@ def test_a_taken_http_port_is_one_line_that_names_port(front: Front) -> None:
 
 @pytest.mark.sockets
 def test_the_next_free_port_for_devices_and_figures() -> None:
-    """Where 1883 or 9100 is taken, the next one."""
+    """Where it turns out that 1883 or 9100 is taken, the next one that is free; any other trouble stays what it is."""
+    used, other = OSError(errno.EADDRINUSE, "used"), OSError(errno.EACCES, "no")
+
+    def caused(error: CanhManError, by: OSError) -> CanhManError:
+        error.__cause__ = by
+        return error
+
     with listening() as broker, listening() as metrics:
-        given_ = Settings(listen=f"127.0.0.1:{free_port()}", broker=f"embedded://127.0.0.1:{broker}", metrics=f"127.0.0.1:{metrics}")
-        found = settings_of(given_, plan())
+        given_ = Settings(listen=f"127.0.0.1:{free_port()}", broker=f"embedded://127.0.0.1:{broker - 1}", metrics=f"127.0.0.1:{metrics - 1}")
+        settings = settings_of(given_, plan())
+        found = _after_a_used_port(settings, "ingest", caused(UnavailableError("cannot listen"), used))
         assert broker < found.broker_address.port < broker + 100
+        found = _after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_METRICS=…: used"), used))
         assert metrics < int(found.metrics.rpartition(":")[2]) < metrics + 100
+    for name, error in (("ingest", caused(UnavailableError("x"), other)), ("serve", ConfigError("CANHMAN_METRICS=x")), ("alerts", ConfigError("x"))):
+        with pytest.raises(type(error), match=str(error)):
+            _after_a_used_port(settings, name, error)
+    with pytest.raises(ConfigError, match="choose one with --port"):
+        _after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_LISTEN=…: used"), used))
+
+
+@pytest.mark.sockets
+def test_a_second_one_on_the_folder_hears_where_the_first_can_be_opened(front: Front) -> None:
+    """Also on the same port: the lock is looked at before any port."""
+    settings = settings_of(Settings(listen=f"127.0.0.1:{free_port()}"), Plan(data=front.data, port=0, speed=600, history_days=60))
+    with alone(settings), listening() as port:
+        line = front("demo", "--data", str(front.data), "--port", str(port)).line
+    assert f"the demo runs already on {front.data}: open {url(settings)}" in line
+
+
+@pytest.mark.sockets
+def test_a_folder_that_cannot_be_written_is_one_line(front: Front) -> None:
+    """The folder and --data in it, whichever file it was."""
+    port = str(free_port())
+    for name in ("demo.log", "demo.url", "demo.lock"):
+        folder = front.data / name
+        (folder / name).mkdir(parents=True)
+        line = front("demo", "--data", str(folder), "--port", port).line
+        assert f"folder {folder} cannot be written" in line
+        assert "--data" in line
+    (front.data / "file").touch()
+    line = front("demo", "--data", str(front.data / "file" / "below"), "--port", port).line
+    assert "cannot be written" in line
+    assert "--data" in line
 
 
 @pytest.mark.sockets
