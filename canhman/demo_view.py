@@ -12,6 +12,7 @@ import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import TextIO, cast
 
 import structlog
 from rich.console import Console, Group
@@ -27,7 +28,7 @@ from canhman.demo_facts import AlertFacts, Facts, Reader, StationFacts
 from canhman.device_log import DeviceLog
 from canhman.settings import Settings
 from canhman.signals import Signals
-from canhman.terminal import Bar, visible
+from canhman.terminal import Bar, UntilGone, visible
 from core.bands import band
 from core.clock import SimClock
 from core.errors import UnavailableError
@@ -59,7 +60,7 @@ class View:
         self._url = url
         self._signals = signals
         self._speed = speed
-        self._console = console or Console(highlight=False, soft_wrap=False)
+        self._console = console or Console(file=cast(TextIO, UntilGone(sys.stdout, signals.stop)), highlight=False, soft_wrap=False)
         self._parts: dict[str, str] = {}
         self._note = ""
 
@@ -172,19 +173,28 @@ class View:
         import tty
 
         descriptor = sys.stdin.fileno()
-        before = termios.tcgetattr(descriptor)
         loop = asyncio.get_running_loop()
-        tty.setcbreak(descriptor)
+        try:
+            before = termios.tcgetattr(descriptor)
+            tty.setcbreak(descriptor)
+        except termios.error:  # it was closed just now
+            self._signals.stop()
+            yield
+            return
         loop.add_reader(descriptor, self._pressed, descriptor)
         try:
             yield
         finally:
             loop.remove_reader(descriptor)
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            with contextlib.suppress(termios.error):  # closed meanwhile
+                termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
     def _pressed(self, descriptor: int) -> None:
-        pressed = os.read(descriptor, 64).lower()
-        if b"q" in pressed:
+        try:
+            pressed = os.read(descriptor, 64).lower()
+        except OSError:
+            pressed = b""
+        if b"q" in pressed or not pressed:  # nothing at all: the terminal was closed
             self._signals.stop()
         elif b"o" in pressed:
             self._note = self._open()

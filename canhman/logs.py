@@ -7,10 +7,12 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
+
+from canhman.terminal import UntilGone
 
 
 def set_up(*, json: bool = False, into: TextIO | None = None) -> None:
@@ -27,7 +29,7 @@ def set_up(*, json: bool = False, into: TextIO | None = None) -> None:
     last: list[Processor] = [structlog.processors.format_exc_info, renderer] if json else [renderer]
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *last],
-        logger_factory=structlog.PrintLoggerFactory(into or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(into or cast(TextIO, UntilGone(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

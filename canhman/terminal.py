@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
+import os
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+
+class UntilGone:
+    """A text stream whose terminal may be closed: from then on what is written to it is dropped, and `gone` is called, once."""
+
+    def __init__(self, stream: TextIO, gone: Callable[[], None] = lambda: None) -> None:
+        self._stream = stream
+        self._gone = gone
+        self._is_gone = False
+
+    def write(self, text: str) -> int:
+        """Write, or drop it."""
+        try:
+            return len(text) if self._is_gone else self._stream.write(text)
+        except OSError:
+            self._end()
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be."""
+        try:
+            if not self._is_gone:
+                self._stream.flush()
+        except OSError:
+            self._end()
+
+    def _end(self) -> None:
+        self._is_gone = True
+        with contextlib.suppress(OSError, ValueError):  # what is buffered goes nowhere: else it fails again at the end of the process
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        self._gone()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
 
 # into a file or a pipe a table is never folded at 80 columns
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
@@ -22,7 +61,8 @@ ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(line: str, *, style: str = "") -> None:
     """A line for people, on standard error, so that results on standard output stay clean."""
-    ERR.print(Text(visible(line), style=style))
+    with contextlib.suppress(OSError):  # a service outlives the terminal it was started in
+        ERR.print(Text(visible(line), style=style))
 
 
 def result(line: str) -> None:

@@ -116,6 +116,23 @@ def test_the_trend_is_the_pages(change: float, said: str) -> None:
     assert trend_word(History(rows=rows.take(slice(1, None))), last) == ""
 
 
+class Dead(io.StringIO):
+    """A terminal whose other end was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_was_closed_ends_the_demo_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services print through it when they have started."""
+    monkeypatch.setattr("sys.stdout", Dead())
+    signals = Signals()
+    view = View("http://127.0.0.1:8000", signals, speed=600)
+    view.started("serve", "pages")
+    assert signals.stopped
+    view.started("alerts", "watching")
+
+
 def test_reach_says_where_and_how_sure() -> None:
     """On the line, beyond the last station, before the first, and nothing known."""
     way = WaterwayNow(

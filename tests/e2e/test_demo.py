@@ -212,14 +212,45 @@ def test_two_on_one_folder(demo: Demo) -> None:
     """The second is refused with one line; the first goes on, until its terminal is closed."""
     demo.start()
     demo.wait_for("✓ ingest", 60)
-    other = [str(demo.port + 1) if word == str(demo.port) else word for word in demo.words]
-    done = subprocess.run(other, env=demo.env, cwd=demo.folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(demo.words, env=demo.env, cwd=demo.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "another demo" in done.stderr
+    assert f"the demo runs already on {demo.data}: open {demo.url}" in done.stderr
     demo.wait_for("\nready after", 60)
     assert demo.process is not None
     demo.process.send_signal(signal.SIGHUP)
     assert demo.process.wait(10) == 0
+
+
+def test_two_started_at_once_on_other_folders(demo: Demo, tmp_path: Path, bytecode: Path) -> None:
+    """Each finds ports of its own for devices and figures, whichever looks first."""
+    other = Demo(tmp_path / "other", "--history", "0", bytecode=bytecode)
+    other.env |= {name: demo.env[name] for name in ("CANHMAN_BROKER", "CANHMAN_METRICS")}
+    demo.options = ("--history", "0")
+    try:
+        demo.start()
+        other.start()
+        demo.wait_for("✓ serve", 60)
+        other.wait_for("✓ serve", 60)
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("mark", ["Canh", "✓ ingest", "✓ serve"])
+def test_a_terminal_that_is_closed_while_it_starts(demo: Demo, mark: str) -> None:
+    """It ends as after SIGHUP: exit code 0, and no service failed."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(demo.words, env=demo.env | {"TERM": "xterm"}, cwd=demo.folder, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    seen = b""
+    while mark.encode() not in seen:
+        seen += os.read(master, 65_536)
+    os.close(master)
+    try:
+        assert process.wait(30) == 0, demo.log
+    finally:
+        process.kill()
+        process.wait()
+    assert demo.faults() == []
 
 
 def test_a_terminal_gets_one_screen_and_q_ends_it(demo: Demo) -> None:
