@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from core.alert import Alert, AlertEvent
 from core.bands import band
 from core.place import MAIN, Station
-from core.texts import age, number, say
+from core.texts import age, number, say, texts
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -28,7 +28,7 @@ class AlertText:
 
 def text(alert: Alert, *, station: Station, lang: str, now: int) -> AlertText:
     """The alert in `lang` (vi, en) as it stands at `now` [ms]; times are the station's."""
-    where = place(alert, station)
+    where = place(alert, station, lang)
     if alert.state == "cleared":
         facts = _cleared(alert, station, lang, now)
         title = facts[0].rstrip(".")
@@ -54,9 +54,11 @@ def event_text(event: AlertEvent, alert: Alert, *, station: Station, lang: str, 
     return " ".join(facts)
 
 
-def place(alert: Alert, station: Station) -> str:
-    """The station's name, with the point where it is another than `main`."""
-    return station.name if alert.point == MAIN else f"{station.name} ({alert.point})"
+def place(alert: Alert, station: Station, lang: str) -> str:
+    """The station's name, with the point as people call it where it is another than `main`."""
+    key = f"page.point.{alert.point}"
+    point = say(lang, key) if key in texts(lang) else alert.point
+    return station.name if alert.point == MAIN else f"{station.name} ({point})"
 
 
 def sure(p: float, lang: str) -> str:

@@ -17,6 +17,7 @@ from core.errors import FormatError, NotFoundError
 LANGUAGES = ("vi", "en")  # the first is the one to fall back on
 NBSP = "\u00a0"
 NO_NUMBER = "–"
+LONGEST = 8  # characters of a number
 
 
 @cache
@@ -43,10 +44,15 @@ def say(lang: str, key: str, **values: object) -> str:
 
 
 def number(value: float, decimals: int, lang: str, *, unit: str = "") -> str:
-    """`value` with `decimals` places, a comma before them in Vietnamese, and `unit` after a no-break space: `3,2 g/L`."""
+    """`value` with `decimals` places, a comma before them in Vietnamese, and `unit` after a no-break space: `3,2 g/L`.
+
+    What would be longer than eight characters is written with a power of ten: `1,0e308`.
+    """
     if not math.isfinite(value):
         return NO_NUMBER
     text = f"{value:.{decimals}f}"
+    if len(text) > LONGEST:  # no sensor's number: 1e308 must not be 309 digits wide
+        text = f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
     if float(text) == 0:
         text = text.lstrip("-")
     if lang == "vi":
@@ -60,5 +66,5 @@ def age(milliseconds: int, lang: str) -> str:
     if minutes < 60:
         return say(lang, "age.minutes", minutes=minutes)
     if minutes < 24 * 60:
-        return say(lang, "age.hours", hours=minutes // 60, minutes=minutes % 60)
+        return say(lang, "age.hours" if minutes % 60 else "age.hours.whole", hours=minutes // 60, minutes=minutes % 60)
     return say(lang, "age.days", days=minutes // (24 * 60))

@@ -96,7 +96,7 @@ def test_a_cleared_one_says_nothing_safe() -> None:
 
 def test_the_point_is_named() -> None:
     """A point other than `main` stands beside the station's name."""
-    assert text(make(point="out"), station=STATION, lang="vi", now=NOW).place == "Kênh Lầu (out)"
+    assert text(make(point="out"), station=STATION, lang="vi", now=NOW).place == "Kênh Lầu (ngoài cống)"
 
 
 @given(st.floats(0, 1), st.sampled_from(LANGUAGES))

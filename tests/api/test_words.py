@@ -72,16 +72,16 @@ def test_tides_follow_the_moon() -> None:
         ("2026-03-07T09:00", "9 giờ sáng thứ Bảy", "9 am on Saturday"),
         ("2026-03-08T20:00", "20 giờ tối Chủ Nhật", "8 pm on Sunday"),
         ("2026-03-04T22:00", "22 giờ đêm qua", "10 pm yesterday"),
-        ("2026-03-12T12:00", "12 giờ trưa ngày 12/3", "12 pm on 12 March"),
+        ("2026-03-12T12:00", "12 giờ trưa ngày 12/3", "noon on 12 March"),
         ("2026-03-02T18:00", "18 giờ chiều ngày 2/3", "6 pm on 2 March"),
-        ("2026-03-05T23:40", "0 giờ sáng mai", "12 am tomorrow"),
+        ("2026-03-05T23:40", "0 giờ sáng mai", "midnight tomorrow"),
         ("2026-03-05T13:29", "13 giờ chiều nay", "1 pm today"),
     ],
 )
 def test_hours_as_people_say_them(when: str, vi: str, en: str) -> None:
     """Today, tomorrow, yesterday, a weekday within six days, else a date; to the nearest hour, held together."""
     assert hour_words(at(when), NOW, ZONE, "vi") == vi.replace(" ", NBSP, 1)
-    assert hour_words(at(when), NOW, ZONE, "en") == en.replace(" ", NBSP, 1)
+    assert hour_words(at(when), NOW, ZONE, "en") == (en.replace(" ", NBSP, 1) if en[0].isdigit() else en)
     assert say("en", "until", when=hour_words(at("2026-03-05T14:00"), NOW, ZONE, "en")) == f"until about 2{NBSP}pm today"
 
 

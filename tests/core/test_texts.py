@@ -128,6 +128,10 @@ def test_texts_cannot_be_changed() -> None:
         (-0.04, 1, "0,0", "0.0"),
         (-1.5, 1, "-1,5", "-1.5"),
         (float("nan"), 1, "–", "–"),
+        (1e308, 2, "1,0e308", "1.0e308"),
+        (-1e308, 0, "-1,0e308", "-1.0e308"),
+        (123456.78, 1, "123456,8", "123456.8"),
+        (123456789.0, 1, "1,2e8", "1.2e8"),
     ],
 )
 def test_number(value: float, decimals: int, vi: str, en: str) -> None:
@@ -136,7 +140,13 @@ def test_number(value: float, decimals: int, vi: str, en: str) -> None:
     assert number(value, decimals, "en") == en
 
 
-@given(st.floats(-1e6, 1e6), st.integers(0, 3), st.sampled_from(LANGUAGES))
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 3), st.sampled_from(LANGUAGES))
+def test_no_number_is_long(value: float, decimals: int, lang: str) -> None:
+    """Law: eight characters at most, whatever a sensor sends."""
+    assert len(number(value, decimals, lang)) <= 8
+
+
+@given(st.floats(-1e3, 1e3), st.integers(0, 3), st.sampled_from(LANGUAGES))
 def test_a_number_never_parts_from_its_unit(value: float, decimals: int, lang: str) -> None:
     """Law: number and unit hold together by a no-break space, and the number reads back to what was shown."""
     shown, unit = number(value, decimals, lang, unit="g/L").split(NBSP)
@@ -145,7 +155,7 @@ def test_a_number_never_parts_from_its_unit(value: float, decimals: int, lang: s
     assert float(shown.replace(",", ".")) == round(value, decimals)
 
 
-@pytest.mark.parametrize(("minutes", "vi"), [(0, "0 phút"), (59, "59 phút"), (60, "1 giờ 0 phút"), (1439, "23 giờ 59 phút"), (1440, "1 ngày"), (-5, "0 phút")])
+@pytest.mark.parametrize(("minutes", "vi"), [(0, "0 phút"), (59, "59 phút"), (60, "1 giờ"), (61, "1 giờ 1 phút"), (1439, "23 giờ 59 phút"), (1440, "1 ngày"), (-5, "0 phút")])
 def test_age(minutes: int, vi: str) -> None:
     """Ages get coarser as they grow, and a time ahead of us is now."""
     assert age(minutes * 60_000, "vi") == vi

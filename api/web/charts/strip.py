@@ -64,11 +64,14 @@ def _sentence(inside: Sequence[tuple[int, float]], now: int, timezone: str, lang
     if not inside:
         return say(lang, "chart.strip.none")
     top, low = max(inside, key=lambda h: h[1]), min(inside, key=lambda h: h[1])
+    high, lowest = value_text(top[1], lang), value_text(low[1], lang)
+    if high == lowest:
+        return say(lang, "chart.strip.even", value=high)
     return say(
         lang,
         "chart.strip",
-        high=value_text(top[1], lang),
+        high=high,
         peak=hour_words(top[0], now, timezone, lang),
-        low=value_text(low[1], lang),
+        low=lowest,
         ebb=hour_words(low[0], now, timezone, lang),
     )

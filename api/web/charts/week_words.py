@@ -31,7 +31,9 @@ def sentence(found: Runs, coming: Coming, days: Coming, *, now: int, timezone: s
     if coming:
         top, low = max(coming, key=lambda r: r[1][MEDIAN]), min(coming, key=lambda r: r[1][MEDIAN])
         peak, ebb = hour_words(top[0], now, timezone, lang), hour_words(low[0], now, timezone, lang)
-        said.append(say(lang, "chart.week.hours", high=value_text(top[1][MEDIAN], lang), peak=peak, low=value_text(low[1][MEDIAN], lang), ebb=ebb))
+        high, lowest = value_text(top[1][MEDIAN], lang), value_text(low[1][MEDIAN], lang)
+        even = say(lang, "chart.week.even", value=high)
+        said.append(even if high == lowest else say(lang, "chart.week.hours", high=high, peak=peak, low=lowest, ebb=ebb))
     if days:
         top = max(days, key=lambda r: r[1][MEDIAN])
         said.append(say(lang, "chart.week.highest", days=len(days), high=value_text(top[1][MEDIAN], lang), day=date_words(top[0], timezone, lang)))

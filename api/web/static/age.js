@@ -5,7 +5,7 @@ export function age(texts, ms) {
   const minutes = Math.floor(Math.max(0, ms) / 60000);
   if (minutes < 60) return fill(texts["age.minutes"], { minutes });
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return fill(texts["age.hours"], { hours, minutes: minutes % 60 });
+  if (hours < 24) return fill(texts[minutes % 60 ? "age.hours" : "age.hours.whole"], { hours, minutes: minutes % 60 });
   return fill(texts["age.days"], { days: Math.floor(hours / 24) });
 }
 

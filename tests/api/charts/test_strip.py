@@ -68,3 +68,9 @@ def test_any_forecast(hours: list[tuple[int, float]], lang: str) -> None:
     chart = draw([(FIRST + i * HOUR, v) for i, v in hours], lang)
     striped = [float(s.get("width", "0")) for s in read(chart.svg)[0].findall("{http://www.w3.org/2000/svg}svg")]
     assert math.isclose(sum(w for _, w in cells(chart)) + sum(striped), WIDTH - 2 * INSET, abs_tol=0.5 * len(cells(chart)) + 0.5)
+
+
+def test_the_same_all_day_is_said_once() -> None:
+    """No hour is the saltiest where every one reads the same."""
+    hours = [(FIRST + i * HOUR, 0.01 * (i % 2)) for i in range(24)]
+    assert strip(hours, now=NOW, timezone=ZONE, lang="en").sentence == "Next 24 hours: 0.0\u00a0g/L throughout."

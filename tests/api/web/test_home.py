@@ -50,7 +50,7 @@ def test_every_public_station_has_exactly_one_verdict(pages: Rig) -> None:
         ("kenh-nam", "k0", "Lấy và trữ nước được", "0,2 g/L · ngọt"),
         ("ruong-8", "k0", "Lấy và trữ nước được", "lấy nước Kênh Năm"),
         ("moi-dat", "k0", "Đo trước khi tưới", "Chưa đủ số để báo trước"),
-        ("dai-ngai", "hatch", "Số cũ. Đừng lấy nước", "2 giờ 0 phút trước · lần cuối 0,4 g/L, lúc 8:00"),
+        ("dai-ngai", "hatch", "Số cũ. Đừng lấy nước", "2 giờ trước · lần cuối 0,4 g/L, lúc 8:00"),
         ("hoc-po", "hatch", "Chưa rõ, đừng lấy", "Máy im 9 giờ"),
         ("an-lac-tay", "hatch", "Chưa rõ, đừng lấy", "Số đo đáng ngờ"),
         ("may-hong", "hatch", "Chưa rõ, đừng lấy", "Máy đo báo sai"),
