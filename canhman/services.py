@@ -16,7 +16,7 @@ from adapters.journal import FileJournal
 from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.sql.database import SqlDatabase
-from canhman import heartbeat, wiring
+from canhman import descriptors, heartbeat, wiring
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
@@ -104,6 +104,7 @@ async def attended(service: Callable[[Started], Coroutine[Any, Any, T]], signals
 
 async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started: Started, judging: bool = True) -> None:
     """`canhman ingest`: until a stop. Raises only at start, while a server is missing or refuses us."""
+    descriptors.make_ready()
     db = wiring.database(settings, wait_s=wait_s)
     await wiring.seed(db)
     config = Reloaded(settings)
@@ -220,7 +221,7 @@ async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
 
 def judge_again(settings: Settings, *, wait_s: float) -> int:
     """Mark what was judged by another configuration than today's; whoever judges (ingest too) takes it up. How many series."""
-    with wiring.registry(settings, wait_s=wait_s) as (_, run):
+    with wiring.registry(settings, wait_s=wait_s, making=True) as (_, run):
         config = read_qc(settings.config)
         return int(run(lambda db: db.judge_again(but=config.hash)))
 

@@ -22,9 +22,10 @@ from adapters.sql.database import SqlDatabase
 from api.app import create_app
 from api.backend import Backend
 from api.metrics import Service, metrics_app
-from canhman import heartbeat, wiring
+from canhman import descriptors, heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_toml
+from canhman.http_guard import Guard, Limits, cap
 from canhman.settings import PREFIX, Settings
 from canhman.signals import Signals
 from core.clock import Clock, SystemClock
@@ -38,16 +39,22 @@ SERVICES = ("ingest", "judge", "forecast", "alerts")
 READY_FOR_S = 2.0  # strangers may ask /readyz as often as they like; the store is asked so often
 PATIENCE_S = 10.0  # somebody who looks at a screen
 BACKLOG = 2048
+AT_ONCE = 32  # connections accepted before the guard sees the first of them: each takes a descriptor
 LAST_ANSWERS_S = 5  # what is under way at a stop may take so long
 
 
-async def serve(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
+async def serve(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None], limits: Limits | None = None) -> None:
     """Answer HTTP until `signals` stop. Raises only at start: a used port, a server that is missing or refuses us."""
+    descriptors.make_ready()
+    guard = Guard(limits or Limits(connections=cap(descriptors.soft_limit())))
     with _bound("LISTEN", settings.listen) as pages, _bound("METRICS", settings.metrics) as figures:
         async with _opened(settings, wait_s=wait_s, signals=signals) as backend:
             app = create_app(backend)
             folder = wiring.data_folder(settings)
-            servers = [_Server(app, settings.proxy), _Server(metrics_app(backend, app.state.requests, lambda: services(folder)))]
+            servers = [
+                _Server(app, guard, settings.proxy),
+                _Server(metrics_app(backend, app.state.requests, lambda: services(folder)), guard),
+            ]
             _listen("LISTEN", settings.listen, pages)
             _listen("METRICS", settings.metrics, figures)
             running = [asyncio.create_task(server.serve(sockets=[place])) for server, place in zip(servers, (pages, figures), strict=True)]
@@ -65,10 +72,12 @@ async def serve(settings: Settings, *, wait_s: float, signals: Signals, started:
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers: these are the front door's, and we may not be in the main thread."""
 
-    def __init__(self, app: ASGIApp, proxy: str = "") -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, proxy: str = "") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=guard.protocol,
+                backlog=AT_ONCE,
                 log_config=None,
                 access_log=False,
                 proxy_headers=bool(proxy),  # a header by which anybody may say where he comes from: believed of these alone
@@ -79,6 +88,12 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=LAST_ANSWERS_S,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; asyncio then accepts `AT_ONCE` per turn of the loop, while the kernel lets more of them wait."""
+        await super().startup(sockets)
+        for place in sockets or []:
+            place.listen(BACKLOG)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
