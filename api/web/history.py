@@ -24,10 +24,10 @@ class History:
 
     rows: Batch
 
-    @property
-    def bits(self) -> int:
-        """The test bits of the newest row."""
-        return int(self.rows.tests[-1]) if len(self.rows) else 0
+    def bits(self, time: int) -> int:
+        """The test bits of the newest row measured at `time` [ms]; none where there is none."""
+        rows = np.flatnonzero(self.rows.time == time)
+        return int(self.rows.tests[rows[-1]]) if len(rows) else 0
 
     def before(self, time: int) -> float | None:
         """The good value measured last at or before `time` [ms], at most an hour before it."""

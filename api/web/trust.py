@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.web.history import Check, History
 from api.web.words import ago, clock, value_text
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointRow:
-    """The newest value of one quantity at one point, whatever its flag; `band` only of salinity that is good and fresh."""
+    """The newest judged value of one quantity at one point, whatever its flag; `band` only of salinity that is good and fresh."""
 
     point: str
     quantity: str
@@ -40,13 +40,22 @@ class PointRow:
     flag: str
 
 
+def shown(reading: Reading) -> Reading:
+    """The series with the newest reading that is judged in the place of one that only waits for the judge: the verdict speaks of that one."""
+    if reading.flag != Flag.NOT_EVALUATED or reading.judged is None:
+        return reading
+    return replace(reading, newest=reading.judged)
+
+
 def trust(situation: Situation, reading: Reading, past: History, beside: Sequence[Check], *, now: int, lang: str, timezone: str) -> list[Line]:
-    """The reasons, the most telling first."""
+    """The reasons, the most telling first; of the reading the verdict speaks of."""
+    reading = shown(reading)
     newest = reading.newest
     age = say(lang, "page.trust.age", time=clock(newest.time, timezone), ago=ago(newest.time, now, lang))
     if reading.interval_s:
         age = f"{age} {say(lang, 'page.trust.interval', minutes=f'{reading.interval_s / 60:g}')}"
-    lines = [Line(icon="clock", text=age), Line(icon="check" if reading.flag == Flag.GOOD else "gauge", text=_checked(reading.flag, past.bits, lang))]
+    checked = _checked(reading.flag, past.bits(newest.time), lang)
+    lines = [Line(icon="clock", text=age), Line(icon="check" if reading.flag == Flag.GOOD else "gauge", text=checked)]
     lines.append(Line(icon="gauge", text=_sensor(situation, reading.sensor, lang)))
     for check in beside:
         words = {"sensor": check.sensor, "value": value_text(check.last.value, lang), "ago": ago(check.last.time, now, lang)}
@@ -76,6 +85,7 @@ def point_word(point: str, lang: str) -> str:
 
 
 def _row(situation: Situation, r: Reading, now: int, lang: str) -> PointRow:
+    r = shown(r)
     known = QUANTITIES.get(r.quantity)
     is_salinity = r.quantity == SALINITY
     unit = UNITS.get(known.unit, known.unit) if known is not None else ""

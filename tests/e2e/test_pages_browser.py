@@ -16,9 +16,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from servers.backend import Hands
 from servers.browser import DESK, NOW, PHONE, chromium, pages_backend, serving
 
+from adapters.sql.database import SqlDatabase
 from api.backend import Backend
 from core.alert import AlertEvent, Step
 from core.forecast import HOUR_MS
+from core.place import Deployment, Device, Station
+from core.series import SeriesKey
+from core.state import Latest, SeriesState
 
 pytestmark = pytest.mark.servers
 
@@ -157,6 +161,67 @@ def test_nothing_scrolls_sideways(browser: Browser, address: str, width: int) ->
         for path in PATHS:
             page.goto(address + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+LONG = "w" * 63
+
+
+async def sow_long(backend: Backend) -> None:
+    """A station with a name, a point, a device and a number as long as they get, and readings hours old."""
+    db = backend.registry
+    assert isinstance(db, SqlDatabase)
+    await db.put(Station(id="long", org="vithanh", name="Kênh " + LONG, public=True), Device(id=LONG, org="vithanh"), actor="test")
+    standing = [Deployment(device=LONG, channel=point, station="long", point=point, interval_s=9e4) for point in ("main", "p" * 32)]
+    await db.put(*standing, actor="test")
+    states = []
+    for quantity, value in (("water.salinity", 1e308), ("water.ec", 1e308), ("device.battery", 123456.789)):
+        for point in ("main", "p" * 32):
+            key = SeriesKey("vithanh", "long", point, LONG if point == "main" else f"{LONG}/{point}", quantity)
+            last = Latest(time=NOW - 18 * HOUR_MS - 51 * 60_000, value=value, flag=1)
+            states.append(
+                SeriesState(
+                    key=key, role="primary", newest=last, received=last.time, judged=last, good=last, dirty_from=None, changed=0, interval_ms=90_000_000
+                )
+            )
+    await backend.states.replace([*await backend.states.states(), *states])
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_nothing_long_pushes_a_station_page_sideways(browser: Browser, tmp_path: Path, lang: str) -> None:
+    """A device of 63 letters, 1e308, hours and minutes: all of it fits 320 px."""
+    with ThreadPoolExecutor(1) as other:  # this thread's loop is Playwright's
+        backend = other.submit(pages_backend, tmp_path).result()
+        other.submit(asyncio.run, sow_long(backend)).result()
+    with serving(backend) as address, opened(browser, (320, 740)) as page:
+        for station in ("long", "hoc-po", "markup", "kenh-lau", "ruong-8"):
+            page.goto(f"{address}/stations/{station}?lang={lang}")
+            if station == "long":
+                assert ("1,0e308" if lang == "vi" else "1.0e308") in page.locator("table.points").inner_text()
+                assert LONG in page.locator(".ticks").inner_text()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, station
+
+
+def test_the_bar_of_a_desk_stands_in_one_line(browser: Browser, address: str) -> None:
+    """No word of the bar breaks, the badge stands between bell and word, and the drawings fill their cards with words no larger than the text."""
+    with opened(browser, DESK) as page:
+        page.goto(address + "/stations/nuoc-trong")
+        assert page.evaluate("[...document.querySelectorAll('.nav span')].every((e) => e.getClientRects().length === 1 && e.offsetHeight < 30)")
+        bell, badge, word = (page.locator(f'.nav a[href="/alerts"] {part}').bounding_box() for part in ("svg", "i", "span"))
+        assert bell is not None
+        assert badge is not None
+        assert word is not None
+        assert bell["x"] < badge["x"] < bell["x"] + bell["width"] + 4
+        assert badge["x"] + badge["width"] <= word["x"]
+        for kind in ("ruler", "strip"):
+            filled, large = page.evaluate(
+                """(kind) => { const svg = document.querySelector(`svg.${kind}`), box = svg.getBoundingClientRect();
+                const card = svg.parentElement.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+                const sizes = [...svg.querySelectorAll('text:not([font-size="17"])')].map((t) => parseFloat(getComputedStyle(t).fontSize) * scale);
+                return [box.width / (card.width - 32), Math.max(...sizes)]; }""",
+                kind,
+            )
+            assert filled > 0.95, kind
+            assert large <= 17, kind
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if p != "/docs"])

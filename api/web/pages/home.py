@@ -22,7 +22,7 @@ from core.place import Station
 from core.texts import say
 from registry.directory import Directory
 from registry.ids import fold
-from registry.situation import SALINITY
+from registry.situation import SALINITY, Situation
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,8 +51,11 @@ async def home(
     directory = at.situation.directory
     found = [s for s in seen if matches(directory, s, q)]
     cards = [card(at.situation, s, at.now, at.lang, alerts=at.alerts_at(s.id)) for s in found]
-    first = _first(cards, q, station)
+    silent = {c.station.id for c in cards if never_measured(at.situation, c.station)}
+    first = _first([c for c in cards if c.station.id not in silent], cards, q, station)
     rows = sorted((c for c in cards if c is not first), key=lambda c: _order(directory, c.station))
+    without = [c for c in rows if c.station.id in silent]
+    rows = [c for c in rows if c.station.id not in silent]
     words: dict[str, object] = {
         "q": q,
         "first": first,
@@ -61,10 +64,17 @@ async def home(
         "strip": hours(at, first) if first is not None else None,
         "groups": groups(directory, rows[:MOST], at.lang),
         "more": len(rows) - MOST,
+        "without": without[:MOST],
+        "without_count": len(without),
         "is_empty": not seen,
         "found": len(found),
     }
     return page("home.html", at, words, place="home")
+
+
+def never_measured(situation: Situation, station: Station) -> bool:
+    """Whether nothing was ever stored there, nor where a field takes its water."""
+    return not situation.readings(station.id) and not situation.readings(situation.source_of(station.id))
 
 
 def matches(directory: Directory, station: Station, q: str) -> bool:
@@ -110,14 +120,17 @@ async def rising(request: Request, at: Moment, c: Card) -> int:
     return trend(found, c.last)
 
 
-def _first(cards: Sequence[Card], q: str, station: str) -> Card | None:
-    """The card shown large: the one asked for, else the only one found; of many found by name none, for nobody can say which is meant."""
+def _first(measured: Sequence[Card], cards: Sequence[Card], q: str, station: str) -> Card | None:
+    """The card shown large: the one asked for, else the only one found, else the gravest of those that ever measured.
+
+    Of many found by name none, for nobody can say which is meant.
+    """
     asked = next((c for c in cards if c.station.id == station), None)
     if asked is not None:
         return asked
     if fold(q):
         return cards[0] if len(cards) == 1 else None
-    return min(cards, key=gravity, default=None)
+    return min(measured, key=gravity, default=None)
 
 
 def _order(directory: Directory, station: Station) -> tuple[bool, str, float, str]:

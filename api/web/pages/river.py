@@ -11,8 +11,9 @@ from api.access import PUBLIC, Caller
 from api.reach_now import WaterwayNow, reaches
 from api.web.charts.river import RiverNow, Stop, river
 from api.web.moment import moment, page
+from api.web.pages.home import never_measured
 from core.place import Waterway
-from registry.directory import Directory
+from registry.situation import Situation
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,19 +22,20 @@ NAME = 22  # letters
 
 @router.get("/river")
 async def rivers(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response:
-    """Every waterway with stations, and where the 1 and 4 g/L lines stand on it."""
+    """Every waterway with stations that ever measured, and where the 1 and 4 g/L lines stand on it."""
     at = await moment(request, caller)
-    directory = at.situation.directory
-    found = [_now(directory, w) for w in await reaches(request.app, at.now, caller=caller) if w.stations]
+    along = [_now(at.situation, w) for w in await reaches(request.app, at.now, caller=caller)]
+    found = [w for w in along if w.stops]
     return page("river.html", at, {"chart": river(found, lang=at.lang) if found else None}, place="river")
 
 
-def _now(directory: Directory, found: WaterwayNow) -> RiverNow:
+def _now(situation: Situation, found: WaterwayNow) -> RiverNow:
     """With the stations' names, from where the waterway's own km are counted."""
     stops = []
     for s in found.stations:
-        known = directory.station(s.station)
-        stops.append(Stop(name=_short(known.name if known is not None else s.station), km=s.km, value=s.value))
+        known = situation.directory.station(s.station)
+        if known is None or not never_measured(situation, known):
+            stops.append(Stop(name=_short(known.name if known is not None else s.station), km=s.km, value=s.value))
     w = found.waterway
     return RiverNow(name=w.name, sea=w.sea, length_km=w.length_km, stops=tuple(stops), reaches=found.reaches, start_km=_start(w))
 

@@ -13,6 +13,8 @@ from servers.html_page import Element, read
 from core.clock import Clock
 from core.errors import UnavailableError
 from core.forecast import HOUR_MS
+from core.place import Org, Station
+from registry.waterways import default_waterways
 
 PUBLIC = ("go-quao", "nuoc-trong", "cai-tu", "kenh-lau", "kenh-nam", "moi-dat", "dai-ngai", "hoc-po", "an-lac-tay", "may-hong", "markup", "ruong-8", "tram-moi")
 
@@ -181,3 +183,29 @@ def test_stale_by_the_installations_clock(pages: Rig) -> None:
     pages.clock.now = NOW + 3 * HOUR_MS // 2
     assert clock.now_ms() == pages.clock.now
     assert "Lấy và trữ" not in home(pages).text
+
+
+def test_stations_that_never_measured_are_folded_at_the_end(pages: Rig) -> None:
+    """They are no part of a group, never the gravest, and no stop of the river; asked for by name they are shown."""
+    page = home(pages)
+    folded = page.one("details", id="without")
+    assert folded.one("summary").text == "Chưa có số đo (1)"
+    assert [e.attributes["href"] for e in folded.all("a")] == ["/stations/tram-moi"]
+    assert "open" not in folded.attributes
+    only = home(pages, "?q=tram+moi")
+    assert "Trạm mới" in only.one("article").text
+    assert not only.all("details")
+
+
+def test_only_stations_that_never_measured(tmp_path: Path) -> None:
+    """The fold stands open, no card is large, and no waterway is drawn."""
+    rig = make_rig(tmp_path, sown=False)
+    places = [Station(id=f"s{i}", org="o", name=f"Trạm {i}", waterway="hau", km=10.0 + i, public=True) for i in (1, 2)]
+    rig.run(lambda: rig.backend.registry.put(Org(id="o", name="O"), *default_waterways(), actor="test"))
+    rig.run(lambda: rig.backend.registry.put(*places, actor="test"))
+    page = home(rig)
+    assert not page.all("article")
+    assert "open" in page.one("details", id="without").attributes
+    assert len(page.all("a", class_="row")) == 2
+    assert "Trạm 1" not in rig.get("/river").text
+    rig.close()

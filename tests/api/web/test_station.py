@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from servers.backend import NOW, Rig
 from servers.html_page import Element, read
 
 from core.batch import Batch
 from core.errors import UnavailableError
+from core.series import SeriesKey
+from core.state import Latest
 
 
 def station(rig: Rig, path: str) -> Element:
@@ -142,3 +146,24 @@ def test_the_verdict_needs_no_store(pages: Rig, monkeypatch: pytest.MonkeyPatch,
     if path != "/":
         assert read(answer.text).all("svg", class_="ruler")
         assert "Chưa đọc được số đã qua." in answer.text
+
+
+def test_a_reading_that_waits_for_the_judge_is_not_a_second_number(pages: Rig) -> None:
+    """Headline, trust and table speak of the newest judged one, with its age, flag and tests; the API gives the newest stored."""
+    key = SeriesKey("vithanh", "nuoc-trong", "main", "d-nuoc-trong", "water.salinity")
+    states = pages.run(pages.backend.states.states)
+    old = next(s for s in states if s.key == key)
+    waiting = Latest(time=NOW - 60_000, value=9.9, flag=1)
+    pages.run(lambda: pages.backend.store.write(Batch.of([0], [waiting.time], [waiting.value]), [key]))
+    pages.run(lambda: pages.backend.states.replace([replace(old, newest=waiting, received=NOW, dirty_from=waiting.time)]))
+    page = station(pages, "nuoc-trong")
+    assert page.one(class_="big").text.startswith("3,1")
+    trust = page.one("ul", class_="ticks").text
+    assert "Đo 9:55, 5 phút trước." in trust
+    assert "Kiểm tra tự động: tốt." in trust
+    assert "chưa xét" not in page.one("main").text
+    row = page.one("table", class_="points").one("tbody").text
+    assert "3,1" in row
+    assert "5 phút trước" in row
+    assert "9,9" not in row
+    assert pages.get("/api/v1/stations/nuoc-trong").json()["latest"]["water.salinity"]["value"] == 9.9
