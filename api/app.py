@@ -72,7 +72,7 @@ def create_app(backend: Backend) -> FastAPI:
     for prefix, router in routers():
         for route in _checked(router):
             paths[id(route)] = prefix + route.path
-            methods[prefix + route.path] |= route.methods or set()
+            methods[prefix + route.path] |= (route.methods or set()) | ({"HEAD"} if "GET" in (route.methods or ()) else set())  # the frame answers it
         app.include_router(router, prefix=prefix, responses=RESPONSES if prefix else None, dependencies=[Depends(only_known)] if prefix == PREFIX else None)
     problem.install(app)
 

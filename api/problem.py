@@ -72,15 +72,15 @@ class Told:
     members: dict[str, object]
 
 
-def short(value: object) -> str:
+def short(value: object, *, most: int = VALUE_LENGTH) -> str:
     """A caller's value on one line, cut; only ever put into JSON or an escaping template."""
     text = "".join(c if c.isprintable() else "�" for c in str(value))
-    return text if len(text) <= VALUE_LENGTH else text[:VALUE_LENGTH] + "…"
+    return text if len(text) <= most else text[:most] + "…"
 
 
-def told(problem: Problem, lang: str) -> Told:
-    """The problem in `lang`."""
-    words: dict[str, object] = {k: short(v) if isinstance(v, str) else v for k, v in problem.words.items()}
+def told(problem: Problem, lang: str, *, page: bool = False) -> Told:
+    """The problem in `lang`; on a `page` in a person's words, without the names of programs."""
+    words: dict[str, object] = {k: short(v, most=len(v) if k == "choices" else VALUE_LENGTH) if isinstance(v, str) else v for k, v in problem.words.items()}
     members: dict[str, object] = {}
     if problem.parameter:
         members["parameter"] = words["parameter"] = short(problem.parameter)
@@ -92,13 +92,20 @@ def told(problem: Problem, lang: str) -> Told:
         members["errors"] = failures = [_must(e, lang) for e in problem.extra["failures"]]
         words["must"] = failures[0]["detail"]
     kind = problem.kind
-    if kind == "invalid" and not problem.parameter:
+    if page and kind == "invalid" and problem.parameter:
+        asked = f"page.asked.{problem.parameter}"
+        words["name"] = say(lang, asked) if asked in texts(lang) else words["parameter"]
+        detail = say(lang, "problem.page" if problem.value is None else "problem.page.value", **{"must": "", **words})
+    elif page and f"problem.{kind}.page" in texts(lang):
+        detail = say(lang, f"problem.{kind}.page", **words)
+    elif kind == "invalid" and not problem.parameter:
         detail = say(lang, "problem.invalid.body", **{"must": "", **words})
     elif kind == "invalid" and problem.value is None:
         detail = say(lang, "problem.invalid.missing", **{"must": "", **words})
     else:
         detail = say(lang, f"problem.{kind}", **words)
-    title = say(lang, f"problem.{kind}.title")
+    plain = f"problem.{kind}.page.title"
+    title = say(lang, plain if page and plain in texts(lang) else f"problem.{kind}.title")
     return Told(status=problem.status, kind=kind, title=title, detail=detail, headers=problem.headers, members=members)
 
 
@@ -131,10 +138,16 @@ _MUST = {
 
 def _must(error: Mapping[str, Any], lang: str) -> dict[str, str]:
     """One failed check of pydantic, in `lang`: which parameter, what it must be."""
-    context = {k: short(v) for k, v in (error.get("ctx") or {}).items()}
+    context = {k: _plain(v, lang) if isinstance(v, float) else short(v) for k, v in (error.get("ctx") or {}).items()}
     key = f"problem.must.{_MUST.get(str(error['type']), '')}"
     detail = say(lang, key, **context) if key in texts(lang) else short(error["msg"])
     return {"parameter": _where(error["loc"]), "detail": detail}
+
+
+def _plain(bound: float, lang: str) -> str:
+    """A bound as people write it: `0`, not 0.0; `0,5` in Vietnamese."""
+    shown = f"{bound:g}"
+    return shown.replace(".", ",") if lang == "vi" else shown
 
 
 def _where(loc: Sequence[object]) -> str:
@@ -209,7 +222,7 @@ def respond(request: Request, error: Exception) -> Response:
     problem = of(error, request)
     page = wants_page(request)
     lang = language(request) if page else accepted(request.headers.get("accept-language", ""))
-    about = told(problem, lang)
+    about = told(problem, lang, page=page)
     headers = {"Cache-Control": "no-store", "Content-Language": lang, "Vary": "Accept-Language", **about.headers}
     if page:
         return _page(request, about, lang, headers)

@@ -23,9 +23,10 @@ from core.clock import rfc3339
 from core.flags import Flag
 from core.quantities import QUANTITIES
 from core.series import SeriesKey
+from core.texts import NO_NUMBER
 from core.verdict import AHEAD_MS
 from registry.directory import Directory
-from registry.situation import Situation
+from registry.situation import SALINITY, Situation
 
 router = APIRouter(prefix="/stations/{id}", tags=["series"])
 
@@ -80,7 +81,9 @@ async def series(
 
 
 def _stored(situation: Situation, station: str) -> str:
-    return choices(sorted({f"{r.quantity} ({r.point})" for r in situation.readings(station)}))
+    """Everything stored there, salinity first: a person who mistypes a name looks for the right one."""
+    found = sorted({(r.quantity, r.point) for r in situation.readings(station)}, key=lambda of: (of[0] != SALINITY, of))
+    return ", ".join(f"{quantity} ({point})" for quantity, point in found) or NO_NUMBER
 
 
 def _check_measured(situation: Situation, station: str, point: str, quantity: str) -> None:

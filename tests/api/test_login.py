@@ -398,8 +398,8 @@ def test_choosing_a_password_ends_every_other_session(rig: Rig) -> None:
     [
         ("short", "10 characters"),
         ("123456789", "10 characters"),
-        ("lan1234567", "like the name"),
-        ("LAN-2026-!!!", "like the name"),
+        ("lan1234567", "made of the name"),
+        ("LAN-2026-!!!", "made of the name"),
         ("matkhau123", "many people"),
         ("aaaaaaaaaaaa", "many people"),
         (PASSWORD, "differ"),
@@ -583,3 +583,28 @@ def test_a_backend_of_its_own_secret_reads_no_cookie_of_another(tmp_path: Path) 
     assert two.get("/api/v1/session", headers={"Cookie": f"{COOKIE}={cookie}"}).json()["name"] == ""
     one.close()
     two.close()
+
+
+def test_the_form_keeps_the_name_after_a_wrong_password(rig: Rig) -> None:
+    """As text, never the password; who is logged in finds the way out at the foot of every page."""
+    answer = rig.post("/login", data={"name": 'l"an', "password": "wrong-wrong"}, headers={"X-Requested-With": "test"})
+    assert answer.status_code == 401
+    assert 'value="l&#34;an"' in answer.text
+    assert "wrong-wrong" not in answer.text
+    assert 'action="/logout"' in rig.get("/", as_="lan", headers={"Accept": "text/html"}).text
+    assert 'action="/logout"' not in rig.get("/", headers={"Accept": "text/html"}).text
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("1234567890", "New password: it must not be made of the name, nor of digits and signs only."),
+        ("lan-1234567", "New password: it must not be made of the name, nor of digits and signs only."),
+        ("qwertyuiop", "New password: many people use this one, choose another."),
+        ("short", "New password: it must have 10 characters or more."),
+    ],
+)
+def test_why_a_password_is_refused(rig: Rig, new: str, why: str) -> None:
+    """In a sentence that is true of it, without the name of a parameter."""
+    sent = {"old": PASSWORD, "new": new, "again": new}
+    assert why in rig.post("/password?lang=en", as_="lan", data=sent, headers={"Accept": "text/html"}).text

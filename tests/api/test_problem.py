@@ -94,8 +94,8 @@ def test_405_names_what_is_allowed(rig: Rig) -> None:
     """Allow lists every method of the address, not only the first."""
     answer = rig.request("PUT", "/api/v1/session")
     body = sound(answer, 405, "method")
-    assert answer.headers["allow"] == "DELETE, GET, POST"
-    assert "DELETE, GET, POST" in body["detail"]
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, POST"
+    assert "DELETE, GET, HEAD, POST" in body["detail"]
 
 
 @pytest.mark.parametrize(
@@ -227,3 +227,33 @@ def test_a_bad_value_of_a_route_reads_like_one_of_the_frameworks() -> None:
     about = told(bad_value("reason", "x", must="one_of", expected="a, b"), "en")
     assert about.detail == "Parameter reason = “x” cannot be used: it must be one of a, b."
     assert about.members == {"parameter": "reason", "value": "x"}
+
+
+@pytest.mark.parametrize(
+    ("path", "vi"),
+    [
+        ("/stations/kenh-lau?limit=0", "Giới hạn mặn “0”: phải lớn hơn 0."),
+        ("/stations/kenh-lau?limit=1e9", "Giới hạn mặn “1e9”: không quá 100."),
+        ("/stations/nope", "Không có trạm “nope”."),
+        ("/nope", "Không có trang “/nope”."),
+        ("/alerts/99", "Không có cảnh báo này."),
+    ],
+)
+def test_a_page_speaks_to_people(rig: Rig, path: str, vi: str) -> None:
+    """Without parameters, addresses of the API or numbers of programs; it leads home."""
+    text = html.unescape(rig.get(path, headers={"Accept": "text/html"}).text)
+    assert vi in text
+    assert "Tham số" not in text
+    assert "/api/" not in text
+    assert 'href="/">' in text.partition("<main")[2].partition("</main>")[0]
+
+
+def test_bounds_are_written_as_people_write_them(rig: Rig) -> None:
+    """0, not 0.0, in the API too."""
+    assert "it must be over 0." in rig.get("/api/v1/stations/kenh-lau?limit=0", headers={"Accept-Language": "en"}).json()["detail"]
+
+
+def test_no_control_character_of_a_search_reaches_the_page(rig: Rig) -> None:
+    """Whatever was typed."""
+    text = rig.get("/?q=%00%1b%E2%80%AEx", headers={"Accept": "text/html"}).text
+    assert not {"\x00", "\x1b", "\u202e"} & set(text)

@@ -210,6 +210,7 @@ def test_what_is_not_there_is_named(rig: Rig) -> None:
     unknown = refused(rig, "cai-lon", "quantity=water.salt")
     assert (unknown["status"], unknown["parameter"], unknown["value"]) == (422, "quantity", "water.salt")
     assert "water.salinity (in), water.salinity (out)" in unknown["detail"]
+    assert ": water.salinity (main), device.battery (device), water.temperature (main)." in refused(rig, "kenh-lau", "quantity=nope")["detail"]
     point = refused(rig, "cai-lon", "quantity=water.salinity&point=main")
     assert point["status"] == 404
     assert "in, out" in point["detail"]

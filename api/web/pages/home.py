@@ -47,6 +47,7 @@ async def home(
 ) -> Response:
     """The stations, or those whose name holds the words `q`; `station` is the one shown large, else the gravest."""
     at = await moment(request, caller)
+    q = "".join(c if c.isprintable() else " " for c in q)  # no control characters in the page
     seen = at.seen()
     directory = at.situation.directory
     found = [s for s in seen if matches(directory, s, q)]

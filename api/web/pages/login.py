@@ -31,10 +31,10 @@ def own_path(next: str) -> str:
         return "/"
 
 
-def page(request: Request, template: str, *, next: str, fault: str = "", status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def page(request: Request, template: str, *, next: str, fault: str = "", status: int = 200, name: str = "", headers: dict[str, str] | None = None) -> Response:
     """One of the forms, with what was wrong with the last try."""
     lang = language(request)
-    words = {"request": request, "lang": lang, "nonce": request.state.nonce, "next": own_path(next), "fault": fault, "problem": None}
+    words = {"request": request, "lang": lang, "nonce": request.state.nonce, "next": own_path(next), "fault": fault, "name": name, "problem": None}
     text = request.app.state.templates.get_template(template).render(words)
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store", "Content-Language": lang, **(headers or {})})
 
@@ -52,8 +52,8 @@ async def log_in(request: Request, _: Annotated[Caller, PUBLIC], name: Text = ""
     try:
         person = await door.log_in(name, password, address_of(request))
     except Problem as error:
-        about = told(error, language(request))
-        return page(request, "login.html", next=next, fault=about.detail, status=about.status, headers=about.headers)
+        about = told(error, language(request), page=True)
+        return page(request, "login.html", next=next, fault=about.detail, status=about.status, name=name, headers=about.headers)
     return _go_on(request, person, next)
 
 
@@ -77,7 +77,7 @@ async def choose(request: Request, _: Annotated[Caller, PUBLIC], old: Text = "",
     try:
         changed = await door.choose(person, old, new, address_of(request))
     except Problem as error:
-        about = told(error, language(request))
+        about = told(error, language(request), page=True)
         return page(request, "password.html", next=next, fault=about.detail, status=about.status, headers=about.headers)
     return _go_on(request, changed, next)
 
