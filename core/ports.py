@@ -411,8 +411,9 @@ class Alerts(Protocol):
     async def take_steps(self, steps: Sequence[Step], *, name: str = "", value: int = 0) -> list[Alert]:
         """Insert (id 0) or change these alerts, append their events, add their intents, and save cursor `name` = `value`, all or nothing.
 
-        Returns the alerts with their ids. Raises ConflictError where a second alert of a key would be open. What a person
-        did meanwhile stays: an acknowledgement is only undone by `cleared` or `reopened`.
+        Returns the alerts with their ids. A step that another was first with (its alert is cleared already, or reopened already) is
+        dropped with its event and intents; the alert then comes back as it stands. Raises ConflictError where a second alert of a
+        key would be open. What a person did meanwhile stays: an acknowledgement is only undone by `cleared` or `reopened`.
         """
         ...
 

@@ -94,7 +94,10 @@ def intents(c: Connection, state: str | None, limit: int) -> list[Intent]:
 
 
 def _take(c: Connection, step: Step) -> Alert:
-    after = _insert(c, step.alert) if step.alert.id == 0 else _change(c, step)
+    before = _alert(_row(c, step.alert.id, lock=True)) if step.alert.id else None
+    if before is not None and _is_late(before, step):
+        return before
+    after = _insert(c, step.alert) if before is None else _change(c, before, step)
     event = 0 if step.event is None else _add_event(c, replace(step.event, alert=after.id))
     for intent in step.intents:
         _add_intent(c, replace(intent, alert=after.id, event=event))
@@ -107,13 +110,18 @@ def _insert(c: Connection, new: Alert) -> Alert:
     return _alert(_row(c, c.execute(insert(_T).values(**_values(new)).returning(_T.c.id)).scalar_one()))
 
 
-def _change(c: Connection, step: Step) -> Alert:
+def _is_late(before: Alert, step: Step) -> bool:
+    """Whether another was first: it has cleared the alert that this would change, or reopened the one that this would reopen."""
+    reopens = step.event is not None and step.event.kind == "reopened"
+    return step.alert.key == before.key and (before.state == "cleared") is not reopens
+
+
+def _change(c: Connection, before: Alert, step: Step) -> Alert:
     """What the policy makes of an alert it has read before; a person may have acknowledged it since."""
-    before, after = _alert(_row(c, step.alert.id, lock=True)), step.alert
+    after = step.alert
     if after.key != before.key:
         raise ConflictError(f"alert {before.id} is about {_words(before.key)}, not {_words(after.key)}: another key is another alert")
-    reopened = step.event is not None and step.event.kind == "reopened"
-    if before.state == "acknowledged" and not reopened:
+    if before.state == "acknowledged":
         state = after.state if after.state == "cleared" else before.state
         after = replace(after, state=state, acknowledged_by=before.acknowledged_by, acknowledged_at=before.acknowledged_at)
     if before.state == "cleared" and after.state != "cleared":

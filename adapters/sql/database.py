@@ -249,7 +249,10 @@ class SqlDatabase:
             return alarms.events(c, alert)
 
     async def take_steps(self, steps: Sequence[Step], *, name: str = "", value: int = 0) -> list[Alert]:
-        """All of `steps` and the cursor `name`, or nothing; the alerts as they stand now. Raises ConflictError, NotFoundError."""
+        """All of `steps` (but those another was first with) and the cursor `name`, or nothing; the alerts as they stand now.
+
+        Raises ConflictError, NotFoundError.
+        """
         with writing(self._engine) as c:
             return alarms.take_steps(c, steps, name=name, value=value)
 

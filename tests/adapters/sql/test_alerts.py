@@ -216,9 +216,37 @@ def test_cleared_and_reopened_end_an_acknowledgement(database: SqlDatabase) -> N
     assert (cleared.state, cleared.acknowledged_by) == ("cleared", "lan")
     again = take(database, step(replace(first, updated_at=T0 + 30), "reopened"))[0]
     assert (again.state, again.acknowledged_by, again.acknowledged_at) == ("open", "", None)
-    acknowledge(database, first.id, actor="minh")
-    reopened = take(database, step(replace(again, updated_at=T0 + 40), "reopened"))[0]
-    assert (reopened.state, reopened.acknowledged_by) == ("open", "")
+
+
+def test_a_clearing_that_another_made_already(database: SqlDatabase) -> None:
+    """Who read it before it was cleared changes and clears it no more: neither state, history nor outbox, and the rest of the call is taken."""
+    first = opened(database)
+    cleared = take(database, step(replace(first, state="cleared", cleared_at=T0 + 20, updated_at=T0 + 20), "cleared", "a:20"))[0]
+    late = step(replace(first, state="cleared", cleared_at=T0 + 21, updated_at=T0 + 21), "cleared", "a:21")
+    raised = step(replace(first, value=9.0, updated_at=T0 + 22), "raised", "a:22")
+    silently = step(replace(first, value=9.0))
+    other = step(alert(station="ba-co"), "opened", "b")
+    *dropped, new = take(database, late, raised, silently, other, name="alerts", value=7)
+    assert dropped == [cleared] * 3
+    assert asyncio.run(database.alert(first.id)) == cleared
+    assert events(database, first.id) == [("opened", ""), ("cleared", "")]
+    assert [i.key for i in asyncio.run(database.intents())] == ["b", "a:20"]
+    assert (new.state, asyncio.run(database.load_cursor("alerts"))) == ("open", 7)
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_reopening_that_another_made_already(database: SqlDatabase, read: bool) -> None:
+    """It is dropped with its event and its message, and takes no acknowledgement away."""
+    first = opened(database)
+    cleared = take(database, step(replace(first, state="cleared", cleared_at=T0 + 20), "cleared"))[0]
+    again = take(database, step(replace(cleared, state="open", cleared_at=None, updated_at=T0 + 30), "reopened", "a:30"))[0]
+    if read:
+        again = acknowledge(database, first.id, at=T0 + 31)
+    before = events(database, first.id)
+    assert take(database, step(replace(cleared, state="open", cleared_at=None, updated_at=T0 + 32), "reopened", "a:32")) == [again]
+    assert asyncio.run(database.alert(first.id)) == again
+    assert events(database, first.id) == before
+    assert [i.key for i in asyncio.run(database.intents())] == ["a:30"]
 
 
 # ---------------------------------------------------------------- lists
