@@ -33,7 +33,7 @@ class Facts:
 
     `newest` is the newest stored reading, whatever its flag, that came in at `received` [ms]; `judged` the judged readings of the last hours, oldest first
     (None = they were not read, for there is nothing new); `forecast` the newest issue of the coming hours. `stands` is
-    whether a sensor is deployed there now.
+    whether a sensor is deployed there now; `since` [ms] is when we began to watch.
     """
 
     org: str
@@ -43,6 +43,7 @@ class Facts:
     judged: tuple[Latest, ...] | None = None
     forecast: Forecast | None = None
     stands: bool = True
+    since: int = 0
 
 
 def reach_back_ms(stale_after: int, rules: AlertRules) -> int:
@@ -153,7 +154,9 @@ def _silent(key: AlertKey, at: _Point) -> _Found:
         return _Found(clears=True, value=shown, time=newest.time)
     age = at.now - newest.time
     heard = at.facts.received is not None and abs(at.now - at.facts.received) < ARRIVING_MS
-    opens = not heard and at.risk.silent_after_ms(at.interval_s) <= age <= at.rules.forget_days * DAY_MS
+    # after an outage of ours all of them are old: who is well speaks within its interval
+    watched = at.now - at.facts.since >= max(ARRIVING_MS, 1000 * at.interval_s)
+    opens = watched and not heard and at.risk.silent_after_ms(at.interval_s) <= age <= at.rules.forget_days * DAY_MS
     return _Found(opens=opens, value=shown, time=newest.time)
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from alerts.config import AlertRules
-from alerts.policy import AHEAD_MS, BAD, Facts, reach_back_ms, step
+from alerts.policy import AHEAD_MS, ARRIVING_MS, BAD, Facts, reach_back_ms, step
 from alerts.telling import with_intents
 from core.alert import Alert, AlertKey, Step
 from core.batch import Batch
@@ -104,6 +104,8 @@ class Watch:
         self._issue = -1  # the id read last
         self._touched: set[Point] = set()
         self._issued: set[Point] = set()
+        self._began = 0  # to watch without a break, by the installation's clock
+        self._asked: int | None = None  # the database last, by the system's clock
         self._ticked: int | None = None
         self._hour: int | None = None
         self._numbers = ("", "")
@@ -111,11 +113,12 @@ class Watch:
 
     async def situation(self) -> Situation:
         """What is known now of every station's salinity, for the verdict that goes with a message."""
-        return Situation(await self._refresh(), self._states.values(), self._forecasts.values(), self._risk())
+        return Situation(await self._refresh(), self._states.values(), self._known_issues(self._clock.now_ms()), self._risk())
 
     async def look(self) -> Looked:
         """Judge what changed since the last look. Raises what database and store raise: then nothing is judged, and all of it comes again."""
         directory = await self._refresh()
+        self._watching()
         due = self._due()
         if not due.points:
             return Looked()
@@ -132,6 +135,13 @@ class Watch:
         self._hour = due.now // HOUR_MS
         self._numbers = due.numbers
         return looked
+
+    def _watching(self) -> None:
+        """Begin anew after a start, after minutes in which we could not look (a machine asleep, no database), and after a clock set back."""
+        now, system = self._clock.now_ms(), self._system.now_ms()
+        if self._asked is None or not -ARRIVING_MS <= system - self._asked <= ARRIVING_MS or now < self._began:
+            self._began = now
+        self._asked = system
 
     def _due(self) -> _Due:
         now = self._clock.now_ms()
@@ -150,7 +160,7 @@ class Watch:
 
     async def _judge(self, due: _Due, directory: Directory, seen: int) -> Looked:
         now, rules = due.now, due.rules
-        situation = Situation(directory, self._states.values(), self._forecasts.values(), due.risk)
+        situation = Situation(directory, self._states.values(), self._known_issues(now), due.risk)
         known = _by_key(await self._db.live_alerts(cleared_since=now - round(rules.reopen_h * HOUR_MS)))
         live = [alert for alert in known.values() if alert.state != "cleared"]
         judged, rows = await self._judged(due, {(a.station, a.point) for a in live}, situation)
@@ -196,7 +206,8 @@ class Watch:
         while page := await self._db.changed_since(self._seen, limit=PAGE):
             self._take(page)
         if self._issue < 0:
-            latest = await self._db.latest_forecasts(target="hour")
+            right = await self._db.latest_forecasts(target="hour", until=self._clock.now_ms() + AHEAD_MS)
+            latest = [*right, *await self._db.latest_forecasts(target="hour")]
             self._hear(latest)
             self._issue = max((f.id for f in latest), default=0)
         while issues := await self._db.forecasts_after(self._issue, limit=PAGE):
@@ -215,12 +226,18 @@ class Watch:
                     self._touched.add(point)
 
     def _hear(self, issues: Iterable[Forecast]) -> None:
+        """The newest of a point; one that lies ahead of our clock takes no other's place, and gives its own to any that does not."""
+        latest = self._clock.now_ms() + AHEAD_MS
         for issue in issues:
             point = (issue.station, issue.point)
             before = self._forecasts.get(point)
-            if before is None or issue.issued_at >= before.issued_at:
+            if before is None or before.issued_at > latest or before.issued_at <= issue.issued_at <= latest:
                 self._forecasts[point] = issue
                 self._issued.add(point)
+
+    def _known_issues(self, now: int) -> list[Forecast]:
+        """Those whose time has come."""
+        return [issue for issue in self._forecasts.values() if issue.issued_at <= now + AHEAD_MS]
 
     # ------------------------------------------------------------ what the store says
 
@@ -264,6 +281,7 @@ class Watch:
             judged=judged,
             forecast=self._forecasts.get(point),
             stands=any(p.role == "primary" for p in situation.directory.sensors_at(*point, now, now + 1)),
+            since=self._began,
         )
 
 

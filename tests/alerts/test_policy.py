@@ -340,6 +340,19 @@ def test_a_backlog_on_its_way_is_no_silence(world: World) -> None:
     assert step(key, None, facts, world.now + MIN, rules=world.rules, risk=RISK) is not None
 
 
+@pytest.mark.parametrize(("interval_s", "minutes"), [(60.0, 10), (900.0, 15), (7200.0, 120)])
+def test_who_has_just_begun_to_watch_knows_of_no_silence(world: World, interval_s: float, minutes: int) -> None:
+    """After an outage of ours all of them are old: we wait ten minutes, or an interval of the sensor, for those that speak again."""
+    world.read(0.2, age=2 * DAY)
+    key = AlertKey("kl", "main", "silent", None)
+    facts = replace(world.facts(), interval_s=interval_s, since=world.now)
+    assert step(key, None, facts, world.now + minutes * MIN - 1, rules=world.rules, risk=RISK) is None
+    opened = step(key, None, facts, world.now + minutes * MIN, rules=world.rules, risk=RISK)
+    assert opened is not None
+    stays = replace(opened.alert, id=1)
+    assert step(key, stays, replace(facts, since=world.now + minutes * MIN), world.now + minutes * MIN, rules=world.rules, risk=RISK) is None
+
+
 @pytest.mark.parametrize("missing", [{"last": 20}, {"without": range(5, 8)}])
 def test_hours_that_nobody_forecast_clear_nothing(world: World, missing: dict[str, Any]) -> None:
     """An issue with a hole in the next 24 h, because the sensor was silent a day before, ends no warning; every second hour is enough."""

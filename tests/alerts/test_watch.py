@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from servers.alert_world import DAY, HOUR, MIN, Rig, an_issue
@@ -78,6 +79,56 @@ def test_silence_needs_no_reading(rig: Rig) -> None:
     assert [i.key.split(":")[3:6] for i in rig.intents()] == [["silent", "-", "opened"], ["silent", "-", "cleared"]]
 
 
+def test_an_outage_of_ours_is_nobodys_silence(make_rig: Callable[..., Rig]) -> None:
+    """The platform was off for 7 h: when it is back the sensors have their interval to speak again, and only who does not is silent."""
+    rig = make_rig(stations=20)
+    for n in range(20):
+        rig.feed(0.2, n=n)
+    rig.look()
+    rig.clock.now += 7 * HOUR
+    rig.restart()
+    for minute in range(15):
+        assert rig.look().events == 0, minute
+        if minute < 14:
+            rig.feed(0.2, n=minute)
+        rig.clock.now += MIN
+    for n in range(14, 19):
+        rig.feed(0.2, n=n)
+    rig.look()
+    assert rig.live() == [("s19", "silent", None)]
+    assert len(rig.intents()) == 1
+    rig.restart()
+    rig.look()
+    assert rig.live() == [("s19", "silent", None)], "what was open stays"
+
+
+@pytest.mark.parametrize("jump", [-DAY, 7 * HOUR])
+def test_a_machine_that_slept_begins_to_watch_anew(rig: Rig, jump: int) -> None:
+    """After hours in which no look was possible, and after a clock set back, who was not heard meanwhile has its interval to speak."""
+    rig.feed(0.2)
+    rig.look()
+    rig.clock.now += jump
+    rig.system.now += abs(jump)
+    if jump < 0:
+        rig.feed(0.2, end=rig.clock.now - 7 * HOUR, received=rig.clock.now - 7 * HOUR)
+    for _ in range(15):
+        assert rig.look().events == 0
+        rig.clock.now += MIN
+        rig.system.now += MIN
+    rig.look()
+    assert rig.live() == [("s0", "silent", None)]
+
+
+def test_a_fast_clock_finds_a_silent_sensor_at_once(rig: Rig) -> None:
+    """At 600 times real time, as the demo runs, ten looks are enough."""
+    rig.feed(0.2, end=rig.clock.now - 9 * HOUR, received=rig.clock.now - 9 * HOUR)
+    for _ in range(10):
+        rig.look()
+        rig.clock.now += 300_000
+        rig.system.now += 500
+    assert rig.live() == [("s0", "silent", None)]
+
+
 def test_a_forecast_wakes_it(rig: Rig) -> None:
     """A new issue opens without a new reading; the newest counts, and other targets do not."""
     rig.feed(0.2)
@@ -101,6 +152,41 @@ def test_an_issue_ahead_of_our_clock_waits(rig: Rig) -> None:
     rig.clock.now += 10 * MIN
     rig.look()
     assert len(rig.live()) == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_issue_from_the_future_silences_nobody(rig: Rig, restarted: bool) -> None:
+    """A clock that jumped a year ahead left an issue behind: those that come by the right time count, before and after a restart."""
+    salty, calm = dict.fromkeys(range(1, 25), (5.0, 0.9)), dict.fromkeys(range(1, 25), (0.1, 0.0))
+    rig.feed(0.2)
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now, calm, station="s0")]))
+    rig.look()
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now + 365 * DAY, calm, station="s0")]))
+    rig.look()
+    if restarted:
+        rig.restart()
+    rig.look()
+    rig.clock.now += HOUR
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now, salty, station="s0")]))
+    if restarted:
+        rig.restart()
+    rig.look()
+    assert rig.live() == [("s0", "forecast", 1.0), ("s0", "forecast", 4.0)]
+
+
+def test_a_right_issue_takes_the_place_of_one_ahead(rig: Rig) -> None:
+    """The clock ran ahead while we watched, and is set right: the next issue counts, and no verdict is made of the other."""
+    salty, calm = dict.fromkeys(range(1, 25), (5.0, 0.9)), dict.fromkeys(range(1, 25), (0.1, 0.0))
+    rig.feed(0.2)
+    right = rig.clock.now
+    rig.clock.now += 10 * DAY
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now, calm, station="s0")]))
+    rig.look()
+    rig.clock.now = right
+    assert rig.run(rig.watch.situation).forecast("s0", "main") is None
+    rig.run(lambda: rig.db.issue([an_issue(right, salty, station="s0")]))
+    rig.look()
+    assert rig.live() == [("s0", "forecast", 1.0), ("s0", "forecast", 4.0)]
 
 
 class Away(MemoryStore):
@@ -144,6 +230,31 @@ def test_two_watches_send_once(rig: Rig) -> None:
     rig.look()
     assert rig.run(other.look).events == 0
     assert len(rig.intents()) == 2
+
+
+def test_two_watches_that_saw_the_same_end_send_one(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read the alert before either cleared it, and a second apart: one clearing in the history, one message."""
+    other = rig.new_watch()
+    rig.feed(9.0)
+    rig.look()
+    rig.run(other.look)
+    rig.clock.now += 2 * HOUR
+    rig.feed(*[0.1] * 6)
+    known = rig.run(lambda: rig.db.live_alerts())
+
+    async def as_it_was(*, cleared_since: int = 0) -> object:
+        return known
+
+    rig.look()
+    sent = len(rig.intents())
+    rig.clock.now += 1000
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.db, "live_alerts", as_it_was)
+        rig.run(other.look)
+    assert rig.live() == []
+    assert len(rig.intents()) == sent
+    for alert in known:
+        assert [e.kind for e in rig.run(partial(rig.db.alert_events, alert.id))] == ["opened", "cleared"]
 
 
 def test_other_numbers_are_heard(rig: Rig) -> None:
