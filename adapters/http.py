@@ -17,7 +17,7 @@ class HttpSender:
     """One client for many requests. Use as an async context manager."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False, headers={"user-agent": "canhman"})
+        self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False, headers={"user-agent": "canhman", "accept-encoding": "identity"})
 
     async def __aenter__(self) -> HttpSender:
         return self

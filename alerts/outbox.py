@@ -5,9 +5,12 @@ Tries are bounded: they end about a day after the first one. All times here are 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+import structlog
 
 import alerts.notifiers
 from alerts.message import text
@@ -19,6 +22,8 @@ from core.plugins import collect
 from core.ports import Alerts, Http
 from core.texts import LANGUAGES
 from registry.situation import Situation
+
+log = structlog.get_logger()
 
 NOTIFIERS: Mapping[str, Notifier] = collect(alerts.notifiers, "NOTIFIER", Notifier)
 BACKOFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 10_800, 14_400, 18_000, 28_800)  # 24 h in all, then it is given up
@@ -65,9 +70,13 @@ class Outbox:
         self._clock = clock
         self._system = system
         self._notifiers = notifiers
+        self._told: set[str] = set()  # classes of faults whose trace is in the log
 
     async def round(self) -> Sent:
-        """Send what is due; ends early where a receiver cannot be reached, for the next would wait for nothing. Raises what the database raises."""
+        """Send what is due; ends early where a receiver cannot be reached, for the next would wait for nothing.
+
+        Raises what the database raises; whatever else breaks is the receipt of that message, and the others go on.
+        """
         done = again = failed = 0
         trouble = ""
         for intent in await self._db.due_intents(self._system.now_ms(), limit=AT_ONCE):
@@ -93,11 +102,24 @@ class Outbox:
             notice = await self._notice(intent)
         except NotFoundError as error:
             return Receipt(outcome="failed", text=str(error)), True
+        except UnavailableError:  # the database: no try of this message
+            raise
+        except Exception as error:  # noqa: BLE001  one message that cannot be made must not hold up the others
+            return self._fault(error), True
         try:
-            response = await self._http.send(notifier.build(notice, channels))
+            return notifier.read(await self._http.send(notifier.build(notice, channels))), True
         except UnavailableError as error:
             return Receipt(outcome="retry", text=str(error)), False
-        return notifier.read(response), True
+        except Exception as error:  # noqa: BLE001  nor one that cannot be sent, or whose answer cannot be read
+            return self._fault(error), True
+
+    def _fault(self, error: Exception) -> Receipt:
+        """Its receipt, and once per class its trace: places only, for the error's own words may hold the address or a secret."""
+        name = type(error).__name__
+        if name not in self._told:
+            self._told.add(name)
+            log.error("a fault in sending a message; it is tried again", fault=name, trace="".join(traceback.format_tb(error.__traceback__)))
+        return Receipt(outcome="retry", text=f"a fault of ours ({name}), see the log")
 
     async def _notice(self, intent: Intent) -> Notice:
         alert = await self._db.alert(intent.alert)

@@ -1,7 +1,7 @@
 """Webhook: a signed JSON POST to the address in CANHMAN_WEBHOOK, see docs/alerts.md.
 
 The receiver proves the sender by X-Canhman-Signature = "sha256=" + hex(HMAC-SHA256(secret, timestamp + "." + body)), and knows a
-message it already has by Idempotency-Key. 2xx is taken; 408, 425, 429 and 5xx are tried again; anything else is final.
+message it already has by Idempotency-Key. What its answers mean: `alerts.answers`.
 """
 
 from __future__ import annotations

@@ -94,6 +94,7 @@ def test_it_sends_what_was_built(far: Far) -> None:
     assert (method, path, body) == ("POST", f"/ok/{TOKEN}", "mặn".encode())
     assert headers["idempotency-key"] == "a:b"
     assert headers["content-type"] == "application/json"
+    assert headers["accept-encoding"] == "identity", "what is read of an answer is read as it came"
 
 
 def test_no_redirect_is_followed_and_no_cookie_kept(far: Far) -> None:

@@ -94,11 +94,11 @@ class TestEveryChannel:
         assert SECRET not in repr(request) + repr(CHANNELS)
         assert TOKEN not in repr(request) + repr(CHANNELS)
 
-    @pytest.mark.parametrize("status", [100, 200, 201, 204, 301, 302, 400, 401, 404, 408, 410, 422, 425, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize("status", [100, 200, 201, 204, 301, 302, 307, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429, 500, 502, 503, 504])
     def test_every_answer_has_a_receipt(self, notifier: Notifier, status: int) -> None:
-        """2xx is done; 408, 425, 429 and 5xx come again; a redirect and any other 4xx are final."""
+        """2xx is done; what may pass (a redirect, 401, 403, 404, 408, 425, 429, 5xx) comes again; any other 4xx is final."""
         receipt = notifier.read(Response(status=status))
-        again = status in (408, 425, 429) or status >= 500
+        again = 300 <= status < 400 or status in (401, 403, 404, 408, 425, 429) or status >= 500
         assert receipt.outcome == ("done" if 200 <= status < 300 else "retry" if again else "failed")
         assert str(status) in receipt.text
 
@@ -147,6 +147,27 @@ def test_retry_after() -> None:
     assert after(format_datetime(sent, usegmt=True), format_datetime(sent.replace(minute=2), usegmt=True)) == 0
     for nonsense in ("", "soon", "-5", "1e9", "٣٠"):
         assert after(nonsense) is None
+    for odd in ("Mon, 01 Jan 2024 00:00:00 +9999999999999999999999999", f"Mon, 01 Jan {'9' * 22} 00:00:00 GMT"):
+        assert after(odd, format_datetime(sent, usegmt=True)) is None
+        assert after(format_datetime(sent, usegmt=True), odd) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "outcome"),
+    [
+        ("text/html; charset=utf-8", b"\n <!doctype html><title>Wi-Fi</title>", "retry"),
+        ("TEXT/HTML", b"\xef\xbb\xbf<html>", "retry"),
+        ("text/html", b"ok", "done"),  # what small frameworks say when nobody chose a type
+        ("text/html", b"", "done"),
+        ("application/xml", b"<ok/>", "done"),
+        ("", b"<ok/>", "done"),
+    ],
+)
+def test_a_page_is_no_receipt(kind: str, body: bytes, outcome: str) -> None:
+    """A 200 with a web page is a captive portal's, not the receiver's: it comes again; a word or nothing is an answer, whatever its type."""
+    receipt = read(Response(status=200, headers={"content-type": kind}, body=body))
+    assert receipt.outcome == outcome
+    assert "HTTP 200" in receipt.text
 
 
 # ---------------------------------------------------------------- tries
@@ -179,6 +200,19 @@ def test_a_receiver_may_ask_for_more_time(attempts: int, asked: int | None) -> N
     assert settled.state == "waiting"
     assert BACKOFF_S[attempts] <= wait_s <= 86_400
     assert wait_s >= min(asked or 0, 86_400)
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404])
+def test_what_a_deploy_answers_is_given_up_after_a_day_too(status: int) -> None:
+    """A receiver that moves or forgets us for some minutes loses nothing; one that never comes back is a failed receipt with its status."""
+    intent = a_notice().intent
+    now = NOW
+    while intent.state == "waiting":
+        intent = settle(intent, read(Response(status=status)), now)
+        now = max(now, intent.due_at)
+    assert (intent.state, intent.attempts) == ("failed", len(BACKOFF_S) + 1)
+    assert 20 * HOUR < now - NOW <= 24 * HOUR
+    assert f"HTTP {status}" in intent.receipt
 
 
 class Stub:
@@ -259,6 +293,47 @@ def test_a_refusal_is_a_receipt(salty: Rig) -> None:
     assert [(i.state, i.receipt) for i in salty.intents()] == [("failed", "HTTP 400"), ("sent", "HTTP 204")]
 
 
+def test_a_fault_of_one_message_holds_up_no_other(salty: Rig) -> None:
+    """Whatever breaks while one is sent is its receipt, by the name of its class: it waits, it is counted, the others go on; the trace is logged once."""
+
+    def odd() -> Exception:
+        return ExceptionGroup(f"https://example.org/{TOKEN}", [OverflowError(f"{SECRET}: port must be 0-65535")])
+
+    sender = outbox(salty, http := Stub(odd(), Response(status=204), odd()))
+    with capture_logs() as logs:
+        assert salty.run(sender.round) == Sent(done=1, again=1, trouble="webhook: a fault of ours (ExceptionGroup), see the log")
+        assert [(i.state, i.attempts, i.due_at > salty.system.now) for i in salty.intents()] == [("waiting", 1, True), ("sent", 1, False)]
+        salty.system.now += 5_000
+        assert salty.run(sender.round).again == 1
+    assert len(http.requests) == 3
+    (line,) = logs
+    assert "test_outbox.py" in line["trace"]
+    assert SECRET not in str(logs) + str(salty.intents())
+    assert TOKEN not in str(logs) + str(salty.intents())
+
+
+def test_a_message_that_cannot_be_made_is_given_up(salty: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault before the sending is bounded as well; a database that is away is none: nothing is counted as a try."""
+
+    async def broken() -> object:
+        raise KeyError(TOKEN)
+
+    async def away() -> object:
+        raise UnavailableError("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salty.watch, "situation", away)
+        with pytest.raises(UnavailableError):
+            round_(salty, Stub())
+        assert [i.attempts for i in salty.intents()] == [0, 0]
+        patch.setattr(salty.watch, "situation", broken)
+        while any(i.state == "waiting" for i in salty.intents()):
+            assert round_(salty, Stub()).done == 0
+            salty.system.now = max(i.due_at for i in salty.intents())
+    assert {(i.state, i.attempts) for i in salty.intents()} == {("failed", len(BACKOFF_S) + 1)}
+    assert all("KeyError" in i.receipt and TOKEN not in i.receipt for i in salty.intents())
+
+
 def test_a_channel_switched_off_is_a_receipt(salty: Rig) -> None:
     """What waits for a channel that is no longer set does not wait for ever."""
     assert round_(salty, Stub(), Channels()).failed == 2
@@ -305,6 +380,20 @@ def receiver() -> Iterator[Receiver]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+@pytest.mark.sockets
+def test_a_port_that_is_none(salty: Rig) -> None:
+    """Whatever the client makes of an odd address, each message is settled and waits."""
+
+    async def once() -> Sent:
+        async with HttpSender() as http:
+            return await outbox(salty, http, replace(CHANNELS, webhook=f"http://127.0.0.1:99999/{TOKEN}")).round()
+
+    with capture_logs() as logs:
+        assert salty.run(once).again == 2
+    assert [i.attempts for i in salty.intents()] == [1, 1]
+    assert TOKEN not in str(logs) + str(salty.intents())
 
 
 @pytest.mark.sockets
