@@ -22,11 +22,12 @@ from alerts.watch import Watch
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_alerts, read_risk
+from canhman.judge_lock import JudgeLock
 from canhman.settings import Settings
 from canhman.signals import Signals
-from core.alert import Alert
+from core.alert import Alert, Intent
 from core.clock import Clock, SystemClock, rfc3339
-from core.errors import CanhManError, ConfigError
+from core.errors import CanhManError, ConfigError, RefusedError
 from core.place import Station
 from core.risk import Risk
 from ingest.health import Health
@@ -35,6 +36,7 @@ from registry.directory import Directory
 log = structlog.get_logger()
 
 POLL_S = 0.5
+NEWEST = 50  # messages that `--outbox` prints
 MIRROR_EVERY_S = 10.0  # also after a failed try: a server that is away costs seconds to ask
 
 
@@ -77,10 +79,10 @@ class _Parts:
 
 
 async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
-    """Until a stop. Raises only at start, while a server is missing or refuses us, or a file of the configuration is broken."""
+    """Until a stop. Raises only at start: a server is missing or refuses us, a file of the configuration is broken, or another of us runs."""
     config = Reloaded(settings)
     signals.on_hangup(config.again)
-    async with _opened(settings, wait_s) as parts:
+    async with _alone(settings), _opened(settings, wait_s) as parts:
         service = _Service(settings, parts, config)
         started(f"watching lines {', '.join(f'{line:g}' for line in config.rules.lines)} g/L; messages go {service.ways}")
         tasks = [asyncio.create_task(_for_ever(work)) for work in (service.beat, service.send)]
@@ -94,6 +96,18 @@ async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[None]:
+    """Two that watch and send would tell people everything twice. Raises RefusedError where another does."""
+    lock = JudgeLock(wiring.data_folder(settings), "alerts.lock")
+    if not lock.take():
+        raise RefusedError("another canhman alerts (or up, or demo) watches and sends for this CANHMAN_DATA; stop it first, or leave it to it")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @asynccontextmanager
@@ -234,6 +248,21 @@ async def open_alerts(settings: Settings, *, wait_s: float) -> tuple[list[tuple[
         return [(a, directory.station(a.station) or Station(id=a.station, org=a.org, name=a.station)) for a in shown], now
     finally:
         db.close()
+
+
+async def outbox(settings: Settings, *, wait_s: float) -> list[Intent]:
+    """The newest messages, the newest first."""
+    db = wiring.database(settings, wait_s=wait_s)
+    try:
+        return await db.intents(limit=NEWEST)
+    finally:
+        db.close()
+
+
+def message(intent: Intent) -> dict[str, object]:
+    """One message for `--outbox`; not its recipient, which may be an address."""
+    named = {name: getattr(intent, name) for name in ("id", "key", "channel", "alert", "state", "attempts")}
+    return {**named, "due_at": rfc3339(intent.due_at) if intent.state == "waiting" else None, "receipt": intent.receipt}
 
 
 def row(alert: Alert, text: str) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from canhman import heartbeat
 from canhman.alerting import Reloaded, alerts
 from canhman.settings import read_settings
 from canhman.signals import Signals
-from core.alert import Alert, Step
+from core.alert import Alert, Intent, Step
 from core.batch import Batch
 from core.errors import ConfigError, UnavailableError
 from core.place import Deployment, Device, Org, Station
@@ -83,7 +84,34 @@ def test_the_list(front: Front) -> None:
     assert set(item["text"]) == {"vi", "en"}
 
 
-@pytest.mark.parametrize("words", [("alerts", "--json"), ("alerts", "--list", "--lang", "fr"), ("alerts", "--wait", "-1")])
+def test_the_outbox(front: Front) -> None:
+    """The newest 50 messages with what became of them, for people and machines; never an address."""
+    seed(front)
+    assert front.ok("alerts", "--outbox").out.strip() == "No messages."
+    assert front.ok("alerts", "--outbox", "--json").json == {"items": []}
+    given = [Intent(key=f"webhook:k{n}", channel="webhook", recipient=f"https://x/{TOKEN}", due_at=1_772_420_400_000) for n in range(51)]
+    given[50] = replace(given[50], state="failed", attempts=12, receipt="given up after 12 tries: HTTP 404")
+    front.database(lambda db: db.take_steps([replace(an_alert(4.0, 4), intents=tuple(given))]))
+    items = front.ok("alerts", "--outbox", "--json").json["items"]
+    assert [i["key"] for i in items] == [f"webhook:k{n}" for n in range(50, 0, -1)]
+    assert items[0] == {
+        "id": 51,
+        "key": "webhook:k50",
+        "channel": "webhook",
+        "alert": 1,
+        "state": "failed",
+        "attempts": 12,
+        "due_at": None,
+        "receipt": "given up after 12 tries: HTTP 404",
+    }
+    assert (items[1]["state"], items[1]["due_at"]) == ("waiting", "2026-03-02T03:00:00Z")
+    shown = front.ok("alerts", "--outbox").out
+    assert "given up after 12 tries: HTTP 404" in shown
+    assert "webhook:k0 " not in shown
+    assert TOKEN not in shown + str(items)
+
+
+@pytest.mark.parametrize("words", [("alerts", "--json"), ("alerts", "--list", "--outbox"), ("alerts", "--list", "--lang", "fr"), ("alerts", "--wait", "-1")])
 def test_used_wrongly(front: Front, words: tuple[str, ...]) -> None:
     """Options that do not go together, and values that are none, end with 2."""
     assert front(*words).code == 2
@@ -227,6 +255,20 @@ def test_the_service(front: Front, receiver: Receiver, capfd: pytest.CaptureFixt
     said = "".join(capfd.readouterr())
     assert SECRET not in said
     assert TOKEN not in said
+
+
+@pytest.mark.sockets
+def test_one_service_at_a_time(front: Front) -> None:
+    """A second one on the same CANHMAN_DATA ends with one line and 1; when the first has ended another may run."""
+    seed(front)
+    with service() as beat:
+        second = front("alerts", "--wait", "0")
+        assert second.code == 1
+        assert second.line.startswith("another canhman alerts (or up, or demo)")
+        assert front.ok("alerts", "--list").out.strip() == "No open alerts."
+        assert beat().troubles == {}
+    with service():
+        pass
 
 
 @pytest.mark.sockets
