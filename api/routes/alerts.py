@@ -49,10 +49,10 @@ async def alerts(
     scope = f"alerts {state} {station} {all_lines}"
     after = decode(scope, next, int, int)
     position = (int(after[0]), int(after[1])) if after else None
-    hidden = frozenset() if all_lines else await _hidden(backend, states)
+    hidden = frozenset() if all_lines else await hidden_ids(backend, states)
     if station is not None and directory.station(station) is None:
         return answer(request, caller, AlertList(items=[], next=None))
-    found, position, more = await _page(backend, directory, caller, states, station, hidden, limit, position)
+    found, position, more = await page_of(backend, directory, caller, states, station, hidden, limit, position)
     now = backend.clock.now_ms()
     items = [AlertShape.model_validate(shape(a, station=s, now=now)) for a, s in found]
     onward = encode(scope, *position) if more and position is not None else None
@@ -82,13 +82,13 @@ async def acknowledge(request: Request, id: Id, caller: Annotated[Caller, OFFICE
     return await _detail(backend, done, station, caller)
 
 
-async def _hidden(backend: Backend, states: Container[str]) -> frozenset[int]:
+async def hidden_ids(backend: Backend, states: Container[str]) -> frozenset[int]:
     """Ids of the alerts that a higher line of their station and point hides, among those in `states`."""
     live = [a for a in await backend.alerts.live_alerts(cleared_since=FOREVER) if a.state in states]
     return frozenset(a.id for a in live) - {a.id for a in highest(live)}
 
 
-async def _page(
+async def page_of(
     backend: Backend,
     directory: Directory,
     caller: Caller,

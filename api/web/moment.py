@@ -23,7 +23,7 @@ from registry.situation import Situation
 TIMEZONE = "Asia/Ho_Chi_Minh"  # of what belongs to no station: the date in the header
 CLEARED_DAYS = 7
 DAY_MS = 86_400_000
-AGE_WORDS = ("age.minutes", "age.hours", "age.hours.whole", "age.days", "ago", "ago.now", "offline", "error.server", "stale")
+AGE_WORDS = ("age.minutes", "age.hours", "age.hours.whole", "age.days", "ago", "ago.now", "offline", "error.server", "page.shown", "stale")
 REFRESH_S, LEAST_REFRESH_S, REFRESH_EVERY_SIM_S = 15.0, 2.0, 900.0
 
 

@@ -209,6 +209,18 @@ def test_the_reference_needs_no_other_site(rig: Rig) -> None:
     assert "<script" not in page
 
 
+def test_the_reference_leads_from_an_answer_to_its_fields(rig: Rig) -> None:
+    """Each link to a shape has its place, which lists the fields; defaults and bounds that say nothing are left out."""
+    page = rig.get("/docs").text
+    linked = set(re.findall(r'href="#(\w+)"><code>', page))
+    assert {"StationList", "StationItem", "SeriesPage", "AlertDetail"} <= linked
+    assert linked <= set(re.findall(r'<h2 id="(\w+)"', page))
+    assert "<code>issued_at</code>" in page
+    assert "default ." not in page
+    assert "default None" not in page
+    assert str((1 << 63) - 1) not in page
+
+
 def test_the_openapi_names_errors_and_parameters(rig: Rig) -> None:
     """Every operation of the API tells of problem+json, and none of FastAPI's own error shape."""
     schema = rig.get("/openapi.json").json()

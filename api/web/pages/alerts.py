@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from alerts.message import AlertText, action, clock_text, event_text, line_text, sentence, sure, text
 from api.access import OFFICER, PUBLIC, Caller, Forbidden
 from api.backend import Backend
+from api.paging import Next, decode, encode
 from api.problem import Problem
+from api.routes.alerts import page_of
 from api.web.moment import Moment, moment, page
 from api.web.view import card, title_of
 from api.web.words import ago
@@ -23,6 +25,7 @@ from core.texts import say
 
 router = APIRouter(include_in_schema=False)
 
+PAST, PAST_ROWS = "past alerts", 50
 Id = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 
 
@@ -40,10 +43,19 @@ class AlertCard:
 
 
 @router.get("/alerts")
-async def alerts(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response:
-    """The standing ones, the gravest first; below those that are over."""
+async def alerts(
+    request: Request, caller: Annotated[Caller, PUBLIC], state: Annotated[Literal["open", "cleared"], Query()] = "open", next: Next = None
+) -> Response:
+    """The standing ones, the gravest first; below those that are over these days. `state=cleared` is all that are over, by pages."""
     at = await moment(request, caller)
-    return page("alerts.html", at, {"standing": _cards(at, at.alerts), "cleared": _cards(at, at.cleared)}, place="alerts")
+    if state == "open":
+        return page("alerts.html", at, {"standing": _cards(at, at.alerts), "cleared": _cards(at, at.cleared)}, place="alerts")
+    after = decode(PAST, next, int, int)
+    position = (int(after[0]), int(after[1])) if after else None
+    backend: Backend = request.app.state.backend
+    found, position, more = await page_of(backend, at.situation.directory, caller, ("cleared",), None, frozenset(), PAST_ROWS, position)
+    onward = encode(PAST, *position) if more and position is not None else None
+    return page("past.html", at, {"past": _cards(at, tuple(a for a, _ in found)), "onward": onward}, place="alerts")
 
 
 @router.get("/alerts/{id}")

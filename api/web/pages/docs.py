@@ -23,6 +23,7 @@ async def docs(request: Request, _: Annotated[Caller, PUBLIC]) -> Response:
         "nonce": request.state.nonce,
         "about": spoken(schema["info"]["description"]),
         "operations": operations(schema),
+        "shapes": shapes(schema),
     }
     return HTMLResponse(request.app.state.templates.get_template("docs.html").render(words))
 
@@ -55,6 +56,16 @@ def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def shapes(schema: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The fields of every shape that is named, by its name: what each holds, and whether it is always there."""
+    found = {}
+    for name, about in sorted(schema.get("components", {}).get("schemas", {}).items()):
+        always = about.get("required", ())
+        fields = about.get("properties", {}).items()
+        found[name] = [{"name": n, "kind": _name(f), "always": n in always, "text": spoken(f.get("description", ""))} for n, f in fields]
+    return found
+
+
 def spoken(text: str) -> list[str]:
     """A text in parts, every second of which stood between backticks."""
     return text.split("`")
@@ -62,8 +73,13 @@ def spoken(text: str) -> list[str]:
 
 def _parameter(about: dict[str, Any]) -> dict[str, Any]:
     schema = about.get("schema", {})
-    bounds = [f"{word} {schema[key]}" for key, word in (("default", "default"), ("minimum", "≥"), ("maximum", "≤")) if key in schema]
+    bounds = [f"{word} {schema[key]}" for key, word in (("default", "default"), ("minimum", "≥"), ("maximum", "≤")) if _tells(schema.get(key))]
     return {"name": about["name"], "where": about["in"], "kind": _name(schema), "bounds": ", ".join(bounds), "text": spoken(about.get("description", ""))}
+
+
+def _tells(bound: object) -> bool:
+    """Whether it tells a reader anything: an empty default does not, nor does the largest number a database holds."""
+    return bound not in (None, "") and not (isinstance(bound, int) and abs(bound) >= (1 << 63) - 1)
 
 
 def _name(schema: dict[str, Any]) -> str:
@@ -76,4 +92,6 @@ def _name(schema: dict[str, Any]) -> str:
         return " | ".join(str(v) for v in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_name(schema.get('items', {}))}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"map of {_name(schema['additionalProperties'])}"
     return str(schema.get("type") or schema.get("title") or "anything")

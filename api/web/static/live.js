@@ -41,12 +41,15 @@ function tick() {
   for (const card of document.querySelectorAll("[data-good-for]")) {
     if (at - Number(card.dataset.asOf) > Number(card.dataset.goodFor)) withdraw(card);
   }
+  if (failed) tell();
 }
 
 function tell() {
   const banner = document.getElementById("offline");
   banner.hidden = !failed;
-  const text = failed ? state.words[failed].replace("{time}", state.clock) : "";
+  banner.firstElementChild.toggleAttribute("hidden", failed !== "offline");
+  const said = failed === "error.server" ? `${state.words[failed]} ${state.words["page.shown"]}` : state.words[failed] || "";
+  const text = said.replace("{time}", state.clock).replace("{ago}", words(state.words, "ago", now() - state.now));
   if (banner.lastElementChild.textContent !== text) banner.lastElementChild.textContent = text;
 }
 
@@ -70,6 +73,7 @@ let asking = false;
 async function refresh() {
   if (asking || document.hidden) return;
   asking = true;
+  const online = navigator.onLine;
   try {
     const asked = { mono: performance.now(), wall: Date.now() };
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout?.(20000) });
@@ -83,7 +87,7 @@ async function refresh() {
     failed = "";
     announce();
   } catch (error) {
-    failed = error.message === "error.server" ? "error.server" : "offline";
+    failed = error.message === "error.server" || (online && navigator.onLine) ? "error.server" : "offline"; // with a network it is not the phone's fault
   } finally {
     asking = false;
   }

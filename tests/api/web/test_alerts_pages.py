@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from servers.backend import Rig, make_rig
+from servers.backend import DAY_MS, NOW, Rig, make_rig
 from servers.html_page import Element, read
+
+from core.alert import AlertEvent, Step
 
 HTML = {"Accept": "text/html"}
 
@@ -107,3 +110,29 @@ def test_private_ones_do_not_exist(rig: Rig) -> None:
     assert rig.get("/alerts/7", headers=HTML).status_code == rig.get("/alerts/99", headers=HTML).status_code == 404
     assert rig.get("/alerts/7", headers=HTML, as_="be").status_code == 200
     assert "Ao nhà Bé" not in page_of(rig, "/alerts").text
+
+
+def test_what_is_over_stands_on_pages_of_its_own(pages: Rig) -> None:
+    """`state=cleared`: the newest first, fifty a page, each once; another's private one never; a state that is none is refused."""
+    empty = page_of(pages, "/alerts?state=cleared")
+    assert "Chưa có cảnh báo nào đã hết." in empty.one("main").text
+    old = pages.run(lambda: pages.backend.alerts.alert(1))
+
+    def over(i: int, station: str = "go-quao") -> Step:
+        at = NOW - (30 + i) * DAY_MS
+        return Step(
+            alert=replace(old, id=0, station=station, state="cleared", opened_at=at, updated_at=at, cleared_at=at + 1), event=AlertEvent(at=at, kind="opened")
+        )
+
+    pages.run(lambda: pages.backend.alerts.take_steps([*(over(i) for i in range(60)), over(1, "rieng")]))
+    path, seen = "/alerts?state=cleared", []
+    while path:
+        page = page_of(pages, path)
+        rows = [a.attributes["href"] for a in page.all("a", class_="row")]
+        assert len(rows) <= 50
+        seen += rows
+        older = [a.attributes["href"] for a in page.one("main").all("a") if "next=" in a.attributes["href"]]
+        path = older[0] if older else ""
+    assert len(seen) == len(set(seen)) == 60
+    assert page_of(pages, "/alerts").all("a", href="/alerts?state=cleared")
+    assert pages.get("/alerts?state=nope", headers=HTML).status_code == 422
