@@ -174,7 +174,7 @@ def test_latest_is_at_the_verdict_point_else_main_else_the_first(rig: Rig) -> No
     """Water at the verdict point, another quantity at `main`, one that neither has at its first point; whatever the flag."""
 
     def key(point: str, quantity: str) -> SeriesKey:
-        return SeriesKey("vithanh", "kenh-lau", point, "kl01", quantity)
+        return SeriesKey("vithanh", "kenh-lau", point, "kl09", quantity)  # a device without deployments
 
     station = dataclasses.replace(STATIONS[0], verdict_point="bottom")
     states = (
