@@ -101,7 +101,7 @@ def write_accounts(folder: Path, settings: Settings, *, password: str, only_inge
     home = folder.resolve()
     if not home.is_dir():
         raise ConfigError(f"{home} is no folder; `canhman broker init --folder {folder}` makes it")
-    with wiring.registry(settings) as (directory, _):
+    with wiring.registry(settings, making=True) as (directory, _):
         snapshot = directory.snapshot
     if only_ingest:
         snapshot = RegistrySnapshot(version=snapshot.version, orgs=(), devices=(), stations=(), deployments=(), waterways=())

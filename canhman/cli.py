@@ -9,6 +9,7 @@ import typer
 
 import canhman.commands
 from canhman import terminal
+from canhman.usage import UsageError
 from core.errors import CanhManError
 from core.plugins import collect
 
@@ -39,9 +40,12 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run; an error of ours, or of the machine (a full disk, a file we may not read), is one line and exit code 1."""
+    """Run; wrong use is one line and exit code 2; an error of ours, or of the machine (a full disk, a file we may not read), is one line and exit code 1."""
     try:
         build()()
+    except UsageError as error:
+        terminal.say(f"canhman: {error}", style="red")
+        sys.exit(2)
     except (CanhManError, OSError) as error:
         terminal.say(f"canhman: {error}", style="red")
         sys.exit(1)

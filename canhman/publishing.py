@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import math
 import time as system_time
 import uuid
+from functools import partial
 
 from adapters.mqtt_publisher import PahoPublisher
 from canhman import terminal, wiring
 from canhman.settings import Settings
+from canhman.usage import UsageError, checked, instant
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, RefusedError, UnavailableError
-from core.instant import parse_rfc3339
+from core.errors import RefusedError, UnavailableError
 from core.place import MAIN
 from core.ports import Delivery
+from core.quantities import QUANTITIES
 from registry.broker_files import INGEST_USER
+from registry.ids import check_device_id, check_slug
 
 
 def message(readings: list[str], time: str) -> bytes:
-    """A native message from `quantity=value` words, or the one JSON text given as it is. Raises ConfigError."""
+    """A native message from `quantity=value` words, or the one JSON text given as it is, unchecked. Raises UsageError."""
     if len(readings) == 1 and readings[0].lstrip().startswith(("{", "[")):
         return readings[0].encode()
     values: dict[str, dict[str, float]] = {}
@@ -32,12 +36,14 @@ def message(readings: list[str], time: str) -> bytes:
         except ValueError:
             value = math.nan
         if not equals or not quantity or (slash and not channel) or not math.isfinite(value):
-            raise ConfigError(f"{word!r} is no reading; write for example water.ec=2.31 or d10/soil.moisture=0.31")
+            raise UsageError(f"{word!r} is no reading; write for example water.ec=2.31 or d10/soil.moisture=0.31")
+        _check_quantity(quantity)
+        if slash:
+            checked(partial(check_slug, "channel", channel))
         values.setdefault(channel if slash else MAIN, {})[quantity] = value
     body: dict[str, object] = {}
     if time:
-        if parse_rfc3339(time) is None:
-            raise ConfigError(f"--time {time!r} is no time with a zone, such as 2026-03-02T10:00:00+07:00")
+        instant("--time", time)
         body["time"] = time
     else:
         now = system_time.time_ns()  # of the machine: boot and seq only have to be new each time
@@ -50,9 +56,23 @@ def message(readings: list[str], time: str) -> bytes:
     return json.dumps(body).encode()
 
 
+def topic(org: str, device: str) -> str:
+    """Where `device` publishes. Raises UsageError for ids that cannot be."""
+    checked(partial(check_slug, "--org", org))
+    checked(partial(check_device_id, device))
+    return f"canhman/{org}/{device}/telemetry"
+
+
+def _check_quantity(name: str) -> None:
+    if name not in QUANTITIES:
+        near = difflib.get_close_matches(name, QUANTITIES, n=3)
+        known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(QUANTITIES)}"
+        raise UsageError(f"no quantity is called {name!r}; {known}")
+
+
 async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, wait_s: float) -> Delivery:
     """Publish one message over a connection of its own."""
-    _, login = await prepare(settings, org)
+    _, login = await prepare(settings, org, making=False)
     client = publisher(settings, client_id=client_id("publish"), login=login, window=1)
     try:
         await wiring.patient(client.open, wait_s=wait_s, say=terminal.say)
@@ -64,8 +84,8 @@ async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, w
         await client.close()
 
 
-async def prepare(settings: Settings, org: str) -> tuple[Clock, tuple[str, str]]:
-    """The installation's clock, and (user name, password) of simulators and `publish`."""
+async def prepare(settings: Settings, org: str, *, making: bool = True) -> tuple[Clock, tuple[str, str]]:
+    """The installation's clock, and (user name, password) of simulators and `publish`; `making`: it may begin here."""
     address = settings.broker_address
     if address.embedded and not address.user and settings.enrol == "closed":
         raise RefusedError(
@@ -74,7 +94,7 @@ async def prepare(settings: Settings, org: str) -> tuple[Clock, tuple[str, str]]
     own = bool(address.user) or not address.embedded
     if settings.clock == "system" and own and address.user != INGEST_USER:
         return SystemClock(), wiring.login(settings, org, None)  # another machine may hold the database
-    db = wiring.database(settings)
+    db = wiring.database(settings) if making else wiring.existing_database(settings)
     try:
         orgs = {o.id: o for o in (await db.snapshot()).orgs}
         return await wiring.clock(settings, db), wiring.login(settings, org, orgs.get(org))

@@ -8,7 +8,7 @@ from typing import Any
 
 from canhman import publishing, terminal
 from canhman.settings import Settings
-from core.errors import ConfigError
+from canhman.usage import UsageError
 from core.ports import Publisher
 from firmware_sim.replay import ReplayReport, read_csv, replay
 
@@ -19,7 +19,7 @@ BACKLOG_ROWS = 96
 
 
 def parse_speed(text: str) -> float | None:
-    """`max` (None) or a number over 0. Raises ConfigError."""
+    """`max` (None) or a number over 0. Raises UsageError."""
     if text == "max":
         return None
     try:
@@ -27,7 +27,7 @@ def parse_speed(text: str) -> float | None:
     except ValueError:
         speed = math.nan
     if not (math.isfinite(speed) and speed > 0):
-        raise ConfigError(f"--speed {text!r}: write max, or a number over 0 (60 = a recorded hour in a minute)")
+        raise UsageError(f"--speed {text!r}: write max, or a number over 0 (60 = a recorded hour in a minute)")
     return speed
 
 

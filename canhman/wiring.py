@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from adapters.sql.database import SqlDatabase, open_database
+from adapters.sql.engine import parse_url
 from adapters.sql.schema import prepare
 from canhman.clocks import FollowedClock, of_this_process
 from canhman.settings import Settings
@@ -88,6 +89,18 @@ def database(settings: Settings, *, wait_s: float = 0.0) -> SqlDatabase:
     return open_database(settings.database_url)
 
 
+def existing_database(settings: Settings) -> SqlDatabase:
+    """The database, open; none is made. A mistyped folder must not turn into an empty installation. Raises as `database` and NotFoundError."""
+    url = parse_url(settings.database) if settings.database else None
+    if url is not None and url.drivername != "sqlite":
+        return open_database(settings.database_url)
+    path = Path(url.database or "") if url is not None else settings.data / "registry.db"
+    if not path.is_file():
+        setting = f"CANHMAN_DATABASE={settings.database!r}" if url is not None else f"CANHMAN_DATA={str(settings.data)!r}"
+        raise NotFoundError(f"{setting}: no installation is there ({path} is missing); canhman up or canhman migrate makes one")
+    return database(settings)  # waits while a service makes its tables
+
+
 async def seed(db: SqlDatabase) -> None:
     """The waterways of `config/waterways.toml`, where none is registered; what an officer changed stays."""
     if not (await db.snapshot()).waterways:
@@ -98,9 +111,12 @@ Run = Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]
 
 
 @contextlib.contextmanager
-def registry(settings: Settings, *, wait_s: float = 0.0) -> Iterator[tuple[Directory, Run]]:
-    """For commands: the registry as it stands, and `run(lambda db: db.put(…))` for one call to the database."""
-    db = database(settings, wait_s=wait_s)
+def registry(settings: Settings, *, wait_s: float = 0.0, making: bool = False) -> Iterator[tuple[Directory, Run]]:
+    """For commands: the registry as it stands, and `run(lambda db: db.put(…))` for one call to the database.
+
+    Only who registers something new (`making`) may begin an installation; NotFoundError for the others.
+    """
+    db = database(settings, wait_s=wait_s) if making else existing_database(settings)
 
     def run(call: Callable[[SqlDatabase], Awaitable[Any]]) -> Any:
         async def one() -> Any:

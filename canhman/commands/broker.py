@@ -33,11 +33,11 @@ def init(
 
     from canhman import broker, terminal
     from canhman.settings import read_settings
-    from core.errors import ConfigError
+    from canhman.usage import UsageError
 
     settings = read_settings()
     if bool(certfile) != bool(keyfile):
-        raise ConfigError("TLS needs both --certfile and --keyfile")
+        raise UsageError("TLS needs both --certfile and --keyfile")
     password = broker.ingest_password(settings)
     terminal.result(broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile))
     for path in broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists()):

@@ -16,13 +16,11 @@ Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1)]  # what a database tak
 
 
 def _known(reason: str | None) -> str | None:
-    """As given; one line with the known reasons for another one, which would find nothing. Raises ConfigError."""
+    """As given; one line with the known reasons for another one, which would find nothing. Raises UsageError."""
+    from canhman.usage import one_of
     from core.deadletter import REASONS
-    from core.errors import ConfigError
 
-    if reason is not None and reason not in REASONS:
-        raise ConfigError(f"--reason {reason!r} is not known; reasons are {', '.join(REASONS)}")
-    return reason
+    return None if reason is None else one_of("--reason", reason, REASONS)
 
 
 _SHIFT = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
@@ -112,12 +110,13 @@ def replay(
     """Have ingest read dead letters again, from the journal, after the fault was mended. Idempotent."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
-    from core.errors import ConfigError, NotFoundError
+    from canhman.usage import UsageError
+    from core.errors import NotFoundError
 
     reason = _known(reason)
     moved = parse_shift(shift)
     if not ids and reason is None and device is None:
-        raise ConfigError("nothing chosen: give ids, or --reason, or --device")
+        raise UsageError("nothing chosen: give ids, or --reason, or --device")
     with wiring.registry(read_settings()) as (_, run):
         chosen = [run(_one(number)).id for number in ids or []]
         before: int | None = None

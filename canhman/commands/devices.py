@@ -81,7 +81,7 @@ def add(
 
     settings = read_settings()
     password, hashed = wiring.new_credential()
-    with wiring.registry(settings) as (directory, run):
+    with wiring.registry(settings, making=True) as (directory, run):
         if directory.device(id) is not None:
             raise ConflictError(f"device {id} is registered already; `canhman devices credential {id}` gives it a new password")
         items: list[Any] = [Device(id=id, org=org, model=model, credential=hashed)]
@@ -196,6 +196,7 @@ def deploy(
     from core.place import ALWAYS
     from registry.moves import deploy as rule
 
+    start = ALWAYS if always else _instant(at)
     role = "check" if check else "primary"
     _change(
         lambda directory: rule(
@@ -204,7 +205,7 @@ def deploy(
             station=station,
             point=point,
             channel=channel,
-            start=ALWAYS if always else _instant(at),
+            start=start,
             role=role,
             depth_m=depth,
             interval_s=interval,
@@ -218,7 +219,8 @@ def withdraw(id: Id, channel: Annotated[str | None, typer.Option(help="Only this
     """End where a device (or one probe of it) stands."""
     from registry.moves import withdraw as rule
 
-    _change(lambda directory: rule(directory, id, channel=channel, end=_instant(at)))
+    end = _instant(at)
+    _change(lambda directory: rule(directory, id, channel=channel, end=end))
 
 
 @APP.command("swap", epilog="Example: canhman devices swap kl01 kl07")
@@ -231,20 +233,15 @@ def swap(
     """Replace a device: the new one takes over every point of the old one, and each series goes on."""
     from registry.moves import swap as rule
 
-    _change(lambda directory: rule(directory, old, new, at=_instant(at), replacing=replace))
+    moment = _instant(at)
+    _change(lambda directory: rule(directory, old, new, at=moment, replacing=replace))
 
 
 def _instant(text: str) -> int:
+    from canhman.usage import instant
     from core.clock import SystemClock
-    from core.errors import ConfigError
-    from core.instant import parse_rfc3339
 
-    if not text:
-        return SystemClock().now_ms()
-    found = parse_rfc3339(text)
-    if found is None:
-        raise ConfigError(f"--at {text!r} is no time with a zone, such as 2026-03-02T10:00:00+07:00")
-    return found
+    return instant("--at", text) if text else SystemClock().now_ms()
 
 
 def _change(rule: Callable[[Directory], Sequence[Deployment]]) -> None:

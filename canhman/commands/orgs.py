@@ -33,7 +33,7 @@ def add(id: Annotated[str, typer.Argument(help="a–z, 0–9 and -")], name: Ann
     from canhman.settings import read_settings
     from core.place import Org
 
-    with wiring.registry(read_settings()) as (directory, run):
+    with wiring.registry(read_settings(), making=True) as (directory, run):
         known = directory.org(id)
         org = replace(known, name=name or known.name) if known else Org(id=id, name=name or id)
         run(lambda db: db.put(org, actor=terminal.actor()))

@@ -27,7 +27,7 @@ def publish(
     from core.ports import Delivery
 
     settings = read_settings()
-    topic, payload = f"canhman/{org}/{device}/telemetry", publishing.message(readings, time)
+    topic, payload = publishing.topic(org, device), publishing.message(readings, time)
     delivery = asyncio.run(publishing.publish(settings, org, topic, payload, wait_s=wait))
     if json:
         terminal.as_json({"topic": topic, "payload": payload.decode(), "delivery": delivery.value})

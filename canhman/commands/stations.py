@@ -102,7 +102,7 @@ def apply(
     from registry.apply import differences, merge, parse_stations, plan
 
     rows = parse_stations(file.read_bytes(), source=str(file))
-    with wiring.registry(read_settings()) as (directory, run):
+    with wiring.registry(read_settings(), making=not dry_run) as (directory, run):
         changes = plan(directory.snapshot, merge(directory.snapshot, rows, org=org))
         if changes and not dry_run:
             items = [c.after for c in changes]

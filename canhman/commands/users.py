@@ -56,12 +56,14 @@ def add(
     """Make an account; its one-time password is printed once."""
     from canhman import wiring
     from canhman.settings import read_settings
+    from canhman.usage import one_of
     from core.clock import SystemClock
     from core.errors import ConflictError
-    from core.person import Person
+    from core.person import ROLES, Person
 
+    one_of("--role", role, ROLES)
     settings = read_settings()
-    with wiring.registry(settings) as (_, run):
+    with wiring.registry(settings, making=True) as (_, run):
         if run(lambda db: db.person(name)) is not None:
             raise ConflictError(f"{name} has an account already; `canhman users reset {name}` gives it a new password, `canhman users role` another role")
         person = Person(name=name, org=org, role=role, password="", created_at=SystemClock().now_ms())
@@ -85,6 +87,10 @@ def role(
     org: Annotated[str, typer.Option(help="Another organisation too (default: as it is).")] = "",
 ) -> None:
     """Give another role; every session of theirs ends."""
+    from canhman.usage import one_of
+    from core.person import ROLES
+
+    one_of("role", role, ROLES)
     _change(name, why=f"role {role}", role=role, **({"org": org} if org else {}))
 
 

@@ -115,8 +115,6 @@ def test_what_cannot_be_meant_is_exit_code_2(words: str, front: Front) -> None:
         ("devices credential zz", "devices list"),
         ("devices deploy zz --station x", "devices list"),
         ("devices deploy kl01 --station zz", "stations list"),
-        ("devices deploy kl01 --station kenh-lau --at yesterday", "2026-03-02T10:00:00+07:00"),
-        ("devices deploy kl01 --station kenh-lau --at 2026-03-02T10:00:00", "with a zone"),
         ("devices deploy kl01 --station kenh-lau --point Đáy --at 2026-03-02T10:00:00Z", "a-z"),
         ("devices deploy kl01 --station kenh-lau --point device --at 2026-03-02T10:00:00Z", "device.*"),
         ("devices deploy kl01 --station kenh-lau --depth nan --at 2026-03-02T10:00:00Z", "depth_m nan"),
@@ -134,24 +132,37 @@ def test_what_cannot_be_meant_is_exit_code_2(words: str, front: Front) -> None:
         ("stations publish zz", "stations list"),
         ("deadletters show 5", "deadletters list"),
         ("deadletters replay 5", "deadletters list"),
-        ("deadletters replay", "--reason"),
         ("deadletters replay --reason clock", "no unresolved"),
-        ("publish kl01 bad", "water.ec=2.31"),
-        ("publish kl01 water.ec=nan", "no reading"),
-        ("publish kl01 water.ec=2,5", "no reading"),
-        ("publish kl01 water.ec=2 --time 2026-03-02T10:00:00", "with a zone"),
         ("publish kl01 water.ec=2 --org zz", "orgs list"),
         ("simulate --start yesterday", "with a zone"),
         ("simulate --start 2100-01-01T00:00:00Z", "future"),
         ("simulate --speed 0", "CANHMAN_CLOCK=sim"),
         ("broker sync --folder nowhere", "broker init"),
-        ("broker init --certfile x --folder f", "--keyfile"),
     ],
 )
 def test_a_failure_is_one_line_with_the_way_out(words: str, says: str, front: Front) -> None:
     """Exit code 1, nothing on standard output, and the thing, the value or the next step is named."""
     front.ok("devices", "add", "kl01", "--station", "kenh-lau", "--name", "Kênh Lầu")
     assert says in front(*words.split()).line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("devices deploy kl01 --station kenh-lau --at yesterday", "2026-03-02T10:00:00+07:00"),
+        ("devices deploy kl01 --station kenh-lau --at 2026-03-02T10:00:00", "with a zone"),
+        ("deadletters replay", "--reason"),
+        ("publish kl01 bad", "water.ec=2.31"),
+        ("publish kl01 water.ec=nan", "no reading"),
+        ("publish kl01 water.ec=2,5", "no reading"),
+        ("publish kl01 water.ec=2 --time 2026-03-02T10:00:00", "with a zone"),
+        ("broker init --certfile x --folder f", "--keyfile"),
+    ],
+)
+def test_wrong_use_is_one_line_with_the_way_out(words: str, says: str, front: Front) -> None:
+    """Exit code 2: what stands on the command line cannot be read, whatever the installation is."""
+    front.ok("devices", "add", "kl01", "--station", "kenh-lau", "--name", "Kênh Lầu")
+    assert says in front(*words.split()).usage
 
 
 @pytest.mark.parametrize(("folder", "why"), [("file", "file"), ("file/below", "file")])
@@ -167,14 +178,14 @@ def test_a_data_folder_that_cannot_be(words: str, folder: str, why: str, front: 
 
 def test_the_machines_own_errors_are_one_line(front: Front, tmp_path: Path) -> None:
     """A folder where the secret should be: nobody foresaw it, and it is a sentence all the same."""
-    front.ok("orgs", "list")
+    front.ok("migrate")
     (front.data / "secret").mkdir()
     assert "secret" in front("orgs", "join-key", "default").line
 
 
 def test_a_damaged_secret_is_told(front: Front) -> None:
     """An empty secret would give everybody the same join keys."""
-    front.ok("orgs", "list")
+    front.ok("migrate")
     (front.data / "secret").write_text("")
     assert "secret" in front("orgs", "join-key", "default").line
     (front.data / "secret").write_bytes(b"\xff" * 40)

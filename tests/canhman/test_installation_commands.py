@@ -89,6 +89,7 @@ def test_doctor_is_red_where_space_is_short(front: Front, monkeypatch: pytest.Mo
 
 def test_doctor_is_red_where_others_may_read_the_secret(front: Front) -> None:
     """And says how to mend it."""
+    front.ok("migrate")
     front.ok("orgs", "join-key", "default")
     secret = front.data / "secret"
     secret.chmod(0o644)
@@ -137,7 +138,7 @@ def test_doctor_is_red_where_the_broker_is_away(front: Front) -> None:
 
 def test_doctor_tells_what_ingest_says_of_itself(front: Front) -> None:
     """Its troubles are red by part; a heartbeat that stopped is a warning."""
-    front.ok("orgs", "list")
+    front.ok("migrate")
     heartbeat.write(front.data, "ingest", {"journal": "no space left", "store": "away"}, {"bytes_behind": 7})
     code, found = findings(front)
     assert code == 1
@@ -155,7 +156,7 @@ def test_doctor_tells_what_ingest_says_of_itself(front: Front) -> None:
 @pytest.mark.parametrize("name", ["forecast", "alerts", "serve"])
 def test_doctor_tells_what_the_other_services_say(front: Front, name: str) -> None:
     """Running, in trouble, gone quiet; one that never ran here is no finding."""
-    front.ok("orgs", "list")
+    front.ok("migrate")
     assert name not in findings(front)[1]
     heartbeat.write(front.data, name, {}, {"issued": 12})
     assert "12 issued" in findings(front)[1][name][1]
@@ -331,8 +332,28 @@ def test_bad_words_are_named(word: str) -> None:
         publishing.message([word], "")
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("kl01", "nope=1"), "no quantity is called 'nope'"),
+        (("kl01", "water.salinty=1"), "water.salinity"),
+        (("bad id!", "water.ec=1"), "'bad id!'"),
+        (("org:default", "water.ec=1"), "org:"),
+        (("kl01", "D 10/water.ec=1"), "'D 10'"),
+        (("kl01", "water.ec=abc"), "water.ec=2.31"),
+        (("kl01", "water.ec=1", "--time", "tomorrow"), "--time 'tomorrow'"),
+        (("kl01", "water.ec=1", "--org", "a/b"), "'a/b'"),
+    ],
+)
+def test_what_would_be_a_dead_letter_is_not_published(front: Front, words: tuple[str, ...], says: str) -> None:
+    """Used wrongly: exit code 2, one line, nothing sent and nothing made."""
+    assert says in front("publish", *words).usage
+    assert not front.data.exists()
+
+
 def test_publish_to_nobody(front: Front) -> None:
     """Exit code 1 and one line with the address."""
+    front.ok("migrate")
     port = free_port()
     assert str(port) in front("publish", "kl01", "water.ec=2", "--wait", "0", BROKER=f"embedded://127.0.0.1:{port}").line
 
@@ -345,7 +366,7 @@ def test_replay_speed(front: Front, tmp_path: Path, speed: str, says: str) -> No
     """`max`, or a number over 0."""
     file = tmp_path / "x.csv"
     file.write_text("station,time_utc,salinity_g_L\na,2022-03-01T00:00:00Z,1\n")
-    assert says in front("replay", str(file), f"--speed={speed}", "--wait", "0").line
+    assert says in front("replay", str(file), f"--speed={speed}", "--wait", "0").usage
 
 
 @pytest.mark.parametrize(

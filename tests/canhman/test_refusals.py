@@ -79,7 +79,7 @@ def test_servers_that_are_away(front: Front) -> None:
 
 def test_a_journal_of_another_version(front: Front) -> None:
     """Its id is not ours to guess."""
-    front.ok("orgs", "list")
+    front.ok("migrate")
     (front.data / "journal").mkdir()
     (front.data / "journal" / "journal.id").write_text("not an id")
     assert "journal.id" in refusal(front)

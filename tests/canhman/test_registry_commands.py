@@ -28,6 +28,7 @@ def devices(front: Front) -> dict[str, dict[str, object]]:
 
 def test_orgs(front: Front) -> None:
     """Added, renamed, listed; the key is the same whenever asked, another after a rotation, and each org's own."""
+    front.ok("migrate")
     assert [o["id"] for o in front.ok("orgs", "list", "--json").json] == ["default"]
     assert "added" in front.ok("orgs", "add", "vithanh", "--name", "Vị Thanh").out
     assert "changed" in front.ok("orgs", "add", "vithanh", "--name", "Thành phố Vị Thanh").out
@@ -158,6 +159,7 @@ def test_stations_apply_is_idempotent(front: Front, tmp_path: Path) -> None:
     """It shows what changes, changes nothing with --dry-run, nothing the second time, and never deletes."""
     file = tmp_path / "stations.csv"
     file.write_text(CSV)
+    front.ok("migrate")
     dry = front.ok("stations", "apply", str(file), "--dry-run").out
     assert "+ kenh-lau" in dry
     assert "2 would change, 0 unchanged" in dry
@@ -249,13 +251,37 @@ def test_dead_letters(front: Front) -> None:
 @pytest.mark.parametrize("words", [("list",), ("replay",), ("replay", "1")])
 def test_an_unknown_reason_is_told_the_known_ones(front: Front, words: tuple[str, ...]) -> None:
     """A misspelt one must not look like "there is nothing"."""
-    line = front("deadletters", *words, "--reason", "clokc").line
+    line = front("deadletters", *words, "--reason", "clokc").usage
     assert "'clokc'" in line
     assert all(reason in line for reason in REASONS)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("deploy", "kl01", "--station", "a", "--at", "tomorrow"), ("withdraw", "kl01", "--at", "tomorrow"), ("swap", "kl01", "kl02", "--at", "tomorrow")],
+)
+def test_a_time_that_cannot_be_read(front: Front, words: tuple[str, ...]) -> None:
+    """Used wrongly: exit code 2, with an example of a good one; nothing is made."""
+    assert "--at 'tomorrow' is no time with a zone, such as 2026-" in front("devices", *words).usage
+    assert not front.data.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["users list", "users reset a", "users role a admin", "users disable a", "stations list", "stations show a", "stations publish a", "devices list",
+     "devices approve a", "devices swap a b", "deadletters list", "deadletters show 1", "orgs list", "orgs join-key default", "publish kl01 water.ec=1"],
+)  # fmt: skip
+def test_a_command_that_reads_makes_no_installation(front: Front, tmp_path: Path, words: str) -> None:
+    """A mistyped folder or file is one line that names the setting, not an empty list; nothing is made."""
+    assert "CANHMAN_DATA=" in front(*words.split()).line
+    assert not front.data.exists()
+    assert "CANHMAN_DATABASE=" in front(*words.split(), DATABASE=f"sqlite:///{tmp_path}/typo.db").line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_join_key_where_enrolment_is_closed(front: Front) -> None:
     """It is printed, and standard error says that nobody can log in with it now."""
+    front.ok("migrate")
     assert "cannot log in" not in front.ok("orgs", "join-key", "default").err
     for words in ((), ("--json",)):
         said = front.ok("orgs", "join-key", "default", *words, ENROL="closed")

@@ -46,6 +46,12 @@ class Done:
         assert self.err.endswith("\n"), self.err
         return self.err.removeprefix("canhman: ").rstrip("\n")
 
+    @property
+    def usage(self) -> str:
+        """The one line of wrong use: exit code 2, nothing else on standard error."""
+        assert self.code == 2, self
+        return Done(code=1, out=self.out, err=self.err).line
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:

@@ -327,6 +327,7 @@ class ListenerSqlite(Installation):
     def __init__(self, folder: Path, bytecode: Path, **settings: str) -> None:
         port = free_port()
         super().__init__(folder, bytecode, **{"CANHMAN_BROKER": f"embedded://127.0.0.1:{port}"} | settings)
+        self.run("migrate")
         self._join("127.0.0.1", port, at_broker=False)
 
     @property
