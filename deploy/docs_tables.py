@@ -132,7 +132,7 @@ def quality() -> str:
 
 {MADE}
 
-Source: `quality/tests/`, `config/qc.toml`. Flags are QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 withdrawn (missing); over several tests 4 > 3 > 1 > 2 > 9.
+Source: `quality/tests/`, `config/qc.toml`. Flags are QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 withdrawn; over several tests 4 > 3 > 1 > 2 > 9.
 A flag describes a value and never removes it. A bit in `<quantity>_qt` names the test that suspects or fails; its number is never used again.
 
 {tests}
