@@ -40,10 +40,12 @@ def fault(name: str, new: str) -> str:
         return "long"
     if not is_text(new):
         return "letters"
-    if name.casefold() in (folded, folded[: len(folded) // 2]) or folded.replace(name.casefold(), "").strip("0123456789._-! ") == "":
-        return "name"
     if folded in COMMON or len(set(folded)) < 4:
         return "common"
+    if name.casefold() in folded and folded.replace(name.casefold(), "").strip("0123456789._-! ") == "":
+        return "name"
+    if folded.strip("0123456789._-! ") == "":
+        return "digits"
     return ""
 
 
