@@ -102,7 +102,8 @@ def read_settings() -> Settings:
     found = {name for name in os.environ if name.startswith(PREFIX)}
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(found - known):
-        near = difflib.get_close_matches(name, known, n=1)
+        # without the prefix, which makes all names look alike
+        near = [PREFIX + near for near in difflib.get_close_matches(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1)]
         raise ConfigError(f"no setting is called {name}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(known))}"))
     try:
         settings = Settings()

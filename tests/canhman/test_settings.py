@@ -47,6 +47,11 @@ def test_the_name_of_the_issue(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line(monkeypatch, STROE="sqlite:///x") == "no setting is called CANHMAN_STROE; did you mean CANHMAN_STORE?"
 
 
+def test_the_prefix_makes_no_names_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CANHMAN_FOO is like none of ours, CANHMAN_WEBHOOK least of all."""
+    assert "CANHMAN_FOO; known: CANHMAN_BROKER, " in line(monkeypatch, FOO="1")
+
+
 def test_a_name_like_no_other_lists_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is near, all names are given; the value, which may be a secret, is not."""
     text = line(monkeypatch, QQQQQQQQQQQQQQQQQQQQQQQQQ=PASSWORD)
