@@ -76,9 +76,10 @@ class Facts:
 class Reader:
     """Reads `Facts`; keeps the directory while it does not change, and how far the store was counted."""
 
-    def __init__(self, db: SqlDatabase, settings: Settings, devices: Sequence[str], risk: Risk, clock: Clock) -> None:
+    def __init__(self, db: SqlDatabase, settings: Settings, devices: Sequence[str], risk: Risk, clock: Clock, lang: str = "vi") -> None:
         self._db = db
         self._clock = clock
+        self._lang = lang
         self._store: SeriesStore = wiring.store(settings, shared=True)
         self._devices = frozenset(devices)
         self._risk = risk
@@ -116,7 +117,7 @@ class Reader:
             now=now,
             stations=stations,
             waterways=tuple(lines(situation, maxima, now, ANONYMOUS)),
-            alerts=tuple(_alert(a, directory, now) for a in sorted(highest(newest), key=lambda a: (a.updated_at, a.id), reverse=True)),
+            alerts=tuple(_alert(a, directory, now, self._lang) for a in sorted(highest(newest), key=lambda a: (a.updated_at, a.id), reverse=True)),
             open_alerts=len(highest(opened)),
             forecasts=len(forecasts),
             stored=await self._objects(keys),
@@ -189,7 +190,7 @@ def trend_word(past: History, last: Latest) -> str:
     return "" if past.before(last.time - HOUR_MS) is None else ("steady", "rising", "falling")[trend(past, last)]
 
 
-def _alert(alert: Alert, directory: Directory, now: int) -> AlertFacts:
+def _alert(alert: Alert, directory: Directory, now: int, lang: str) -> AlertFacts:
     station = directory.station(alert.station)
-    words = text(alert, station=station, lang="vi", now=now).summary if station is not None else alert.station
+    words = text(alert, station=station, lang=lang, now=now).summary if station is not None else alert.station
     return AlertFacts(id=alert.id, at=alert.updated_at, level=alert.level, kind=alert.kind, state=alert.state, words=words)

@@ -9,12 +9,15 @@ import asyncio
 import contextlib
 import os
 import sys
+import textwrap
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import TextIO, cast
 
 import structlog
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,7 +27,7 @@ from adapters.sql.database import SqlDatabase
 from api.web import words
 from api.web.charts.scale import position
 from canhman.configuration import read_risk
-from canhman.demo_facts import AlertFacts, Facts, Reader, StationFacts
+from canhman.demo_facts import HOURS, AlertFacts, Facts, Reader, StationFacts
 from canhman.device_log import DeviceLog
 from canhman.settings import Settings
 from canhman.signals import Signals
@@ -33,14 +36,14 @@ from core.bands import band
 from core.clock import SimClock
 from core.errors import UnavailableError
 from core.reach import Reach
-from core.texts import age, say
+from core.texts import age, say, texts
 from firmware_sim.network import Network
 from firmware_sim.run import Fleet
 
 logger = structlog.get_logger()
 
 ZONE = "Asia/Ho_Chi_Minh"
-LANG = "vi"
+LANG = "vi"  # where nothing else is asked for
 EVERY_S = 1.0  # a new look at database and store
 CALM_S = 15.0  # between two lines where standard output is no terminal
 SHAPES = ("●", "■", "▲", "⬣", "◆")
@@ -50,16 +53,17 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 HATCH = "░"
 NEWEST = 5  # alerts shown
 NAME = 17
-WIDE = 120  # columns; where there are fewer, what to do is more than what was
+NARROW = 80  # columns; where there are fewer, what to do stands on a line of its own
 
 
 class View:
     """What people see from the start on: what has started, the history filling in, then the screen."""
 
-    def __init__(self, url: str, signals: Signals, *, speed: float, console: Console | None = None) -> None:
+    def __init__(self, url: str, signals: Signals, *, speed: float, lang: str = LANG, console: Console | None = None) -> None:
         self._url = url
         self._signals = signals
         self._speed = speed
+        self._lang = lang
         self._console = console or Console(file=cast(TextIO, UntilGone(sys.stdout, signals.stop)), highlight=False, soft_wrap=False)
         self._parts: dict[str, str] = {}
         self._note = ""
@@ -114,7 +118,7 @@ class View:
 
     async def run(self, db: SqlDatabase, settings: Settings, network: Network, log: DeviceLog, fleet: Fleet, clock: SimClock) -> None:
         """Until cancelled: look, and show it."""
-        reader = Reader(db, settings, [d.id for d in network.devices], read_risk(settings.config), clock)
+        reader = Reader(db, settings, [d.id for d in network.devices], read_risk(settings.config), clock, self._lang)
         await reader.open()
         head = f"{len(network.devices)} stations · {len(network.waterways)} estuaries · simulated dry season, {self._speed:g}× faster"
         try:
@@ -149,18 +153,23 @@ class View:
     def screen(self, facts: Facts, head: str, counts: str, refused: int = 0) -> list[Text]:
         """All lines of the screen."""
         coloured = self._console.color_system in ("256", "truecolor") and not self._console.no_color
-        room = max(3, self._console.height - 16)
-        lines = [Text(f"Canh Mặn demo   {head}   ", style="bold") + Text(self._url, style="underline"), parts_line(self._parts, facts)]
-        lines += [Text(), date_line(facts.now)]
-        lines += [station_line(s, coloured=coloured, day=self._console.width >= WIDE) for s in facts.stations[:room]]
+        width, lang = self._console.width, self._lang
+        top = title_lines(head, self._url, width)
+        reach = reach_lines(facts, lang, width)
+        layout = layout_for(facts.stations, width, lang)
+        room = max(3, (self._console.height - 13 - len(top) - max(2, len(reach))) // (2 if layout.below else 1))
+        lines = [*top, parts_line(self._parts, facts), Text(), date_line(facts.now, lang, layout)]
+        for s in facts.stations[:room]:
+            lines += station_lines(s, coloured=coloured, lang=lang, layout=layout, width=width)
         if len(facts.stations) > room:
             lines.append(Text(f"… and {len(facts.stations) - room} more on the page"))
-        lines += [Text(), *reach_lines(facts), Text()]
-        lines += [alert_line(a, facts.now) for a in facts.alerts[:NEWEST]]
+        lines += [Text(), *reach, Text()]
+        lines += [alert_line(a, facts.now, lang) for a in facts.alerts[:NEWEST]]
         lines += [Text(), counts_line(facts, counts, refused) + Text(" · q quits, o opens the app"), Text(self._note)]
         for line in lines:
-            line.no_wrap = True
-            line.overflow = "ellipsis"
+            if line not in top:  # an address is never cut
+                line.no_wrap = True
+                line.overflow = "ellipsis"
         return lines
 
     @contextlib.contextmanager
@@ -217,20 +226,25 @@ class View:
         def show(facts: Facts, head: str, counts: str, fleet: Fleet) -> None:
             nonlocal due, first
             if first:
-                for line in (Text(head), parts_line(self._parts, facts), date_line(facts.now), *(station_line(s, coloured=False) for s in facts.stations)):
+                for line in (
+                    Text(head),
+                    parts_line(self._parts, facts),
+                    date_line(facts.now, self._lang),
+                    *(station_line(s, coloured=False, lang=self._lang) for s in facts.stations),
+                ):
                     self.say(line.plain)
-                for line in reach_lines(facts):
+                for line in reach_lines(facts, self._lang):
                     self.say(line.plain)
             for alert in reversed(facts.alerts):
                 if told.get(alert.id) != (alert.at, alert.state):
                     told[alert.id] = (alert.at, alert.state)
-                    self.say(alert_line(alert, facts.now).plain)
+                    self.say(alert_line(alert, facts.now, self._lang).plain)
             if first or loop.time() >= due:
                 due = loop.time() + CALM_S
                 tally = " · ".join(
                     f"{kind} {sum(s.verdict.verdict == kind for s in facts.stations)}" for kind in ("take", "measure", "wait", "stop", "unknown")
                 )
-                self.say(f"{when(facts.now)}  {tally} · {counts_line(facts, counts, fleet.counts.refused).plain}")
+                self.say(f"{when(facts.now, self._lang)}  {tally} · {counts_line(facts, counts, fleet.counts.refused).plain}")
             first = False
             for gone in set(told) - {a.id for a in facts.alerts}:
                 del told[gone]
@@ -251,16 +265,65 @@ def parts_line(parts: dict[str, str], facts: Facts) -> Text:
     return Text("   ".join(f"✓ {names.get(name, name)}" for name in parts))
 
 
-def when(now: int) -> str:
+def title_lines(head: str, url: str, width: int) -> list[Text]:
+    """What this is and where its pages are; where both do not fit beside each other the address stands first, whole."""
+    name = Text("Canh Mặn demo   ", style="bold")
+    if len(name) + len(head) + 3 + len(url) <= width:
+        return [name + Text(f"{head}   ") + Text(url, style="underline")]
+    return [name + Text(url, style="underline"), Text(head)]
+
+
+def when(now: int, lang: str = LANG) -> str:
     """`Thứ Năm 5/3 07:10`."""
-    return f"{words.date_words(now, ZONE, LANG)} {words.local(now, ZONE):%H:%M}"
+    return f"{words.date_words(now, ZONE, lang)} {words.local(now, ZONE):%H:%M}"
 
 
-def date_line(now: int) -> Text:
-    """With the moon's date and what tide people expect by it."""
-    header = words.date_header(now, ZONE, LANG)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a station's line has room for: hours of its past, km, trend; `below`: what to do stands on a line of its own."""
+
+    hours: int = HOURS
+    km: bool = True
+    trend: bool = True
+    below: bool = False
+
+
+# in this order things are left out: what to do is more than what was
+LAYOUTS = (Layout(), Layout(hours=12), Layout(hours=0), Layout(hours=0, km=False), Layout(hours=0, km=False, trend=False))
+
+
+def layout_for(stations: Sequence[StationFacts], width: int, lang: str = LANG) -> Layout:
+    """The first in which every verdict stands whole in `width` columns."""
+    if width >= NARROW:
+        needed = max((cell_len(verdict_words(s, lang)) for s in stations), default=0)
+        for layout in LAYOUTS:
+            if _left(layout, lang) + needed <= width:
+                return layout
+    for layout in LAYOUTS:
+        if _left(layout, lang) <= width:
+            return replace(layout, below=True)
+    return replace(LAYOUTS[-1], below=True)
+
+
+def _band_width(lang: str) -> int:
+    return max(len(words.band_word(kind, lang)) for kind in range(len(SHAPES)))
+
+
+def _state_width(layout: Layout, lang: str) -> int:
+    return 12 + _band_width(lang) + (11 if layout.trend else 0)
+
+
+def _left(layout: Layout, lang: str) -> int:
+    """Columns before what to do."""
+    return NAME + 3 + _state_width(layout, lang) + (7 if layout.km else 0) + (layout.hours + 2 if layout.hours else 0)
+
+
+def date_line(now: int, lang: str = LANG, layout: Layout = LAYOUTS[0]) -> Text:
+    """With the moon's date and what tide people expect by it; above the last hours how many they are."""
+    header = words.date_header(now, ZONE, lang)
     moon = ", ".join(part for part in (header.lunar, header.tide) if part)
-    return Text(f"{when(now)} ({moon})".ljust(70) + "24 h", style="bold")
+    line = f"{when(now, lang)} ({moon})"
+    return Text(line.ljust(_left(layout, lang) - layout.hours - 2) + f" {layout.hours} h".rjust(3) if layout.hours else line, style="bold")
 
 
 def tally(facts: Facts) -> str:
@@ -268,28 +331,40 @@ def tally(facts: Facts) -> str:
     return " · ".join(f"{kind} {sum(s.verdict.verdict == kind for s in facts.stations)}" for kind in ("take", "measure", "wait", "stop", "unknown"))
 
 
-def verdict_words(s: StationFacts) -> str:
+def verdict_words(s: StationFacts, lang: str = LANG) -> str:
     """What to do, in the words of every page, from the verdict given."""
     kinds = {"take": "verdict.0", "measure": "verdict.1", "wait": "verdict.2", "stop": "verdict.4" if s.verdict.band == 4 else "verdict.3"}
-    text = say(LANG, kinds.get(s.verdict.verdict, "unknown"))
-    return f"{text} {say(LANG, 'sure.none')}." if s.verdict.reason == "no_forecast" else text
+    text = say(lang, kinds.get(s.verdict.verdict, "unknown"))
+    return f"{text} {say(lang, 'sure.none')}." if s.verdict.reason == "no_forecast" else text
 
 
-def station_line(s: StationFacts, *, coloured: bool, day: bool = True) -> Text:
-    """Shape, name, value, band, trend, km, the last 24 h (`day`), and what to do."""
+def station_lines(s: StationFacts, *, coloured: bool, lang: str = LANG, layout: Layout = LAYOUTS[0], width: int = 240) -> list[Text]:
+    """One line, or more where what to do stands below, folded where it must be."""
+    line = station_line(s, coloured=coloured, lang=lang, layout=layout)
+    return [line, *(Text(f"    {part}") for part in textwrap.wrap(verdict_words(s, lang), width - 4))] if layout.below else [line]
+
+
+def station_line(s: StationFacts, *, coloured: bool, lang: str = LANG, layout: Layout = LAYOUTS[0]) -> Text:
+    """Shape, name, value, band, and as `layout` says trend, km, the last hours, and what to do."""
     kind = s.verdict.band
     name = visible(s.station.name)
     line = Text(f"{UNKNOWN if kind is None else SHAPES[kind]} {name[:NAME]:<{NAME}} ")
+    wide = _state_width(layout, lang)
     if kind is None or s.value is None:
-        why = {"silent": "silent", "stale": "old", "suspect": "suspect", "fault": "faulty", "no_data": "no data"}.get(s.verdict.reason, s.verdict.reason)
-        since = f" {age(s.age_ms, 'en')}" if s.age_ms is not None and s.verdict.reason in ("silent", "stale") else ""
-        line.append(f"{words.band_word('unknown', LANG):<11}{why + since:<21}")
+        why = f"demo.{s.verdict.reason}"
+        since = age(s.age_ms, lang) if s.age_ms is not None else ""
+        told = say(lang, why, **({"age": since} if s.verdict.reason in ("silent", "stale") else {})).strip() if why in texts(lang) else s.verdict.reason
+        line.append(f"{words.band_word('unknown', lang) + '  ' + told if layout.trend else told:<{wide}}")
     else:
-        told = f"{words.value_text(s.value, LANG):>8}  {words.band_word(kind, LANG):<9}"
+        told = f"{words.value_text(s.value, lang):>8}  {words.band_word(kind, lang):<{_band_width(lang)}}"
         line.append(told, style=f"{FILLS[kind][1]} on {FILLS[kind][0]}" if coloured else "")
-        line.append(f"  {s.trend:<11}")
+        trend = f"  {say(lang, f'demo.trend.{s.trend}')}" if layout.trend and s.trend else ""
+        line.append(trend.ljust(wide - len(told)))
     km = "" if s.station.km is None else f"km {s.station.km:.0f}"
-    line.append(f"{km:<7}{sparkline(s) + '  ' if day else ''}{verdict_words(s)}")
+    line.append(f"{km:<7}" if layout.km else "")
+    line.append(f"{sparkline(s)[-layout.hours :]}  " if layout.hours else "")
+    if not layout.below:
+        line.append(verdict_words(s, lang))
     return line
 
 
@@ -298,32 +373,39 @@ def sparkline(s: StationFacts) -> str:
     return "".join(HATCH if v is None else BLOCKS[min(len(BLOCKS) - 1, int(position(v) * len(BLOCKS)))] for v in s.hours)
 
 
-def reach_lines(facts: Facts) -> list[Text]:
-    """Where the 4 and the 1 g/L line stand on each waterway with stations."""
+def reach_lines(facts: Facts, lang: str = LANG, width: int = 240) -> list[Text]:
+    """Where the 4 and the 1 g/L line stand on each waterway with stations; a line for each of the two where both are too wide."""
     found: list[Text] = []
     for way in facts.waterways:
         if way.stations:
-            shown = "".join(_reach(r, way.waterway.length_km).ljust(56) for r in sorted(way.reaches, key=lambda r: -r.line))
-            title = "Reach (km from the sea)" if not found else ""
-            found.append(Text(f"{title:<25}{way.waterway.name:<14}{shown}".rstrip()))
+            bar = max(3, min(30, width - 32))
+            shown = [_reach(r, way.waterway.length_km, lang, bar) for r in sorted(way.reaches, key=lambda r: -r.line)]
+            name, title = way.waterway.name, "" if found else say(lang, "demo.reach")
+            if width > 40 + 56 * len(shown):
+                found.append(Text(f"{title:<25}{name:<14} {''.join(part.ljust(56) for part in shown)}".rstrip()))
+            else:
+                found += [Text(title)] if title else []
+                found += [Text(f"{name if i == 0 else '':<14} {part}") for i, part in enumerate(shown)]
     return found
 
 
-def _reach(r: Reach, length_km: float) -> str:
+def _reach(r: Reach, length_km: float, lang: str, widest: int) -> str:
     name = f"{r.line:g} g/L "
     if r.km is None:
-        return f"{name}not known"
-    told = {"at": f"{r.km:.0f}", "over": f"over {r.km:.0f}", "under": f"under {r.km:.0f}"}[r.side]
-    bar = ("┄" if r.hatched else "─") * max(1, round(30 * min(1.0, r.km / max(1.0, length_km))))
+        return f"{name}{say(lang, 'demo.reach.unknown')}"
+    km = f"{r.km:.0f}"
+    told = km if r.side == "at" else say(lang, f"demo.reach.{r.side}", km=km)
+    bar = ("┄" if r.hatched else "─") * max(1, round(widest * min(1.0, r.km / max(1.0, length_km))))
     return f"{name}├{bar}{SHAPES[band(r.line)]} {told}"
 
 
-def alert_line(a: AlertFacts, now: int) -> Text:
-    """`07:10 alert ◆ Kênh Lầu: Đừng lấy nước. …`."""
+def alert_line(a: AlertFacts, now: int, lang: str = LANG) -> Text:
+    """`07:10 đang mở ◆ Kênh Lầu: Đừng lấy nước. …`."""
     shape = UNKNOWN if a.level == 0 else SHAPES[a.level]
     then = words.local(a.at, ZONE)
     at = f"{then:%H:%M}" if then.date() == words.local(now, ZONE).date() else f"{then.day}/{then.month} {then:%H:%M}"
-    return Text(f"{at:>11}  {a.state:<12} {shape} {visible(a.words)}")
+    state = say(lang, f"demo.{a.state}") if f"demo.{a.state}" in texts(lang) else a.state
+    return Text(f"{at:>11}  {state:<12} {shape} {visible(a.words)}")
 
 
 def counts_line(facts: Facts, counts: str, refused: int) -> Text:

@@ -15,6 +15,7 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of pages and API (default: that of CANHMAN_LISTEN, 8000).", show_default=False)] = 0,
     data: Annotated[Path, typer.Option(help="Folder of everything it keeps; started again it goes on there.", file_okay=False)] = Path("data/demo"),
     speed: Annotated[float, typer.Option(min=0.1, max=3600, help="How many times faster than real time.")] = 600,
+    lang: Annotated[str, typer.Option(help="Language of verdicts and states on this screen, vi or en; the pages have both.")] = "vi",
     history: Annotated[float, typer.Option(min=0, max=60, help="Days of history at the first start.")] = 60,
 ) -> None:
     """Run the whole path with twelve simulated stations until q or Ctrl-C: listener, ingest, judge, forecasts, alerts, pages and API."""
@@ -26,7 +27,10 @@ def demo(
     from canhman.settings import read_settings
     from canhman.signals import Signals
     from canhman.up import wait_no_longer
+    from canhman.usage import one_of
+    from core.texts import LANGUAGES
 
+    one_of("--lang", lang, LANGUAGES)
     plan = running.Plan(data=data, port=port, speed=speed, history_days=history)
     settings = running.settings_of(read_settings(), plan)
     again = (data / "registry.db").exists()
@@ -35,7 +39,7 @@ def demo(
         signals = Signals()
         signals.listen()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, signals.stop)  # its terminal was closed
-        view = View(running.url(settings), signals, speed=speed)
+        view = View(running.url(settings), signals, speed=speed, lang=lang)
         view.hello(str(data), again)
         return await running.demo(settings, plan, signals, view)
 

@@ -14,7 +14,7 @@ from api.reach_now import WaterwayNow
 from api.web.history import History
 from canhman import demo_view
 from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
-from canhman.demo_view import View, alert_line, parts_line, reach_lines, sparkline, station_line, verdict_words
+from canhman.demo_view import LAYOUTS, View, alert_line, layout_for, parts_line, reach_lines, sparkline, station_line, verdict_words
 from canhman.signals import Signals
 from core.bands import band
 from core.batch import Batch
@@ -91,7 +91,7 @@ def test_lines_stand_under_each_other() -> None:
     one, other = station(), station(verdict("unknown", reason="silent", of=None), age_ms=9 * HOUR_MS + 300_000)
     lines = [station_line(s, coloured=False).plain for s in (one, other)]
     assert len({line.index(sparkline(one)) for line in lines}) == 1
-    assert "silent 9 h 5 min" in lines[1]
+    assert "im 9 giờ 5 phút" in lines[1]
 
 
 def test_silence_is_hatched_and_the_scale_is_the_pages() -> None:
@@ -143,9 +143,9 @@ def test_reach_says_where_and_how_sure() -> None:
     [line] = reach_lines(replace(facts(), waterways=(way,)))
     assert "4 g/L ├┄" in line.plain
     assert "◆ 47" in line.plain
-    assert "▲ over 82" in line.plain
+    assert "▲ trên 82" in line.plain
     unknown = replace(way, reaches=(Reach(line=1.0, side="unknown", km=None),))
-    assert "not known" in reach_lines(replace(facts(), waterways=(unknown,)))[0].plain
+    assert "chưa rõ" in reach_lines(replace(facts(), waterways=(unknown,)))[0].plain
 
 
 ALERT = AlertFacts(id=1, at=NOW, level=4, kind="observed", state="open", words="Kênh Lầu: Đóng cống, bọng.")
@@ -153,7 +153,7 @@ ALERT = AlertFacts(id=1, at=NOW, level=4, kind="observed", state="open", words="
 
 def test_an_alert_is_one_line() -> None:
     """Time, shape of its level, words; a silent one has no band."""
-    assert alert_line(ALERT, NOW).plain.split() == ["07:00", "open", "◆", "Kênh", "Lầu:", "Đóng", "cống,", "bọng."]
+    assert alert_line(ALERT, NOW).plain.split() == ["07:00", "đang", "mở", "◆", "Kênh", "Lầu:", "Đóng", "cống,", "bọng."]
     assert "?" in alert_line(replace(ALERT, level=0), NOW).plain
 
 
@@ -171,3 +171,40 @@ def test_one_screen_fits_and_is_plain_without_colour() -> None:
     assert len(lines) <= 30
     assert any("36 more on the page" in line.plain for line in lines)
     assert not any("on #" in str(span.style) for line in lines for span in line.spans)
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 100, 110, 120, 140, 200])
+def test_address_and_verdict_are_whole_in_every_width(width: int, lang: str) -> None:
+    """What else there is gives way: first hours of the past, then km, then trend; below 80 columns the verdict has its own line."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, no_color=True, color_system=None)
+    view = View("http://127.0.0.1:8000", Signals(), speed=600, lang=lang, console=console)
+    kinds = [verdict(of=9.0), verdict("take", of=0.2), verdict("measure", reason="no_forecast", of=0.2), verdict("unknown", reason="silent", of=None)]
+    stations = [station(found, age_ms=9 * HOUR_MS + 300_000) for found in kinds]
+    way = WaterwayNow(
+        waterway=Waterway(id="hau", name="Sông Hậu", sea="East Sea", length_km=100.0),
+        stations=(StationMax(station="a", km=5.0, value=3.0),),
+        reaches=(Reach(line=1.0, side="over", km=82.0), Reach(line=4.0, side="at", km=47.4)),
+    )
+    lines = view.screen(replace(facts(*stations), waterways=(way,)), "12 stations · 2 estuaries · simulated dry season, 600× faster", "received 1 · written 1")
+    fitting = " ".join(line.plain.strip() for line in lines if line.cell_len <= width)
+    for text in ("http://127.0.0.1:8000", "▲ ", "◆ 47", *(verdict_words(s, lang) for s in stations), texts(lang)["demo.silent"].partition(" ")[0]):
+        assert text in fitting
+    assert (sparkline(stations[0]) in fitting) >= (width == 200)
+
+
+def test_what_was_gives_way_to_what_to_do() -> None:
+    """The hours of the past first, then km, then the trend; below 80 columns what to do has a line of its own."""
+    found = [layout_for([station()], width) for width in range(40, 160)]
+    assert [x for x in dict.fromkeys(found) if not x.below] == list(reversed(LAYOUTS))
+    assert all(x.below for x in found[:40])
+
+
+def test_one_language_on_the_screen() -> None:
+    """In English neither verdict, band, trend nor state is Vietnamese, and the other way round."""
+    silent = station(verdict("unknown", reason="silent", of=None), age_ms=9 * HOUR_MS)
+    assert "rising" in station_line(station(), coloured=False, lang="en").plain
+    assert "đang lên" in station_line(station(), coloured=False).plain
+    assert "silent 9 h" in station_line(silent, coloured=False, lang="en").plain
+    assert "im 9 giờ" in station_line(silent, coloured=False).plain
+    assert " open " in alert_line(ALERT, NOW, "en").plain
