@@ -340,6 +340,7 @@ class MosquittoSqlite(ListenerSqlite):
     def __init__(self, folder: Path, bytecode: Path) -> None:
         self.port = free_port()
         Installation.__init__(self, folder, bytecode, CANHMAN_BROKER=f"mqtt://canhman-ingest@127.0.0.1:{self.port}")
+        self.run("migrate")
         self._join("127.0.0.1", self.port, at_broker=True)
         self.files = folder / "broker"
         self.pid_file = folder / "mosquitto.pid"

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from servers.ports import free_port
+from servers.waiting import until
 
 _CONFIG = """
 reporting-enabled = false
@@ -85,9 +86,11 @@ class InfluxD:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """SIGSTOP: it takes connections and never answers."""
+        """SIGSTOP: it takes connections and never answers. On a busy machine its threads stop one after the other: until all have."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        until(lambda: all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in tasks.glob("*/stat")), 10, "influxd stands still")
 
     def resume(self) -> None:
         """SIGCONT."""
