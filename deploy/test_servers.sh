@@ -10,6 +10,7 @@ policy=$sbin/policy-rc.d
 
 # program: Debian package
 needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium'
+libs=${LIBS:-/usr/lib}
 fonts=${FONTS:-/usr/share/fonts} # without one that has Vietnamese letters Chromium draws boxes
 
 missing() {
@@ -17,6 +18,9 @@ missing() {
         command -v "${pair%%:*}" >/dev/null 2>&1 || echo "${pair##*:}"
     done | sort -u
     [ -e "$fonts/truetype/noto/NotoSans-Regular.ttf" ] || echo fonts-noto-core
+    # what drives Chromium is linked to it, and no package of ours brings it
+    set -- "$libs"/*/libatomic.so.1
+    [ -e "$1" ] || echo libatomic1
 }
 
 runs() { systemctl is-active --quiet "$1" 2>/dev/null; }

@@ -38,7 +38,7 @@ echo "apt-get $*" >>"$FAKE/log"
 [ ! -e "$FAKE/apt-fails" ] || exit 100
 case "$*" in *install*) : >"$FAKE/venv-module" ;; *) exit 0 ;; esac
 for program in mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub influxd chromium; do cp "$FAKE/uv" "$SBIN/$program"; done
-mkdir -p "$FONTS/truetype/noto" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
+mkdir -p "$FONTS/truetype/noto" "$LIBS/x86_64-linux-gnu" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf" && : >"$LIBS/x86_64-linux-gnu/libatomic.so.1"
 [ ! -x "$SBIN/policy-rc.d" ] || echo "policy: do not start" >>"$FAKE/log"
 """
 
@@ -75,6 +75,7 @@ class Machine:
             "FAKE": str(self.fake),
             "SBIN": str(self.fake / "sbin"),
             "FONTS": str(self.fake / "fonts"),
+            "LIBS": str(self.fake / "lib"),
             "HOME": str(self.fake),
             **environment,
         }
@@ -288,8 +289,8 @@ def test_missing_servers_are_named(machine: Machine) -> None:
     machine.put("apt-get", APT)
     result = machine.run("test_servers.sh")
     assert result.returncode == 0
-    assert "missing: chromium influxdb mosquitto-clients fonts-noto-core." in result.stderr
-    assert "sudo apt-get install chromium influxdb mosquitto-clients fonts-noto-core" in result.stderr
+    assert "missing: chromium influxdb mosquitto-clients fonts-noto-core libatomic1." in result.stderr
+    assert "sudo apt-get install chromium influxdb mosquitto-clients fonts-noto-core libatomic1" in result.stderr
     assert "skipped" in result.stderr
     assert machine.log() == ""
 
@@ -297,7 +298,7 @@ def test_missing_servers_are_named(machine: Machine) -> None:
 def test_in_ci_nothing_may_be_missing(machine: Machine) -> None:
     """With REQUIRE_SERVERS=1 a missing server is an error."""
     result = machine.run("test_servers.sh", REQUIRE_SERVERS="1")
-    assert "chromium influxdb mosquitto mosquitto-clients fonts-noto-core" in one_line(result)
+    assert "chromium influxdb mosquitto mosquitto-clients fonts-noto-core libatomic1" in one_line(result)
 
 
 def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
@@ -308,7 +309,8 @@ def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
     assert result.returncode == 0, result.stderr
     calls = machine.log()
     assert all(
-        re.search(rf"apt-get install .* {package}\n", calls) for package in ("mosquitto", "mosquitto-clients", "influxdb", "chromium", "fonts-noto-core")
+        re.search(rf"apt-get install .* {package}\n", calls)
+        for package in ("mosquitto", "mosquitto-clients", "influxdb", "chromium", "fonts-noto-core", "libatomic1")
     )
     assert calls.count("policy: do not start") == calls.count("apt-get install")
     assert not (machine.fake / "sbin" / "policy-rc.d").exists()
