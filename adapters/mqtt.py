@@ -187,9 +187,13 @@ class PahoSource:
         return answer
 
     def _after_read(self) -> bool:
-        """Wake `batch`; read on while what waits stays within a few batches."""
+        """Wake `batch`; read on while what waits stays within a few batches.
+
+        While `open` waits nobody takes a batch, and the answer to its SUBSCRIBE comes behind all that the session kept in
+        flight: read on to it. That is bounded by the 65,535 packet identifiers of MQTT 3.1.1, for nothing is acknowledged.
+        """
         self._signal()
-        return len(self._arrived) < 4 * self._max_batch
+        return not self._opened or len(self._arrived) < 4 * self._max_batch
 
     def _lost(self) -> None:
         """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""

@@ -71,6 +71,7 @@ class Link:
         self._paused = self._writing = self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._patience: asyncio.Timeout | None = None  # of a connection that is being made
 
     @property
     def client(self) -> Client:
@@ -149,7 +150,7 @@ class Link:
         self._connack = self._loop.create_future()
         try:
             await self._dial()
-            async with asyncio.timeout(self.endpoint.timeout_s):
+            async with asyncio.timeout(self.endpoint.timeout_s) as self._patience:
                 connack = await self._connack
                 if connack.reason.is_failure:
                     raise self.endpoint.refusal(str(connack.reason), away=connack.reason.value in AWAY)
@@ -164,7 +165,7 @@ class Link:
         finally:
             if self._connack.done() and not self._connack.cancelled():
                 self._connack.exception()  # seen: nobody may be waiting for it any more
-            self._connack = None
+            self._connack = self._patience = None
         self.connected = True
         self.connections += 1
         self._since = self._loop.time()
@@ -263,7 +264,7 @@ class Link:
         """Read until the socket is dry, the owner has enough or others should have their turn."""
         if self._sock is None or self._paused:
             return
-        more = True
+        more, begun = True, self.events
         try:
             for _ in range(self._reads):
                 before = self.events
@@ -274,6 +275,10 @@ class Link:
                     break
         except Exception as error:  # noqa: BLE001 - see flush
             self._broken(error)
+        if self._patience is not None and self.events != begun:
+            # the answer comes behind what a session kept for us: whoever goes on sending is no server that does not answer
+            with contextlib.suppress(RuntimeError):  # the time is up already
+                self._patience.reschedule(self._loop.time() + self.endpoint.timeout_s)
         enough = not self._hooks.read()
         if self._sock is None:
             return

@@ -287,6 +287,31 @@ def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them(
 
 
 @pytest.mark.sockets
+@pytest.mark.parametrize("pause_s", [0.0, 0.02])
+def test_open_reads_past_all_a_session_kept_before_its_answer(pause_s: float) -> None:
+    """After a crash a broker sends what was in flight first, and its SUBACK behind: far more than a few batches, for longer than a mute one is waited for."""
+
+    async def script(line: Line) -> None:
+        await line.packet()
+        line.send(CONNACK3_SESSION)
+        for i in range(500):
+            line.send(publish3(TOPIC.encode(), str(i).encode(), i + 1, dup=True))
+            if i % 10 == 0:
+                await asyncio.sleep(pause_s)  # a busy broker's own time
+        await line.subscribed()
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port, max_batch=4, timeout_s=0.5)
+            await source.open()
+            assert [int(m.payload) for m in await receive(source, 500)] == list(range(500))
+            await source.close()
+
+    run(test())
+
+
+@pytest.mark.sockets
 def test_a_topic_that_is_not_utf8_is_delivered_as_unreadable() -> None:
     """Bytes that are no text neither break the connection nor hide the message."""
 
