@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_alerts, read_risk
 from canhman.judge_lock import JudgeLock
+from canhman.loops import for_ever, tell, unless_stopped
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.alert import Alert, Intent
@@ -85,12 +86,12 @@ async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started
     async with _alone(settings), _opened(settings, wait_s) as parts:
         service = _Service(settings, parts, config)
         started(f"watching lines {', '.join(f'{line:g}' for line in config.rules.lines)} g/L; messages go {service.ways}")
-        tasks = [asyncio.create_task(_for_ever(work)) for work in (service.beat, service.send)]
+        tasks = [asyncio.create_task(for_ever(work)) for work in (service.beat, service.send)]
         if isinstance(parts.clock, FollowedClock):
-            tasks.append(asyncio.create_task(_for_ever(parts.clock.follow)))
+            tasks.append(asyncio.create_task(for_ever(parts.clock.follow)))
         try:
             while not signals.stopped:
-                await _unless_stopped(service.step(), signals)
+                await unless_stopped(service.step(), signals)
                 await signals.wait(POLL_S)
         finally:
             for task in tasks:
@@ -131,8 +132,8 @@ class _Service:
     def __init__(self, settings: Settings, parts: _Parts, config: Reloaded) -> None:
         self._folder = wiring.data_folder(settings)
         self._clock = parts.clock
-        self._health = Health(_tell)
-        self._receivers = Health(_tell)  # told in the log and counted, no trouble of ours: a partner's server must not make /readyz false
+        self._health = Health(tell)
+        self._receivers = Health(tell)  # told in the log and counted, no trouble of ours: a partner's server must not make /readyz false
         self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "sent_again": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
         self._mirror_at = 0.0
         channels = Channels(webhook=settings.webhook.get_secret_value(), webhook_secret=settings.webhook_secret.get_secret_value())
@@ -206,34 +207,6 @@ class _Service:
             self._health.green(part)
             return found
         return None
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, None], signals: Signals) -> None:
-    """Await `work`, cut short by a stop: a store may take a minute over its answer, and what is not decided comes again."""
-    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(signals.wait())
-    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-    for unfinished in (t for t in (task, stop) if not t.done()):
-        unfinished.cancel()
-    await asyncio.gather(task, stop, return_exceptions=True)
-    if not task.cancelled():
-        task.result()
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
-    while True:
-        try:
-            await work()
-        except Exception:  # a service outlives its own faults; the trace is in the log
-            log.exception("a fault in a loop of the alerts; beginning again")
-            await asyncio.sleep(1.0)
-
-
-def _tell(part: str, trouble: str) -> None:
-    if trouble:
-        log.error(f"{part} is in trouble", why=trouble)
-    else:
-        log.info(f"{part} works again")
 
 
 async def open_alerts(settings: Settings, *, wait_s: float) -> tuple[list[tuple[Alert, Station]], int]:

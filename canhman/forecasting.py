@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -18,6 +17,7 @@ from analytics.model import Model, models
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.judge_lock import JudgeLock
+from canhman.loops import for_ever, tell, unless_stopped
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.clock import Clock, rfc3339
@@ -53,12 +53,12 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
     async with _opened(settings, wait_s) as parts, _alone(settings):
         service = _Service(settings, parts)
         started(f"forecasting ({MODEL}), it is {rfc3339(parts.clock.now_ms())}")
-        beats = [asyncio.create_task(_for_ever(service.beat))]
+        beats = [asyncio.create_task(for_ever(service.beat))]
         if isinstance(parts.clock, FollowedClock):
-            beats.append(asyncio.create_task(_for_ever(parts.clock.follow)))
+            beats.append(asyncio.create_task(for_ever(parts.clock.follow)))
         try:
             while not signals.stopped:
-                await _unless_stopped(service.step(), signals)
+                await unless_stopped(service.step(), signals)
                 await signals.wait(POLL_S)
         finally:
             for task in beats:
@@ -116,7 +116,7 @@ class _Service:
         self._issuer = parts.issuer
         self._mirroring = Mirroring(parts.db, parts.store)
         self._mirror_at = 0.0
-        self._health = Health(_tell)
+        self._health = Health(tell)
         self._figures = {"issued": 0, "mirrored": 0, "points": 0, "points_read": 0, "last_round_ms": 0}
 
     async def step(self) -> None:
@@ -161,31 +161,3 @@ class _Service:
             self._mirror_at = time.monotonic() + MIRROR_AGAIN_S
         else:
             self._health.green("mirror")
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, None], signals: Signals) -> None:
-    """Await `work`, cut short by a stop: a round over many points takes seconds, and what it has not issued comes again."""
-    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(signals.wait())
-    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-    for unfinished in (t for t in (task, stop) if not t.done()):
-        unfinished.cancel()
-    await asyncio.gather(task, stop, return_exceptions=True)
-    if not task.cancelled():
-        task.result()
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
-    while True:
-        try:
-            await work()
-        except Exception:  # a service outlives its own faults; the trace is in the log
-            log.exception("a fault in a loop of forecast; beginning again")
-            await asyncio.sleep(POLL_S)
-
-
-def _tell(part: str, trouble: str) -> None:
-    if trouble:
-        log.error(f"{part} is in trouble", why=trouble)
-    else:
-        log.info(f"{part} works again")

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
 from canhman.judge_lock import JudgeLock
+from canhman.loops import for_ever, tell
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.clock import Clock
@@ -69,13 +70,6 @@ class Reloaded:
         signals.on_hangup(again)
 
 
-def _tell(part: str, trouble: str) -> None:
-    if trouble:
-        log.error(f"{part} is in trouble", why=trouble)
-    else:
-        log.info(f"{part} works again")
-
-
 async def alone(service: Callable[[Signals, Started], Coroutine[Any, Any, T]], started: Started) -> T | None:
     """One service as the whole process, in the main thread: SIGTERM and SIGINT end it, SIGHUP has it read its configuration again."""
     signals = Signals()
@@ -109,7 +103,7 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     await wiring.seed(db)
     config = Reloaded(settings)
     at = await wiring.clock(settings, db)
-    health = Health(_tell)
+    health = Health(tell)
     async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
         processor = Processor(journal=journal, store=store, database=db, config=config.current, clock=at, mode=settings.enrol, public=settings.enrol_public)
         lock = JudgeLock(wiring.data_folder(settings))
@@ -194,12 +188,12 @@ async def _until_stopped(
             await asyncio.sleep(heartbeat.EVERY_S)
 
     tasks = [
-        asyncio.create_task(_for_ever(lambda: receive(source, journal, health))),
-        asyncio.create_task(_for_ever(beat)),
-        asyncio.create_task(_for_ever(authority.follow)),
+        asyncio.create_task(for_ever(lambda: receive(source, journal, health))),
+        asyncio.create_task(for_ever(beat)),
+        asyncio.create_task(for_ever(authority.follow)),
     ]
     if isinstance(at, FollowedClock):
-        tasks.append(asyncio.create_task(_for_ever(at.follow)))
+        tasks.append(asyncio.create_task(for_ever(at.follow)))
     await signals.wait()
     log.info("stopping: nothing new is taken; what is in the journal is finished")
     for task in tasks:
@@ -207,16 +201,6 @@ async def _until_stopped(
     await asyncio.gather(*tasks, return_exceptions=True)
     worker.stop()
     await asyncio.to_thread(thread.join)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    """A loop that ends only by a cancel: a fault of ours is logged and it begins again."""
-    while True:
-        try:
-            await work()
-        except Exception:  # a service outlives its own faults; the trace is in the log
-            log.exception("a fault in a service loop; beginning again")
-            await asyncio.sleep(1.0)
 
 
 def judge_again(settings: Settings, *, wait_s: float) -> int:
@@ -239,7 +223,7 @@ async def judge(settings: Settings, *, wait_s: float, signals: Signals, started:
             raise RefusedError("another judge runs on this CANHMAN_DATA (an ingest judges too unless it has --no-judge); stop it first")
         started("judging")
         config.on_hangup(signals)
-        health = Health(_tell)
+        health = Health(tell)
         while not signals.stopped:
             try:
                 done = await sweep(db, store, config.current)
