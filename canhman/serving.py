@@ -24,14 +24,13 @@ from api.backend import Backend
 from api.metrics import Service, metrics_app
 from canhman import descriptors, heartbeat, wiring
 from canhman.clocks import FollowedClock
-from canhman.configuration import read_toml
+from canhman.configuration import read_risk
 from canhman.http_guard import Guard, Limits, cap
 from canhman.settings import PREFIX, Settings
 from canhman.signals import Signals
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import Registry, SeriesStore
-from core.risk import Risk, parse_risk
 
 log = structlog.get_logger()
 
@@ -195,21 +194,16 @@ class _Reread:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self.current = self._read()
+        self.current = read_risk(folder)
 
     def again(self) -> None:
         """Read anew."""
         try:
-            self.current = self._read()
+            self.current = read_risk(self._folder)
         except ConfigError as error:
             log.error("risk.toml is kept as it was", why=str(error), hash=self.current.hash)
         else:
             log.info("risk.toml read again", hash=self.current.hash)
-
-    def _read(self) -> Risk:
-        name = "risk.toml"
-        where = str(self._folder / name) if self._folder and (self._folder / name).exists() else name
-        return parse_risk(read_toml(name, self._folder), where=where)
 
 
 class Readiness:

@@ -90,7 +90,7 @@ def test_the_webhook_says_what_the_function_says(rig: Rig) -> None:
         )
         intent = Intent(key="webhook:1", channel="webhook", recipient="webhook")
         await db.take_steps([Step(alert=alert, event=AlertEvent(at=NOW, kind="opened", value=1.5, time=NOW), intents=(intent,))])
-        channels = Channels(webhook="https://partner.example/hook", webhook_secret="secret of a test")  # type: ignore[call-arg]
+        channels = Channels(webhook="https://partner.example/hook", webhook_secret="secret of a test")
         await Outbox(db, Far(), Moment(), channels=lambda: channels, clock=rig.clock, system=rig.system).round()
 
     asyncio.run(go())

@@ -29,7 +29,7 @@ def test_services_of_the_owner_get_the_very_same_clock() -> None:
     settings, clock = Settings(clock="sim"), SimClock(7, 600)
 
     async def asked(row: Row) -> object:
-        return await wiring.clock(settings, row)  # type: ignore[arg-type]
+        return await wiring.clock(settings, row)  # type: ignore[arg-type]  # only what is used of it is there
 
     async def run() -> None:
         row = Row()

@@ -142,7 +142,7 @@ def test_the_addresses_it_prints() -> None:
 def test_objects_are_counted_as_they_are_sampled(start: int, span: int, device: object) -> None:
     """The number told is the number of samples, of the silent one too."""
     begin = BEGIN + start
-    assert count(device, begin, begin + span) == sum(1 for _ in samples(NETWORK, device, begin, begin + span))  # type: ignore[arg-type]
+    assert count(device, begin, begin + span) == sum(1 for _ in samples(NETWORK, device, begin, begin + span))  # type: ignore[arg-type]  # only what is used of it is there
 
 
 def test_taken_and_waiting_add_up() -> None:

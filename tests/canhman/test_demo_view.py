@@ -40,7 +40,7 @@ def station(found: Verdict | None = None, **changes: object) -> StationFacts:
         trend="rising",
         hours=(0.2, None, *([3.0] * (HOURS - 2))),
     )
-    return replace(facts, **changes)  # type: ignore[arg-type]
+    return replace(facts, **changes)  # type: ignore[arg-type]  # values of several types
 
 
 def facts(*stations: StationFacts, alerts: tuple[AlertFacts, ...] = ()) -> Facts:

@@ -30,7 +30,7 @@ def in_threads(signals: Signals, *works: Work, until: threading.Event | None = N
         threads = up.Threads(signals)
         try:
             for number, work in enumerate(works):
-                await threads.start(f"s{number}", work, said.append)  # type: ignore[arg-type]
+                await threads.start(f"s{number}", work, said.append)  # type: ignore[arg-type]  # only what is used of it is there
             if until is not None:
                 assert await asyncio.to_thread(until.wait, 10)
         finally:
@@ -123,7 +123,7 @@ def test_who_does_not_end_is_named() -> None:
     async def run() -> list[str]:
         threads = up.Threads(signals)
         await threads.start("stuck", stuck, lambda what: None)
-        await threads.start("good", waiting(signals), lambda what: None)  # type: ignore[arg-type]
+        await threads.start("good", waiting(signals), lambda what: None)  # type: ignore[arg-type]  # only what is used of it is there
         signals.stop()
         late = await threads.over(seconds=0.2)
         release.set()
@@ -169,5 +169,5 @@ def test_up_ends_where_a_service_cannot_start(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(up, "all_services", lambda: {name: service(name) for name in ("forecast", "ingest", "serve")})
     with pytest.raises(ConfigError, match="taken"):
-        asyncio.run(up.up(None, wait_s=0, signals=Signals(), started=lambda name, what: None))  # type: ignore[arg-type]
+        asyncio.run(up.up(None, wait_s=0, signals=Signals(), started=lambda name, what: None))  # type: ignore[arg-type]  # only what is used of it is there
     assert order == ["ingest", "forecast", "serve"]

@@ -288,7 +288,7 @@ def test_states_station_and_ids(database: SqlDatabase) -> None:
     acknowledged = acknowledge(database, a.id)
 
     def found(**which: object) -> list[int]:
-        return [x.id for x in asyncio.run(database.alerts(**which))]  # type: ignore[arg-type]
+        return [x.id for x in asyncio.run(database.alerts(**which))]  # type: ignore[arg-type]  # values of several types
 
     assert found() == found(states=()) == [b.id, c.id, a.id]
     assert found(states=("open",)) == [b.id]

@@ -70,7 +70,7 @@ def test_the_same_issue_twice_changes_nothing(database: SqlDatabase) -> None:
     other = replace(forecast(), p_gt=((0.0,) * 4,) * 3, version="2", data_until=1)
     assert issue(database, other, other) == 0
     assert all_of(database) == kept
-    others = [forecast(1), *(forecast(**{name: "other"}) for name in ("station", "point", "target", "model"))]  # type: ignore[arg-type]
+    others = [forecast(1), *(forecast(**{name: "other"}) for name in ("station", "point", "target", "model"))]  # type: ignore[arg-type]  # values of several types
     assert issue(database, *others, other) == 5
     assert len(all_of(database)) == 6
 
@@ -92,7 +92,7 @@ def test_the_same_issue_twice_changes_nothing(database: SqlDatabase) -> None:
 def test_what_is_no_forecast_is_refused(database: SqlDatabase, changes: dict[str, object]) -> None:
     """Empty arrays, lengths that differ, what is no number or no probability: ConflictError, and nothing of the call is kept."""
     with pytest.raises(ConflictError, match="kenh-lau/main, hour by persistence"):
-        issue(database, forecast(1), replace(forecast(), **changes))  # type: ignore[arg-type]
+        issue(database, forecast(1), replace(forecast(), **changes))  # type: ignore[arg-type]  # values of several types
     assert all_of(database) == []
     assert asyncio.run(database.latest_forecasts(target="hour")) == []
 

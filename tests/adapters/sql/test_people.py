@@ -97,7 +97,7 @@ def test_sessions_end_whatever_the_caller_says(database: SqlDatabase, change: di
     """A new password, role or a closed account raises the generation by one; it never falls; other changes leave it."""
     lan = put(database, LAN)
     assert put(database, replace(lan, must_change=False)).generation == 1
-    assert put(database, replace(get(database), **change)).generation == 2  # type: ignore[arg-type]
+    assert put(database, replace(get(database), **change)).generation == 2  # type: ignore[arg-type]  # values of several types
     assert put(database, replace(get(database), generation=1, must_change=True)).generation == 2
     assert put(database, replace(get(database), generation=3)).generation == 3
 
@@ -114,16 +114,16 @@ def test_the_last_admin_stays(database: SqlDatabase, change: dict[str, object]) 
     admin = put(database, ADMIN)
     put(database, LAN)
     with pytest.raises(ConflictError, match="admin is the last admin"):
-        put(database, replace(admin, **change))  # type: ignore[arg-type]
+        put(database, replace(admin, **change))  # type: ignore[arg-type]  # values of several types
     assert get(database, "admin") == admin
     second = put(database, replace(ADMIN, name="second"))
     put(database, replace(second, active=False))
     with pytest.raises(ConflictError, match="admin is the last admin"):
-        put(database, replace(admin, **change))  # type: ignore[arg-type]
+        put(database, replace(admin, **change))  # type: ignore[arg-type]  # values of several types
     put(database, replace(second, active=True))
-    put(database, replace(admin, **change))  # type: ignore[arg-type]
+    put(database, replace(admin, **change))  # type: ignore[arg-type]  # values of several types
     with pytest.raises(ConflictError, match="second is the last admin"):
-        put(database, replace(get(database, "second"), **change))  # type: ignore[arg-type]
+        put(database, replace(get(database, "second"), **change))  # type: ignore[arg-type]  # values of several types
 
 
 def test_a_stale_change_takes_no_login_back(database: SqlDatabase) -> None:
