@@ -201,7 +201,7 @@ def test_the_service_issues_on_the_installations_clock(front: Front, site: Site,
 def test_an_influxdb_that_was_away_gets_what_it_missed(
     front: Front, influxd: InfluxD, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The service goes on while InfluxDB is away, says so once, and issues and mirrors once it is back."""
+    """The service goes on while InfluxDB is away, says so once for each kind of trouble, and issues and mirrors once it is back."""
     monkeypatch.setattr(forecasting, "MIRROR_AGAIN_S", 0.5)
     monkeypatch.setenv("CANHMAN_STORE", f"influxdb://127.0.0.1:{influxd.port}/canhman?api=v1")
 
@@ -225,7 +225,10 @@ def test_an_influxdb_that_was_away_gets_what_it_missed(
         until(lambda: later[-1] in mirrored(influxd), 60, "what it missed is there")
         until(lambda: (b := heartbeat.read(front.data, "forecast")) is not None and not b.troubles, 30, "all is green again")
     said = capfd.readouterr()
-    assert (said.out + said.err).count("mirror is in trouble") == 1
+    # how a server ends (cut off, then refused) may be two kinds of trouble; each kind is told once, and not at every try
+    told = [line.split("mirror is in trouble")[1] for line in (said.out + said.err).splitlines() if "mirror is in trouble" in line]
+    assert told
+    assert len(told) == len(set(told)) <= 2, told
     site.db.close()
 
 
