@@ -6,13 +6,14 @@ every adapter. All times are int ms since 1970 UTC unless a name says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from core.alert import Alert, AlertEvent, Intent, Step
 from core.batch import Batch
+from core.board import Shown
 from core.clock import SimTime
 from core.deadletter import DeadLetter
 from core.forecast import Forecast
@@ -370,7 +371,7 @@ class Forecasts(Protocol):
 
 
 class Mirror(Protocol):
-    """What Grafana reads beside the readings: forecasts (`forecast`) and alerts (`alert`) in InfluxDB. Other stores take nothing."""
+    """What Grafana reads beside the readings, in InfluxDB: measurements `forecast`, `alert`, `station` and `latest`. Other stores take nothing."""
 
     async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
         """Upsert them, as `latest` and as the leads d01, d03, d07, d14. Raises UnavailableError or RefusedError."""
@@ -378,6 +379,21 @@ class Mirror(Protocol):
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
         """Upsert one point each at `updated_at`. Raises UnavailableError or RefusedError."""
+        ...
+
+    async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
+        """Write those that stand otherwise there (or not at all), at `at` [ms]; returns how many. `waterways`: id → name.
+
+        Raises UnavailableError or RefusedError; what is refused never keeps the others from being written.
+        """
+        ...
+
+    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+        """Upsert these rows of `latest`. Raises UnavailableError or RefusedError."""
+        ...
+
+    async def mirrored_fresh(self, since: int) -> list[Shown]:
+        """Rows of `latest` with `fresh` and a time after `since` [ms]: what a writer that begins anew may have to withdraw."""
         ...
 
 

@@ -1,0 +1,34 @@
+"""What a board of Grafana shows of a point beside its readings: the newest salinity, and until when it may be believed.
+
+InfluxQL compares times with now() and nothing else, and how old a reading may be differs from station to station. So the
+row stands at the instant *until* which it holds: one query for `time > now() AND "fresh" = 1` finds every value that is
+fresh and good now, and what nobody renews leaves it by itself. Why: docs/decisions/0018.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEASUREMENT = "latest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One point's row of the measurement `latest` at `time` [ms].
+
+    `fresh` is true only where the verdict would believe the value until `time`; a row that was superseded is written again
+    with false. `salinity` [g/L] is the newest judged value, None where there is none; `seen` [ms] and `flag` are those of the
+    newest reading; `is_verdict_point` tells the one point of a station that its verdict is read at.
+    """
+
+    org: str
+    station: str
+    point: str
+    time: int
+    fresh: bool
+    seen: int
+    flag: int
+    salinity: float | None
+    is_verdict_point: bool
+    name: str
+    waterway: str = ""
