@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make .venv/bin/canhman from uv.lock. Usage: deploy/install.sh [GROUP...]   (dependency groups of pyproject.toml: test, lint)
+# Make .venv/bin/canhman from uv.lock. Usage: deploy/install.sh [GROUP | extra:NAME ...]
+# Of pyproject.toml: dependency groups (test, lint), and extras (extra:grafana brings what `canhman dashboards push` needs).
 # Needs git, make and Python 3.11; run again at any time: it does only what is missing. PYTHON=/path/to/python3 chooses one.
 set -eu
 
@@ -83,15 +84,16 @@ fill_venv() {
     fi
 }
 
-# Groups add up: an install without them does not take away what `make test` put there.
-groups=$(printf '%s\n' "$@" $(sed -n 's/^group //p' "$stamp" 2>/dev/null || true) | sort -u)
+# Groups and extras add up: an install without them does not take away what `make test` put there.
+parts=$(printf '%s\n' "$@" $(sed -n 's/^group //p; s/^extra /extra:/p' "$stamp" 2>/dev/null || true) | sort -u)
 options=
 wanted="place $root
 lock $(cat "$root/uv.lock" "$root/pyproject.toml" "$root/deploy/uv.txt" | sha256sum | cut -d' ' -f1)"
-for group in $groups; do
-    options="$options --group $group"
+for part in $parts; do
+    case $part in extra:*) kind=extra ;; *) kind=group ;; esac
+    options="$options --$kind ${part#extra:}"
     wanted="$wanted
-group $group"
+$kind ${part#extra:}"
 done
 
 if whole; then

@@ -226,6 +226,23 @@ def test_a_second_time_does_nothing(machine: Machine) -> None:
     assert "venv" not in calls.replace(".venv", "")
 
 
+def test_an_extra_is_installed_once_and_stays(machine: Machine) -> None:
+    """`extra:grafana` is uv's --extra, not a group; it adds up with groups and stays over a new lock."""
+    machine.python("python3", "3.11")
+    assert machine.install("extra:grafana").returncode == 0
+    assert re.search(r"uv sync (?!.*--group).*--extra grafana\n", machine.log())
+    assert machine.install("extra:grafana").returncode == 0
+    assert "sync" not in machine.log()
+    assert machine.install("test").returncode == 0
+    assert re.search(r"uv sync .*--extra grafana --group test\n", machine.log())
+    assert machine.install().returncode == 0
+    assert "sync" not in machine.log()
+    (machine.root / "uv.lock").write_text("another")
+    (machine.fake / "uv-fails").touch()
+    assert machine.install().returncode == 0
+    assert re.search(r"uv export --frozen .*--extra grafana --group test\n", machine.log())
+
+
 def test_a_half_made_one_is_made_anew(machine: Machine) -> None:
     """An install that was cut short, a .venv without a Python, and one that was moved are replaced."""
     machine.python("python3", "3.11")

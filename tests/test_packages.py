@@ -39,7 +39,7 @@ def closure(names: set[str]) -> list[importlib.metadata.Distribution]:
     return found
 
 
-RUNTIME = closure({d["name"] for d in LOCKED["canhman"]["dependencies"]})
+RUNTIME = closure({d["name"] for d in (*LOCKED["canhman"]["dependencies"], *LOCKED["canhman"]["optional-dependencies"]["grafana"])})
 TESTING = closure({d["name"] for d in LOCKED["canhman"]["dev-dependencies"]["test"]})
 
 
@@ -57,6 +57,12 @@ def test_no_runtime_dependency_has_one_of_our_names(distribution: importlib.meta
 def test_the_known_clash_of_the_test_group_is_the_only_one() -> None:
     """gmqtt installs `tests`; a second one would have to be looked at."""
     assert {(d.name, name) for d in TESTING for name in top_level_names(d) & NAMES} <= KNOWN_CLASHES
+
+
+def test_one_urllib3() -> None:
+    """One distribution installs the module; grafana-client's niquests would put another in its place."""
+    assert not {"grafana-client", "niquests", "urllib3-future"} & set(LOCKED)
+    assert {d.name for d in (*RUNTIME, *TESTING) if "urllib3" in top_level_names(d)} == {"urllib3"}
 
 
 @pytest.mark.parametrize("distribution", RUNTIME, ids=lambda d: d.name)
