@@ -7,7 +7,7 @@ for each quantity, `rx` integer for the point. `_qt` absent reads as 0.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
+from adapters.influx_boards import fresh_after, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
 from adapters.influx_mirror import alert_lines, forecast_lines, send_lines
 from adapters.influx_newest import Newest
@@ -27,8 +28,10 @@ from adapters.line_protocol import Place, encode_flags, encode_rows, place
 from adapters.rows import last_rows, survivors
 from core.alert import Alert
 from core.batch import Batch
+from core.board import Shown
 from core.errors import ConfigError, RefusedError
 from core.forecast import Forecast
+from core.place import Station
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -149,6 +152,18 @@ class InfluxStore:
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
         """See the port `Mirror`."""
         send_lines(self._out, alert_lines(alerts), self._where, self._database)
+
+    async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
+        """See the port `Mirror`; reads the newest row of every station."""
+        return write_stations(self._ask, self._out, stations, waterways, at, self._where, self._database)
+
+    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+        """See the port `Mirror`."""
+        write_latest(self._out, rows, self._where, self._database)
+
+    async def mirrored_fresh(self, since: int) -> list[Shown]:
+        """See the port `Mirror`."""
+        return fresh_after(self._ask, since)
 
     async def troubles(self) -> list[str]:
         """For `doctor`: a retention that would delete readings, or (2.x) a bucket that `/query` cannot reach."""

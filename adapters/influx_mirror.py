@@ -44,16 +44,18 @@ def alert_lines(alerts: Sequence[Alert]) -> Iterator[str]:
 
 
 def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) -> None:
-    """Send them in bodies of some thousand. Raises RefusedError where the store will never take one, UnavailableError where it is away."""
+    """Send them in bodies of some thousand. Raises UnavailableError where the store is away, RefusedError after all others where it will never take one."""
     try:
         texts = list(lines)
     except ValueError as error:
         raise RefusedError(f"{where}: cannot be written: {error}") from error
+    refused: list[str] = []
     for first in range(0, len(texts), _BODY_LINES):
         body = texts[first : first + _BODY_LINES]
-        refused = deliver(sender, Lines(texts=body, order=np.arange(len(body)), starts=list(range(len(body) + 1))), where, database)
-        if refused:
-            raise RefusedError(f"{where}: {len(refused)} lines of forecasts or alerts refused: {refused[0][1]}")
+        whole = Lines(texts=body, order=np.arange(len(body)), starts=list(range(len(body) + 1)))
+        refused += [said for _, said in deliver(sender, whole, where, database)]
+    if refused:
+        raise RefusedError(f"{where}: {len(refused)} lines refused: {refused[0]}")
 
 
 def _text(value: str) -> str:

@@ -36,7 +36,7 @@ def read_keys(ask: InfluxQL, keys: Sequence[SeriesKey], start: int, end: int, li
     parts = []
     known = [(i, key) for i, key in enumerate(keys) if key.quantity in QUANTITIES]
     for block in _blocks(known):
-        params: _Params = {"start": _ns(start), "end": _ns(end)}
+        params: _Params = {"start": ns(start), "end": ns(end)}
         statements = [_select(n, key, limit, params) for n, (_, key) in enumerate(block)]
         answers = ask.run("; ".join(statements), params)
         parts += [_batch(index, rows_of(answers[n], _readings, ask.where)) for n, (index, _) in enumerate(block) if answers.get(n)]
@@ -50,7 +50,7 @@ def newest_times(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list
         params: _Params = {}
         statements = []
         for n, (key, since) in enumerate(block):
-            params[f"since{n}"] = _ns(since)
+            params[f"since{n}"] = ns(since)
             measurement = QUANTITIES[key.quantity].measurement
             where = f"{_where(n, key, params)} AND time >= $since{n}"
             statements.append(f'SELECT "rx" FROM "{measurement}" WHERE {where} ORDER BY time DESC LIMIT 1')  # noqa: S608  names from the registry, values bound
@@ -110,7 +110,8 @@ def _batch(index: int, found: list[_Reading]) -> Batch:
     )
 
 
-def _ns(ms: int) -> int:
+def ns(ms: int) -> int:
+    """A time [ms] as InfluxQL takes it [ns], within what it knows."""
     return max(-_MOST_NS, min(_MOST_NS, ms * 1_000_000))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.rows import survivors
 from core.alert import Alert
 from core.batch import Batch
+from core.board import Shown
 from core.errors import UnavailableError
 from core.forecast import Forecast
+from core.place import Station
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -98,6 +100,20 @@ class MemoryStore:
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
         """Takes nothing."""
         self._check()
+
+    async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
+        """Takes nothing."""
+        self._check()
+        return 0
+
+    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+        """Takes nothing."""
+        self._check()
+
+    async def mirrored_fresh(self, since: int) -> list[Shown]:
+        """Nothing is."""
+        self._check()
+        return []
 
     async def close(self) -> None:
         """Keeps the data: the same object opens again, as another store does on the same file."""

@@ -9,7 +9,7 @@ closed or open; the oldest row of each of the 200 in 5 ms.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -20,8 +20,10 @@ from adapters.private import make_private
 from adapters.rows import survivors
 from core.alert import Alert
 from core.batch import Batch
+from core.board import Shown
 from core.errors import FormatError, UnavailableError
 from core.forecast import Forecast
+from core.place import Station
 from core.ports import RefusedRow
 from core.series import SeriesKey
 
@@ -152,6 +154,17 @@ class SqliteStore:
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
         """Takes nothing: no Grafana reads this file."""
+
+    async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
+        """Takes nothing: no Grafana reads this file."""
+        return 0
+
+    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+        """Takes nothing: no Grafana reads this file."""
+
+    async def mirrored_fresh(self, since: int) -> list[Shown]:
+        """Nothing is."""
+        return []
 
     async def close(self) -> None:
         """Close the file; the last one to do so folds the WAL in."""
