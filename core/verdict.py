@@ -94,9 +94,20 @@ def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, n
     return Verdict(verdict=found, reason=reason, band=band(value), as_of=state.judged.time, until=until, p=p, limit=bound, config=risk.hash)
 
 
+def holds_until(state: WaterState, now: int, *, risk: Risk = _DEFAULT) -> int | None:
+    """Until when [ms] the newest judged value may be believed, if nothing else becomes known; None where it may not be at `now`."""
+    if state.judged is None or _unfit(state, now, risk):
+        return None
+    return state.judged.time + risk.stale_after_ms(_interval_s(state, risk))
+
+
+def _interval_s(state: WaterState, risk: Risk) -> float:
+    return state.interval_s if state.interval_s is not None and state.interval_s > 0 else risk.interval_s
+
+
 def _unfit(state: WaterState, now: int, risk: Risk) -> str:
     """Why no verdict may be given, or nothing."""
-    interval = state.interval_s if state.interval_s is not None and state.interval_s > 0 else risk.interval_s
+    interval = _interval_s(state, risk)
     judged = state.judged
     last = max((r.time for r in (state.newest, judged) if r is not None), default=None)
     if last is None:

@@ -27,9 +27,10 @@ SALINITY = "water.salinity"
 class Reading:
     """A series as people see it: (station, point, quantity), over all its primary sensors.
 
-    `sensor` sent the newest reading, at `received` [ms]; `interval_s` is its interval, None while nobody knows.
+    `sensor` of `org` sent the newest reading, at `received` [ms]; `interval_s` is its interval, None while nobody knows.
     """
 
+    org: str
     station: str
     point: str
     quantity: str
@@ -80,6 +81,10 @@ class Situation:
     def readings(self, station: str) -> list[Reading]:
         """Every series of a station, by point and quantity."""
         return sorted(self._at.get(station, ()), key=lambda r: (r.point, r.quantity))
+
+    def everywhere(self, quantity: str) -> list[Reading]:
+        """Every series of a quantity, by station and point."""
+        return sorted((r for r in self._readings.values() if r.quantity == quantity), key=lambda r: (r.station, r.point))
 
     def points(self, station: str) -> list[str]:
         """Every point of a station with a stored series, sorted."""
@@ -148,6 +153,7 @@ class Situation:
         if interval is None and last.interval_ms is not None:
             interval = last.interval_ms / 1000
         return Reading(
+            org=last.key.org,
             station=last.key.station,
             point=last.key.point,
             quantity=last.key.quantity,

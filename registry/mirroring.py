@@ -1,0 +1,136 @@
+"""What a board may colour, kept true in the store that Grafana reads: `latest` of every point, and the stations. Why: docs/decisions/0018.
+
+Pure but for the port `Mirror`. A row may stand as fresh from the moment it is sent, whatever becomes of the answer, until its
+withdrawal was answered; withdrawals are sent before anything new. So a point has at most one fresh row, at every moment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from core.board import Shown
+from core.ports import Mirror
+from core.verdict import holds_until
+from registry.situation import SALINITY, Reading, Situation
+
+DAY_MS = 86_400_000
+
+Point = tuple[str, str]  # station, point
+Row = tuple[str, int]  # org and time [ms]: which row of a point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """What one run wrote: stations, and rows of `latest`."""
+
+    stations: int = 0
+    latest: int = 0
+
+
+@dataclass(slots=True)
+class _Stands:
+    """What stands of one point: rows that may be fresh, what was written last and answered, and the newest time ever sent of each org."""
+
+    fresh: dict[Row, Shown] = field(default_factory=dict)
+    written: dict[Row, Shown] = field(default_factory=dict)
+    top: dict[str, int] = field(default_factory=dict)
+
+
+class Mirroring:
+    """`run` again and again; sends only what changed. Begun anew it takes back what an earlier process left."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._points: dict[Point, _Stands] = {}
+        self._asked: int | None = None  # every fresh row that ends after this [ms] is known
+        self._stations: tuple[int, int] | None = None  # the registry's version mirrored last, and when [ms]
+
+    async def run(self, situation: Situation, now: int) -> Mirrored:
+        """Make the mirror say what `situation` says at `now` [ms]. Raises UnavailableError or RefusedError: then all that failed comes again."""
+        if self._asked is None or now < self._asked:  # a clock set back makes rows of an earlier process current again
+            for row in await self._mirror.mirrored_fresh(now):
+                self._stands(row).fresh.setdefault((row.org, row.time), row)
+            self._asked = now
+        latest = await self._latest(situation, now)
+        return Mirrored(stations=await self._mirror_stations(situation, now), latest=latest)
+
+    async def _latest(self, situation: Situation, now: int) -> int:
+        wanted = {(r.station, r.point): self._wanted(situation, r, now) for r in situation.everywhere(SALINITY)}
+        for point in self._points.keys() - wanted.keys():  # its sensor stood elsewhere, as the registry has it now
+            wanted[point] = [replace(row, fresh=False) for row in self._points[point].fresh.values()]
+        rows = [row for point, want in wanted.items() for row in want if not self._is_written(point, row)]
+        if rows:
+            self._sending(rows)
+            await self._mirror.mirror_latest(rows)
+        for point, want in wanted.items():
+            self._answered(point, want)
+        return len(rows)
+
+    def _wanted(self, situation: Situation, reading: Reading, now: int) -> list[Shown]:
+        """The rows a point should have: first those to withdraw, then as its newest one that says how it is now, last the fresh one."""
+        until = holds_until(situation.water(reading.station, reading.point), now, risk=situation.risk)
+        row = _row(situation, reading, until)
+        stands = self._points.get((reading.station, reading.point), _Stands())
+        wanted = [replace(row, org=org, time=time, fresh=False) for org, time in stands.fresh if (org, time) != (row.org, until)]
+        newest = max(row.time, stands.top.get(row.org, row.time))
+        if newest > row.time and until is None:
+            row = replace(row, time=newest)
+        elif newest > row.time and (row.org, newest) not in stands.fresh:
+            wanted.append(replace(row, time=newest, fresh=False))
+        if until is not None or (row.org, row.time) not in stands.fresh:
+            wanted.append(row)
+        return wanted
+
+    def _is_written(self, point: Point, row: Shown) -> bool:
+        stands = self._points.get(point)
+        return stands is not None and stands.written.get((row.org, row.time)) == row
+
+    def _sending(self, rows: list[Shown]) -> None:
+        """From now on each of them may stand there, or what it replaces."""
+        for row in rows:
+            stands, key = self._stands(row), (row.org, row.time)
+            stands.written.pop(key, None)
+            stands.top[row.org] = max(row.time, stands.top.get(row.org, row.time))
+            if row.fresh:
+                stands.fresh[key] = row
+
+    def _answered(self, point: Point, wanted: list[Shown]) -> None:
+        """All of it stands there, and nothing else is fresh."""
+        if not wanted:
+            del self._points[point]
+            return
+        stands = self._points[point]
+        stands.written = {(row.org, row.time): row for row in wanted}
+        stands.fresh = {key: row for key, row in stands.written.items() if row.fresh}
+
+    def _stands(self, row: Shown) -> _Stands:
+        return self._points.setdefault((row.station, row.point), _Stands())
+
+    async def _mirror_stations(self, situation: Situation, now: int) -> int:
+        """At a start, at each change of the registry, and each day: somebody may have emptied the store."""
+        directory = situation.directory
+        if self._stations is not None and self._stations[0] == directory.version and 0 <= now - self._stations[1] < DAY_MS:
+            return 0
+        written = await self._mirror.mirror_stations(directory.snapshot.stations, {w.id: w.name for w in directory.snapshot.waterways}, now)
+        self._stations = (directory.version, now)
+        return written
+
+
+def _row(situation: Situation, reading: Reading, until: int | None) -> Shown:
+    """How the point is now: fresh until then, else where its newest reading stands."""
+    station = situation.directory.station(reading.station)
+    value = None if reading.judged is None else reading.judged.value
+    return Shown(
+        org=reading.org,
+        station=reading.station,
+        point=reading.point,
+        time=reading.newest.time if until is None else until,
+        fresh=until is not None,
+        seen=reading.newest.time,
+        flag=reading.flag,
+        salinity=value if value is not None and math.isfinite(value) else None,
+        is_verdict_point=situation.verdict_point(reading.station) == reading.point,
+        name=reading.station if station is None else station.name,
+        waterway="" if station is None else station.waterway,
+    )
