@@ -1,4 +1,4 @@
-"""Photograph the pages for docs/look.md: `.venv/bin/python deploy/look.py [docs/look [NAME…]]`.
+"""Photograph the pages, and the demo in a terminal, for README and docs/look.md: `.venv/bin/python deploy/look.py [docs/look [NAME…]]`.
 
 The app of the tests of the pages, whose clock stands, in Debian's Chromium: a phone of 360 px at two dots a px where the weight allows, and a desk.
 Each picture is brought to 256 colours, which is what the pages have, and so to a third of its weight.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 150_000
+DEMO = "demo"  # the picture of the terminal
 
 # Chromium decodes its own picture: rows of red, green, blue, opacity, as base64 in parts
 PIXELS = """async png => {
@@ -67,6 +68,7 @@ SHOTS = (
 def main(folder: Path, names: list[str]) -> int:
     """Take them all, or those named; 1 where one is heavier than it may be."""
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    import demo_look
     from playwright.sync_api import sync_playwright
     from servers import browser
 
@@ -80,16 +82,25 @@ def main(folder: Path, names: list[str]) -> int:
         dark_room = chromium.new_page()
         for shot in [s for s in SHOTS if not names or s.name in names]:
             context = chromium.new_context(device_scale_factor=shot.dots, color_scheme="dark" if shot.dark else "light", reduced_motion="reduce")
-            taken = _take(context.new_page(), address, shot)
+            heavy += _keep(folder, shot.name, _take(context.new_page(), address, shot), dark_room)
             context.close()
-            wide, high, parts = dark_room.evaluate(PIXELS, base64.b64encode(taken).decode())
-            pixels = np.frombuffer(b"".join(base64.b64decode(part) for part in parts), dtype=np.uint8).reshape(high, wide, 4)[:, :, :3]
-            picture = indexed_png(pixels)
-            (folder / f"{shot.name}.png").write_bytes(picture)
-            heavy += len(picture) > MOST_BYTES
-            typer.echo(f"{shot.name}.png {len(picture) / 1000:.0f} kB")
+        if not names or DEMO in names:
+            context = chromium.new_context(device_scale_factor=1.75)
+            sheet = context.new_page()
+            sheet.set_content(demo_look.page(demo_look.screen()))
+            heavy += _keep(folder, DEMO, sheet.locator("body").screenshot(), dark_room)
         chromium.close()
     return 1 if heavy else 0
+
+
+def _keep(folder: Path, name: str, taken: bytes, dark_room: Page) -> bool:
+    """Write a picture of few colours; whether it is too heavy."""
+    wide, high, parts = dark_room.evaluate(PIXELS, base64.b64encode(taken).decode())
+    pixels = np.frombuffer(b"".join(base64.b64decode(part) for part in parts), dtype=np.uint8).reshape(high, wide, 4)[:, :, :3]
+    picture = indexed_png(pixels)
+    (folder / f"{name}.png").write_bytes(picture)
+    typer.echo(f"{name}.png {len(picture) / 1000:.0f} kB")
+    return len(picture) > MOST_BYTES
 
 
 def _take(page: Page, address: str, shot: Shot) -> bytes:
