@@ -115,6 +115,11 @@ class Watch:
         """What is known now of every station's salinity, for the verdict that goes with a message."""
         return Situation(await self._refresh(), self._states.values(), self._known_issues(self._clock.now_ms()), self._risk())
 
+    @property
+    def marks(self) -> tuple[int, int, str]:
+        """What the last look had read: the newest `changed`, the registry's version, the hash of risk.toml. The same again: the same situation."""
+        return self._seen, -1 if self._directory is None else self._directory.version, self._risk().hash
+
     async def look(self) -> Looked:
         """Judge what changed since the last look. Raises what database and store raise: then nothing is judged, and all of it comes again."""
         directory = await self._refresh()

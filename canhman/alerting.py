@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from alerts.listing import highest
 from alerts.mirroring import Mirroring
 from alerts.notifier import Channels
 from alerts.outbox import NOTIFIERS, Outbox
-from alerts.watch import Watch
+from alerts.watch import TICK_MS, Watch
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_alerts, read_risk
@@ -33,6 +34,8 @@ from core.place import Station
 from core.risk import Risk
 from ingest.health import Health
 from registry.directory import Directory
+from registry.mirroring import Mirrored
+from registry.mirroring import Mirroring as Boards
 
 log = structlog.get_logger()
 
@@ -135,6 +138,7 @@ class _Service:
         self._health = Health(tell)
         self._receivers = Health(tell)  # told in the log and counted, no trouble of ours: a partner's server must not make /readyz false
         self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "sent_again": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
+        self._figures |= {"mirrored_stations": 0, "mirrored_latest": 0}
         self._mirror_at = 0.0
         channels = Channels(webhook=settings.webhook.get_secret_value(), webhook_secret=settings.webhook_secret.get_secret_value())
         self._on = tuple(name for name, notifier in NOTIFIERS.items() if notifier.is_on(channels))
@@ -152,6 +156,8 @@ class _Service:
         )
         self._outbox = Outbox(parts.db, parts.http, self._watch, channels=lambda: channels, clock=parts.clock, system=system)
         self._mirroring = Mirroring(parts.db, parts.store)
+        self._boards = Boards(parts.store) if settings.store_address.kind == "influxdb" else None  # no board reads another store
+        self._boards_made: tuple[tuple[int, int, str], int] | None = None  # of which marks, and when by the installation's clock [ms]
 
     @property
     def ways(self) -> str:
@@ -168,8 +174,29 @@ class _Service:
             if looked.events:
                 log.info("alerts changed", events=looked.events, points=looked.points)
         if time.monotonic() >= self._mirror_at:
-            self._count(mirrored=await self._guard("mirror", lambda: self._mirroring.run(self._clock.now_ms())) or 0)
+            await self._mirror()
             self._mirror_at = time.monotonic() + MIRROR_EVERY_S
+
+    async def _mirror(self) -> None:
+        """Alerts, then what boards read; where the store is away for the first it is not asked again."""
+        alerts = await self._guard("mirror", lambda: self._mirroring.run(self._clock.now_ms()))
+        if alerts is None:
+            return
+        self._count(mirrored=alerts)
+        boards = None if self._boards is None else await self._guard("mirror of boards", functools.partial(self._mirror_boards, self._boards))
+        if boards is not None:
+            self._count(mirrored_stations=boards.stations, mirrored_latest=boards.latest)
+
+    async def _mirror_boards(self, boards: Boards) -> Mirrored:
+        """Where something changed, and each minute of the clock: readings grow old by themselves."""
+        marks = self._watch.marks
+        if self._boards_made is not None and self._boards_made[0] == marks and 0 <= self._clock.now_ms() - self._boards_made[1] < TICK_MS:
+            return Mirrored()
+        situation = await self._watch.situation()
+        now = self._clock.now_ms()
+        mirrored = await boards.run(situation, now)
+        self._boards_made = (marks, now)
+        return mirrored
 
     async def send(self) -> None:
         """Until cancelled: send what is due."""
