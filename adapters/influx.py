@@ -17,6 +17,7 @@ import numpy as np
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
+from adapters.influx_ask import Answered, ask
 from adapters.influx_boards import fresh_after, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
 from adapters.influx_mirror import alert_lines, forecast_lines, send_lines
@@ -164,6 +165,10 @@ class InfluxStore:
     async def mirrored_fresh(self, since: int) -> list[Shown]:
         """See the port `Mirror`."""
         return fresh_after(self._ask, since)
+
+    async def ask(self, query: str) -> list[Answered]:
+        """What a board's query finds: one SELECT or SHOW TAG VALUES. Raises RefusedError for any other."""
+        return ask(self._ask, query)
 
     async def troubles(self) -> list[str]:
         """For `doctor`: a retention that would delete readings, or (2.x) a bucket that `/query` cannot reach."""
