@@ -39,12 +39,12 @@ def write_stations(ask: InfluxQL, sender: Sender, stations: Sequence[Station], w
     texts: list[str] = []
     trouble: list[str] = []
     for station in stations:
-        row = _row(station, waterways.get(station.waterway, ""))
-        time, stood = standing.get((station.org, station.id), (None, ()))
-        if row == stood:
+        waterway_name = waterways.get(station.waterway, "")
+        time, stood = standing.get((station.org, station.id), (at - 1, ()))
+        if _row(station, waterway_name) == stood:
             continue
         try:
-            texts.append(_station_line(station, row, at if time is None else max(at, time + 1)))
+            texts.append(station_line(station, waterway_name, max(at, time + 1)))
         except ValueError as error:
             trouble.append(f"station {station.id!r}: {error}")
     _send(sender, texts, trouble, where, database)
@@ -96,9 +96,11 @@ def latest_line(row: Shown) -> str:
     return f"{MEASUREMENT},{tags} {salinity}{whole},name={_quoted(_plain(row.name))},waterway={_quoted(_plain(row.waterway))} {row.time}"
 
 
-def _station_line(station: Station, row: _Row, time: int) -> str:
-    fields = [f"{name}={_quoted(value)}" for name, value in zip(_TEXTS, row, strict=False) if isinstance(value, str)]
-    fields += [f"{name}={value!r}" for name, value in zip(_NUMBERS, row[len(_TEXTS) :], strict=True) if value is not None]
+def station_line(station: Station, waterway_name: str, time: int) -> str:
+    """One row of `station`. Raises ValueError for a tag no line can hold."""
+    row = _row(station, waterway_name)
+    fields = [f"{name}={_quoted(str(text))}" for name, text in zip(_TEXTS, row, strict=False)]
+    fields += [f"{name}={number!r}" for name, number in zip(_NUMBERS, row[len(_TEXTS) :], strict=True) if number is not None]
     return f"{STATION},org={escape_tag(station.org)},station={escape_tag(station.id)} {','.join(fields)} {time}"
 
 
