@@ -25,13 +25,16 @@ class Query:
     ref: str
     text: str
     form: str = "table"
-    alias: str = ""
+    alias: str | Words = ""
     may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """A choice at the head of the board. `kind` is `datasource` or `query`; `regex` with the groups text and value shows a name and uses an id."""
+    """A choice at the head of the board. `kind` is `datasource` or `query`; `regex` with the groups text and value shows a name and uses an id.
+
+    `every` is a hidden variable that stands for all its values: a list that other queries filter by.
+    """
 
     name: str
     label: str  # key
@@ -41,6 +44,7 @@ class Variable:
     multi: bool = False
     all_value: str | None = None  # what All stands for; None: no All
     current: str = ""  # chosen at first; empty: the first
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from core.plugins import collect
 from core.texts import say
 from dashboards.board import Board, Panel, Query, Variable, Words
 
-SCHEMA_VERSION = 37  # of Grafana 9.4; later ones migrate it when they load it
+SCHEMA_VERSION = 38  # of Grafana 9.4, whose tables say cellOptions; later ones migrate it when they load it
 DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
 TIMEZONE = "Asia/Ho_Chi_Minh"
 
@@ -29,7 +29,6 @@ def as_json(board: Board, lang: str) -> dict[str, Any]:
         "description": say(lang, board.about),
         "tags": list(board.tags),
         "schemaVersion": SCHEMA_VERSION,
-        "style": "light",
         "editable": True,
         "graphTooltip": 1,
         "liveNow": False,
@@ -82,31 +81,33 @@ def _target(query: Query, lang: str) -> dict[str, Any]:
         "query": query.text,
         "rawQuery": True,
         "resultFormat": query.form,
-        "alias": query.alias,
+        "alias": _plain(query.alias, lang),
     }
 
 
 def _variable(variable: Variable, lang: str) -> dict[str, Any]:
+    many = variable.multi or variable.every
     found: dict[str, Any] = {
         "name": variable.name,
         "label": say(lang, variable.label),
         "type": variable.kind,
-        "hide": 0,
-        "skipUrlSync": False,
-        "multi": variable.multi,
-        "includeAll": variable.all_value is not None,
+        "hide": 2 if variable.every else 0,
+        "skipUrlSync": variable.every,
+        "multi": many,
+        "includeAll": variable.every or variable.all_value is not None,
         "options": [],
         "current": {},
         "regex": variable.regex,
+        "query": variable.query,
+        "refresh": 1,
     }
     if variable.kind == "datasource":
-        return found | {"query": variable.query, "refresh": 1, "current": {"text": variable.current, "value": variable.current}}
+        return found | {"current": {"text": variable.current, "value": variable.current}}
     if variable.all_value is not None:
-        found |= {
-            "allValue": variable.all_value,
-            "current": {"text": ["All"] if variable.multi else "All", "value": ["$__all"] if variable.multi else "$__all"},
-        }
-    return found | {"datasource": dict(DATASOURCE), "query": variable.query, "definition": variable.query, "refresh": 1, "sort": 1}
+        found["allValue"] = variable.all_value
+    if found["includeAll"]:
+        found["current"] = {"text": ["All"], "value": ["$__all"]} if many else {"text": "All", "value": "$__all"}
+    return found | {"datasource": dict(DATASOURCE), "definition": variable.query, "sort": 1}
 
 
 def _plain(value: object, lang: str) -> Any:

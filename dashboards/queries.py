@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import ConfigError
+from dashboards.build import boards
+
+_VARIABLE = re.compile(r"\$\{(\w+):regex\}")
+_LEFT = re.compile(r"\$\{?[A-Za-z_]\w*")
+_INTERVALS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+_SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """One query as it is sent. `panel` is the panel's id, 0 for a variable's own query; `title` the panel's or the variable's."""
+    """One query as it is sent. `panel` is the panel's id, 0 for a variable's own query; `title` the panel's or the variable's name."""
 
     panel: int
     title: str
@@ -18,10 +27,63 @@ class Bound:
     may_be_empty: bool
 
 
-def bound(document: dict[str, Any], *, start: int, end: int, interval_ms: int, values: Mapping[str, Sequence[str]]) -> list[Bound]:
-    """Every query of the board over start … end [ms]; `values` are the chosen values of its variables, an empty sequence or none is All."""
-    return [
-        Bound(panel=panel["id"], title=panel["title"], ref=target["refId"], text=target["query"], may_be_empty=True)
-        for panel in document["panels"]
-        for target in panel["targets"]
-    ]
+def bound(document: Mapping[str, Any], *, start: int, end: int, interval_ms: int, values: Mapping[str, Sequence[str]]) -> list[Bound]:
+    """Every query of a board, its variables' first, over start … end [ms] with the chosen values of its variables; none or empty is All.
+
+    `interval_ms` is what Grafana makes of the range and the panel's width; a panel's own least interval holds beneath it.
+    Raises ConfigError for a variable the board does not have.
+    """
+    variables = {v["name"]: v for v in document["templating"]["list"] if v["type"] == "query"}
+    chosen = {name: _pattern(variable, values.get(name, ())) for name, variable in variables.items()}
+    found = [Bound(panel=0, title=name, ref=name, text=_fill(variable["query"], chosen, {}), may_be_empty=False) for name, variable in variables.items()]
+    empty = _may_be_empty(document["uid"])
+    for panel in document["panels"]:
+        interval = _duration(max(interval_ms, _milliseconds(panel.get("interval", "1ms"))))
+        times = {"timeFilter": f"time >= {start}ms and time <= {end}ms", "__interval": interval, "__from": str(start), "__to": str(end)}
+        for target in panel.get("targets", ()):
+            text = _fill(target["query"], chosen, times)
+            ref = target["refId"]
+            found.append(Bound(panel=panel["id"], title=panel["title"], ref=ref, text=text, may_be_empty=(panel["id"], ref) in empty))
+    return found
+
+
+def escaped(value: str) -> str:
+    """A value as Grafana's format `regex` puts it into a regular expression."""
+    return _SPECIAL.sub(lambda found: "\\" + found[0], value)
+
+
+def _pattern(variable: Mapping[str, Any], values: Sequence[str]) -> str:
+    if not values:
+        return str(variable.get("allValue", ".*"))
+    texts = [escaped(value) for value in values]
+    return texts[0] if len(texts) == 1 else "(" + "|".join(texts) + ")"
+
+
+def _fill(text: str, chosen: Mapping[str, str], times: Mapping[str, str]) -> str:
+    """Names are looked for in the board's own text alone, before any value is in it."""
+    parts: list[str] = []
+    at = 0
+    for found in _LEFT.finditer(text):
+        variable = _VARIABLE.match(text, found.start())
+        name = variable[1] if variable else found[0].lstrip("${")
+        value = chosen.get(name) if variable else times.get(name)
+        if value is None:
+            raise ConfigError(f"{found[0]!r} in {text!r} is no variable of the board; write a variable as ${{name:regex}}")
+        parts += (text[at : found.start()], value)
+        at = variable.end() if variable else found.end() + (found[0].startswith("${"))
+    return "".join((*parts, text[at:]))
+
+
+def _may_be_empty(uid: str) -> set[tuple[int, str]]:
+    board = boards().get(uid)
+    return {(panel.id, query.ref) for panel in board.panels for query in panel.queries if query.may_be_empty} if board else set()
+
+
+def _milliseconds(duration: str) -> int:
+    number = duration.rstrip("dhms")
+    return int(number) * dict(_INTERVALS)[duration[len(number) :]]
+
+
+def _duration(milliseconds: int) -> str:
+    """As Grafana writes an interval: the largest whole unit."""
+    return next(f"{milliseconds // size}{name}" for name, size in _INTERVALS if milliseconds % size == 0 or size == 1)

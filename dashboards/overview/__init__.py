@@ -1,0 +1,1 @@
+"""The panels of the board *Tổng quan*, put together in `dashboards.boards.overview`."""
