@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 TOKEN_SHIFT = 40  # token = serial number of the connection << 40 | number of the publish within it, from 1
 MAX_AWAY = 100_000  # sessions of clients that are not connected
 
-COUNTERS = (
-    "connections",
-    "refused_connections",
-    "connect_timeouts",
-    "refused_logins",
-    "logins",
-    "taken_over",
-    "keepalive",
-    "malformed",
-    "too_large",
-    "protocol_errors",
-    "publishes",
-    "refused_publishes",
-    "refused_subscriptions",
-    "will",
-    "refused_wills",
-    "pauses",
-)
+COUNTERS = {
+    "connections": "connections taken",
+    "refused_connections": "connections refused because there were too many",
+    "connect_timeouts": "connections closed because they did not log in in time",
+    "refused_logins": "log-ins refused: wrong user name or password, or a CONNECT we do not accept",
+    "logins": "log-ins",
+    "taken_over": "connections closed because the same client came again",
+    "keepalive": "connections closed because nothing came for longer than their keep-alive allows",
+    "malformed": "connections closed over a packet that cannot be read",
+    "too_large": "connections closed over a packet that is too large",
+    "protocol_errors": "connections closed over another breach of the protocol",
+    "publishes": "PUBLISH packets",
+    "refused_publishes": "PUBLISH packets to a topic the sender may not use",
+    "refused_subscriptions": "subscriptions refused: to another topic than the device's own commands",
+    "will": "last wills published",
+    "refused_wills": "last wills to a topic the sender may not use",
+    "pauses": "times all reading was paused because the journal could not follow",
+}
 
 
 class Authority(Protocol):

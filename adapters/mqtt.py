@@ -31,6 +31,14 @@ _IDLE_S = 0.001
 _UNSHARED = ("/status", "/command/ack")  # one process takes these; their order over all devices matters
 _UNREADABLE_TOPIC = "\ufffd"
 
+COUNTERS = {
+    "received": "messages read",
+    "duplicates": "messages read that the broker marks as sent before",
+    "acknowledged": "messages acknowledged",
+    "stale": "messages stored whose connection was gone before they could be acknowledged: the broker sends them again",
+    "broker_dropped": "messages the broker says it acknowledged to publishers and then dropped",
+}
+
 
 def shared_form(topic_filter: str, share: str | None) -> str:
     """`$share/NAME/…` where `share` is given and this filter's messages may be divided among workers."""
@@ -79,7 +87,7 @@ class PahoSource:
         self._unwanted = _other_forms({*filters, *FILTERS}, share, self._wanted)
         self._linger_s = linger_s
         self._max_batch = max_batch
-        self.counters = {"received": 0, "duplicates": 0, "acknowledged": 0, "stale": 0, "broker_dropped": 0}
+        self.counters = dict.fromkeys(COUNTERS, 0)
         self._arrived: deque[Message] = deque()
         self._first_at = 0.0  # when the oldest waiting message came [loop time]
         self._some, self._full = asyncio.Event(), asyncio.Event()

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend
+from api.families import counter, gauge
 from core.alert import KINDS
 from core.deadletter import REASONS
 from core.errors import RefusedError, UnavailableError
@@ -60,7 +61,7 @@ def metrics_app(backend: Backend, requests: Requests, services: Services) -> ASG
 async def exposition(backend: Backend, requests: Requests, services: Mapping[str, Service]) -> bytes:
     """Every figure now, in Prometheus' text format. A database that is away is a figure too."""
     families = [_build(backend), _requests(requests), *_services(services)]
-    up = GaugeMetricFamily("canhman_database_up", "1 where the database answers")
+    up = gauge("canhman_database_up")
     try:
         families += await _database(backend)
         up.add_metric([], 1)
@@ -80,22 +81,22 @@ class _Once(Collector):
 
 
 def _build(backend: Backend) -> Metric:
-    family = GaugeMetricFamily("canhman_build_info", "The version that runs", labels=["version"])
+    family = gauge("canhman_build_info")
     family.add_metric([backend.version], 1)
     return family
 
 
 def _requests(requests: Requests) -> Metric:
-    family = CounterMetricFamily("canhman_http_requests", "HTTP requests answered", labels=["route", "method", "status"])
+    family = counter("canhman_http_requests")
     for (route, method, status), count in sorted(requests.items()):
         family.add_metric([route, method, str(status)], count)
     return family
 
 
 def _services(services: Mapping[str, Service]) -> list[Metric]:
-    up = GaugeMetricFamily("canhman_service_up", "1 where the service of this CANHMAN_DATA has spoken within ten seconds", labels=["service"])
-    troubles = GaugeMetricFamily("canhman_service_troubles", "Parts the service says are in trouble", labels=["service"])
-    figures = GaugeMetricFamily("canhman_service_figure", "What the service counts, by its own names", labels=["service", "figure"])
+    up = gauge("canhman_service_up")
+    troubles = gauge("canhman_service_troubles")
+    figures = gauge("canhman_service_figure")
     found: list[Metric] = [up, troubles, figures]
     for name, service in sorted(services.items()):
         up.add_metric([name], int(service.fresh))
@@ -104,8 +105,8 @@ def _services(services: Mapping[str, Service]) -> list[Metric]:
             figures.add_metric([name, figure], value)
     ingest = services.get("ingest")
     for figure, family in (
-        ("readings_written", CounterMetricFamily("canhman_readings_written", "Readings stored since ingest started")),
-        ("bytes_behind", GaugeMetricFamily("canhman_journal_behind_bytes", "Bytes of the journal that are not stored yet")),
+        ("readings_written", counter("canhman_readings_written")),
+        ("bytes_behind", gauge("canhman_journal_behind_bytes")),
     ):
         if ingest is not None and figure in ingest.figures:
             family.add_metric([], ingest.figures[figure])
@@ -115,25 +116,25 @@ def _services(services: Mapping[str, Service]) -> list[Metric]:
 
 async def _database(backend: Backend) -> list[Metric]:
     now = backend.clock.now_ms()
-    dead = GaugeMetricFamily("canhman_dead_letters", "Dead letters nobody has resolved", labels=["reason"])
+    dead = gauge("canhman_dead_letters")
     counts = await backend.dead_letters.dead_letter_counts()
     for reason in REASONS:
         dead.add_metric([reason], counts.get(reason, 0))
     totals: defaultdict[str, int] = defaultdict(int)
     for name, count in (await backend.identities.counters()).items():
         totals[name.partition(":")[0]] += count
-    events = CounterMetricFamily("canhman_ingest_events", "What ingest counted, over all devices: refused, conflicting, overwritten …", labels=["event"])
+    events = counter("canhman_ingest_events")
     for event, count in sorted(totals.items()):
         events.add_metric([event], count)
-    duplicates = CounterMetricFamily("canhman_duplicates", "Messages that came again")
+    duplicates = counter("canhman_duplicates")
     duplicates.add_metric([], totals["duplicate"])
     states = await backend.states.states()
-    age = GaugeMetricFamily("canhman_newest_reading_age_seconds", "Age of the newest reading of all, by the installation's clock")
+    age = gauge("canhman_newest_reading_age_seconds")
     if states:
         age.add_metric([], max(0, now - max(s.newest.time for s in states)) / 1000)
-    waiting = GaugeMetricFamily("canhman_judge_waiting_series", "Series written to since they were judged")
+    waiting = gauge("canhman_judge_waiting_series")
     waiting.add_metric([], sum(s.dirty_from is not None for s in states))
-    alerts = GaugeMetricFamily("canhman_open_alerts", "Alerts that are not cleared", labels=["kind"])
+    alerts = gauge("canhman_open_alerts")
     kinds = Counter(a.kind for a in await backend.alerts.live_alerts() if a.state != "cleared")
     for kind in KINDS:
         alerts.add_metric([kind], kinds[kind])
@@ -141,9 +142,9 @@ async def _database(backend: Backend) -> list[Metric]:
 
 
 async def _forecasts(backend: Backend, now: int) -> list[Metric]:
-    issued = CounterMetricFamily("canhman_forecasts_issued", "Forecasts issued: the number of the newest one")
-    points = GaugeMetricFamily("canhman_forecast_points", "Points that have a forecast", labels=["target"])
-    age = GaugeMetricFamily("canhman_forecast_age_seconds", "Age of the newest issue, by the installation's clock", labels=["target"])
+    issued = counter("canhman_forecasts_issued")
+    points = gauge("canhman_forecast_points")
+    age = gauge("canhman_forecast_age_seconds")
     newest = 0
     for target in TARGETS:
         found = await backend.forecasts.latest_forecasts(target=target)

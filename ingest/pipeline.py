@@ -32,6 +32,7 @@ from core.series import SeriesTable
 from core.state import Waiting, WaitingDevice
 from ingest.convert import Columns, Layouts
 from ingest.decoder import Record, Refusal
+from ingest.events import Event
 from ingest.identity import AHEAD_MS
 from ingest.identity import Identities as Memory
 from ingest.mail import Mail, Opened, Reader
@@ -370,7 +371,7 @@ class Processor:
                 )
             )
 
-    def _count(self, what: str, whom: str, position: int, times: int = 1) -> None:
+    def _count(self, what: Event, whom: str, position: int, times: int = 1) -> None:
         """More of something; what a commit before this start has counted is not counted again."""
         if position >= self._counted_to:
             self.pending.counters[f"{what}:{whom}"] += times

@@ -7,6 +7,17 @@ from typing import NamedTuple
 from core.errors import DecodeError
 from core.place import DEVICE_ID, SLUG
 
+# kind → its topic, as docs/devices.md shows it
+TOPICS = {
+    "telemetry": "canhman/{org}/{device}/telemetry",
+    "senml": "canhman/{org}/{device}/senml",
+    "frame": "canhman/{org}/{device}/frame/{port}",
+    "status": "canhman/{org}/{device}/status",
+    "ack": "canhman/{org}/{device}/command/ack",
+    "chirpstack": "application/{application}/device/{devEui}/event/up",
+    "tts": "v3/{app}@{tenant}/devices/{id}/up",
+}
+
 
 class Route(NamedTuple):
     """`kind` is `telemetry`, `senml`, `frame`, `status`, `ack`, `chirpstack` or `tts`; `port` only of frames."""

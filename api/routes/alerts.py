@@ -36,7 +36,7 @@ async def alerts(
     request: Request,
     caller: Annotated[Caller, PUBLIC],
     state: Annotated[State | None, Query(description="Open and acknowledged ones where nothing is said.")] = None,
-    station: Annotated[str | None, Query(max_length=64)] = None,
+    station: Annotated[str | None, Query(max_length=64, description="Only of the station with this id.")] = None,
     all_lines: Annotated[bool, Query(description="Every line that is passed; else only the highest of each station and point.")] = False,
     limit: PageSize = PAGE,
     next: Next = None,

@@ -44,7 +44,10 @@ class AlertCard:
 
 @router.get("/alerts")
 async def alerts(
-    request: Request, caller: Annotated[Caller, PUBLIC], state: Annotated[Literal["open", "cleared"], Query()] = "open", next: Next = None
+    request: Request,
+    caller: Annotated[Caller, PUBLIC],
+    state: Annotated[Literal["open", "cleared"], Query(description="The standing ones, or all that are over.")] = "open",
+    next: Next = None,
 ) -> Response:
     """The standing ones, the gravest first; below those that are over these days. `state=cleared` is all that are over, by pages."""
     at = await moment(request, caller)

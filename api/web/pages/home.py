@@ -42,8 +42,8 @@ class Group:
 async def home(
     request: Request,
     caller: Annotated[Caller, PUBLIC],
-    q: Annotated[str, Query(max_length=200)] = "",
-    station: Annotated[str, Query(max_length=64)] = "",
+    q: Annotated[str, Query(max_length=200, description="Words of a name, an alias or the id; accents, case and đ do not matter.")] = "",
+    station: Annotated[str, Query(max_length=64, description="Id of the station shown large.")] = "",
 ) -> Response:
     """The stations, or those whose name holds the words `q`; `station` is the one shown large, else the gravest."""
     at = await moment(request, caller)

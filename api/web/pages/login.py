@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access import PUBLIC, Caller, Unauthorized
@@ -20,6 +20,7 @@ from core.texts import say
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=1024)]
+Next = Annotated[str, Query(description="Path of ours to go on to; any other leads home.")]
 
 
 def own_path(next: str) -> str:
@@ -40,7 +41,7 @@ def page(request: Request, template: str, *, next: str, fault: str = "", status:
 
 
 @router.get("/login")
-async def form(request: Request, _: Annotated[Caller, PUBLIC], next: str = "/") -> Response:
+async def form(request: Request, _: Annotated[Caller, PUBLIC], next: Next = "/") -> Response:
     """The log-in form; who is logged in already sees as whom."""
     return page(request, "login.html", next=next)
 
@@ -58,7 +59,7 @@ async def log_in(request: Request, _: Annotated[Caller, PUBLIC], name: Text = ""
 
 
 @router.get("/password")
-async def password_form(request: Request, _: Annotated[Caller, PUBLIC], next: str = "/") -> Response:
+async def password_form(request: Request, _: Annotated[Caller, PUBLIC], next: Next = "/") -> Response:
     """The form for a new password."""
     if request.state.person is None:
         raise Unauthorized

@@ -25,7 +25,7 @@ from registry.situation import SALINITY, Reading
 router = APIRouter(include_in_schema=False)
 
 LIMITS = (0.5, 1.0, 2.0, 4.0)  # offered; every other one works as well
-Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False)]
+Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False, description="The salinity the verdict is about [g/L]; else the installation's.")]
 
 
 @router.get("/stations/{id}")

@@ -1,0 +1,44 @@
+"""What each service counts of itself, by the names in its heartbeat: for `doctor`, for /metrics and for docs/metrics.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters import listener_shared, mqtt
+
+_LISTENER = {f"listener_{name}": f"Our listener: {text}." for name, text in listener_shared.COUNTERS.items()}
+_BROKER = {f"broker_{name.removeprefix('broker_')}": f"Through a broker: {text}." for name, text in mqtt.COUNTERS.items()}
+
+# service → figure → what it tells. A name that is no count has its unit in it.
+FIGURES: Mapping[str, Mapping[str, str]] = {
+    "ingest": {
+        "journal_end": "Position after the last byte of the journal.",
+        "stored_to": "Position up to which the journal is stored.",
+        "bytes_behind": "Bytes of the journal that are not stored yet.",
+        "readings_written": "Readings stored.",
+        **_LISTENER,
+        **_BROKER,
+    },
+    "judge": {"judged": "Readings judged."},
+    "forecast": {
+        "issued": "Forecasts issued.",
+        "mirrored": "Forecasts written to the store for Grafana.",
+        "points": "Points known in the last round that had something to issue.",
+        "points_read": "Points whose readings were read from the store.",
+        "last_round_ms": "How long the last round that had something to issue took [ms].",
+    },
+    "alerts": {
+        "looks": "Looks at what changed.",
+        "points": "Points judged in the last look that judged one.",
+        "rows": "Readings read from the store.",
+        "steps": "Steps of alerts, with or without an event.",
+        "events": "Steps in which an alert opened, changed or cleared.",
+        "sent": "Messages delivered.",
+        "sent_again": "Tries after which a message waits for another one.",
+        "failed": "Messages given up.",
+        "mirrored": "Alert levels written to the store for Grafana.",
+        "mirrored_stations": "Stations written to the store for Grafana, because they were changed.",
+        "mirrored_latest": "Rows of the newest values written to the store for Grafana.",
+        "last_look_ms": "How long the last look that judged a point took [ms].",
+    },
+}
