@@ -11,34 +11,37 @@ from typing import Any
 
 from core.bands import LINES
 from core.errors import ConfigError
+from core.parameter import parameter, parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRules:
     """When alerts open and clear; the defaults are those of `config/alerts.toml`. `hash` is recorded with every alert."""
 
-    lines: tuple[float, ...] = (1.0, 4.0)  # [g/L]
-    open_readings: int = 2
-    open_of: int = 3
-    open_at_once: float = 2.0  # lines
-    clear_below: float = 0.8  # of the line
-    clear_after_min: float = 60.0
-    clear_readings: int = 2
-    ahead_h: float = 24.0
-    forecast_max_age_h: float = 24.0
-    forecast_open_p: float = 0.6
-    forecast_clear_p: float = 0.4
-    forecast_clear_issues: int = 2
-    forget_days: float = 30.0
-    fault_readings: int = 2
-    reopen_h: float = 25.0
+    lines: tuple[float, ...] = parameter((1.0, 4.0), "Lines that alerts are about; each line of each point is one of its own.", unit="g/L", above=None)
+    open_readings: int = parameter(2, "An observed alert opens when this many …")
+    open_of: int = parameter(3, "… of the last so many judged good readings are at or over the line …")
+    open_at_once: float = parameter(2.0, "… or one of them is over this many lines.", unit="lines", least=1)
+    clear_below: float = parameter(0.8, "It clears when all readings were under this share of the line …", under=1)
+    clear_after_min: float = parameter(60.0, "… for so long …", unit="min")
+    clear_readings: int = parameter(2, "… and were this many or more.", least=2)
+    ahead_h: float = parameter(24.0, "How far ahead a forecast alert looks.", unit="h")
+    forecast_max_age_h: float = parameter(24.0, "An older issue counts as none.", unit="h", most=24)
+    forecast_open_p: float = parameter(0.6, "A forecast alert opens at or over this chance to pass the line.", under=1)
+    forecast_clear_p: float = parameter(0.4, "It clears under this chance …", under=1)
+    forecast_clear_issues: int = parameter(2, "… in so many issues, one after the other.")
+    forget_days: float = parameter(30.0, "Whoever was silent for longer before we looked is a recorded file and no silent sensor.", unit="d")
+    fault_readings: int = parameter(2, "A fault opens when this many of the last `open_of` judged readings are suspect or failed.")
+    reopen_h: float = parameter(25.0, "Open again within this time of its clearing, the same alert goes on.", unit="h")
     approved_by: str = ""
     hash: str = ""
 
 
+_ABOUT = parameters(AlertRules)
 _COUNTS = ("open_readings", "open_of", "clear_readings", "forecast_clear_issues", "fault_readings")
-_SHARES = ("clear_below", "forecast_open_p", "forecast_clear_p")
-_NOT_OVER = (("open_readings", "open_of"), ("fault_readings", "open_of"), ("forecast_clear_p", "forecast_open_p"))
+_SHARES = tuple(name for name, about in _ABOUT.items() if about.under is not None)
+# The first must not exceed the second.
+ORDERED = (("open_readings", "open_of"), ("fault_readings", "open_of"), ("forecast_clear_p", "forecast_open_p"))
 
 
 def parse_alerts(document: Mapping[str, Any], *, where: str = "alerts.toml") -> AlertRules:
@@ -50,7 +53,7 @@ def parse_alerts(document: Mapping[str, Any], *, where: str = "alerts.toml") -> 
             raise ConfigError(f"{where}: unknown {name!r}; known: {', '.join(sorted(known))}")
         values[name] = _read(name, value, where)
     rules = AlertRules(**values)
-    for low, high in _NOT_OVER:
+    for low, high in ORDERED:
         if getattr(rules, low) > getattr(rules, high):
             raise ConfigError(f"{where}: {low} {getattr(rules, low):g} must not exceed {high} {getattr(rules, high):g}")
     if rules.clear_readings < 2:

@@ -10,27 +10,28 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from core.errors import ConfigError
+from core.parameter import parameter, parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
     """Limits and ages. Times in hours or seconds as named; the defaults are those of `config/risk.toml`."""
 
-    limit: float = 1.0  # what a caller who names none is judged by [g/L]
-    stop_from: float = 2.0  # stop at or over this many limits, measured
-    take_below: float = 0.5  # take only under this many limits, measured
-    wait_p: float = 0.5  # wait at or over this chance to pass the limit
-    take_p: float = 0.1  # take only at or under it
-    ahead_h: float = 6.0  # how far ahead that chance is looked at [h]
-    forecast_max_age_h: float = 24.0  # an older forecast is none [h]
-    until_h: float = 24.0  # how far ahead a change of the verdict is told [h]
-    interval_s: float = 900.0  # of a series whose interval nobody knows [s]
-    stale_intervals: float = 3.0
-    stale_min_h: float = 1.0
-    stale_max_h: float = 6.0
-    silent_intervals: float = 12.0
-    silent_min_h: float = 6.0
-    silent_max_h: float = 48.0
+    limit: float = parameter(1.0, "What a caller who names no limit is judged by.", unit="g/L")
+    stop_from: float = parameter(2.0, "Stop: measured at or over this many limits.", unit="limits", most=4)
+    take_below: float = parameter(0.5, "Take: measured under this many limits, and not otherwise.", unit="limits", most=1)
+    wait_p: float = parameter(0.5, "Wait: at or over this chance of passing the limit within `ahead_h`.", most=0.7, under=1)
+    take_p: float = parameter(0.1, "Take: at or under this chance, and not otherwise.", most=0.2, under=1)
+    ahead_h: float = parameter(6.0, "How far ahead that chance is looked at.", unit="h", least=6, most=24)
+    forecast_max_age_h: float = parameter(24.0, "An older forecast counts as none.", unit="h", most=24)
+    until_h: float = parameter(24.0, "How far ahead a change of the verdict is told.", unit="h")
+    interval_s: float = parameter(900.0, "Interval of a series whose interval nobody knows.", unit="s")
+    stale_intervals: float = parameter(3.0, "A reading is stale after this many intervals of its series …", unit="intervals")
+    stale_min_h: float = parameter(1.0, "… but not before this age …", unit="h")
+    stale_max_h: float = parameter(6.0, "… and from this age on in any case.", unit="h", most=6)
+    silent_intervals: float = parameter(12.0, "A sensor is silent after this many intervals without a reading …", unit="intervals")
+    silent_min_h: float = parameter(6.0, "… but not before so long …", unit="h")
+    silent_max_h: float = parameter(48.0, "… and after so long in any case.", unit="h", most=48)
     approved_by: str = ""
     hash: str = ""
 
@@ -43,19 +44,22 @@ class Risk:
         return round(3_600_000 * min(self.silent_max_h, max(self.silent_min_h, self.silent_intervals * interval_s / 3600)))
 
 
-# Whoever approves other numbers may be stricter than these, not looser: name, lowest, highest.
-BOUNDS = (
-    ("take_below", 0.0, 1.0),
-    ("stop_from", 0.0, 4.0),
-    ("take_p", 0.0, 0.2),
-    ("wait_p", 0.0, 0.7),
-    ("ahead_h", 6.0, 24.0),
-    ("forecast_max_age_h", 0.0, 24.0),
-    ("stale_max_h", 0.0, 6.0),
-    ("silent_max_h", 0.0, 48.0),
+# Whoever approves other numbers may be stricter than these bounds, not looser: name, lowest, highest.
+BOUNDS = tuple(
+    (name, 0.0 if about.least is None else about.least, math.inf if about.most is None else about.most)
+    for name, about in parameters(Risk).items()
+    if (about.least, about.most) != (None, None)
+)
+# The first must not exceed the second.
+ORDERED = (
+    ("take_below", "stop_from"),
+    ("take_p", "wait_p"),
+    ("stale_min_h", "stale_max_h"),
+    ("silent_min_h", "silent_max_h"),
+    ("stale_max_h", "silent_max_h"),
 )
 _WORDS = ("approved_by",)
-_SHARES = ("wait_p", "take_p")
+_SHARES = tuple(name for name, about in parameters(Risk).items() if about.under is not None)
 
 
 def parse_risk(document: Mapping[str, Any], *, where: str = "risk.toml") -> Risk:
@@ -73,13 +77,7 @@ def parse_risk(document: Mapping[str, Any], *, where: str = "risk.toml") -> Risk
             raise ConfigError(f"{where}: {name} is a probability, found {value!r}")
     numbers: dict[str, Any] = {name: value if name in _WORDS else float(value) for name, value in document.items()}
     risk = Risk(**numbers)
-    for low, high in (
-        ("take_below", "stop_from"),
-        ("take_p", "wait_p"),
-        ("stale_min_h", "stale_max_h"),
-        ("silent_min_h", "silent_max_h"),
-        ("stale_max_h", "silent_max_h"),
-    ):
+    for low, high in ORDERED:
         if getattr(risk, low) > getattr(risk, high):
             raise ConfigError(f"{where}: {low} {getattr(risk, low):g} must not exceed {high} {getattr(risk, high):g}")
     for name, least, most in BOUNDS:

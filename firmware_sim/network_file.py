@@ -6,7 +6,7 @@ import re
 import tomllib
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,48 +20,53 @@ from firmware_sim.rivers import ESTUARIES
 _CHANNEL = re.compile(r"main|in|out|d[1-9][0-9]{0,2}")
 
 
+def _about(text: str) -> msgspec.Meta:
+    """What a key is; docs/configuration.md shows it."""
+    return msgspec.Meta(description=text)
+
+
 class _Join(msgspec.Struct, forbid_unknown_fields=True):
-    waterway: str
-    km: float
+    waterway: Annotated[str, _about("Id of the other one.")]
+    km: Annotated[float, _about("Distance from the sea along the other one [km].")]
 
 
 class _Waterway(msgspec.Struct, forbid_unknown_fields=True):
-    id: str
-    name: str
-    sea: str
-    length_km: float
-    joins: list[_Join] = []
+    id: Annotated[str, _about("One that has an estuary model: `cai-lon`, `hau` …")]
+    name: Annotated[str, _about("As people call it.")]
+    sea: Annotated[str, _about("The sea its salt comes from.")]
+    length_km: Annotated[float, _about("How far upstream is looked at [km].")]
+    joins: Annotated[list[_Join], _about("Where it meets other ones.")] = []
 
 
 class _Gate(msgspec.Struct, forbid_unknown_fields=True):
-    months: list[int]
-    spring_above: float = 1.0
-    leak: float = 0.33
+    months: Annotated[list[int], _about("Months it is worked in, 1 to 12.")]
+    spring_above: Annotated[float, _about("Shut in those months while the range of the tide is over this share of its root mean square.")] = 1.0
+    leak: Annotated[float, _about("Share of the outer salinity that stands behind it all the same.")] = 0.33
 
 
 class _Station(msgspec.Struct, forbid_unknown_fields=True):
-    id: str
-    name: str
-    waterway: str
-    km: float
-    source: str
-    lat: float | None = None
-    lon: float | None = None
-    position: str = "approximate"
-    commune: str = ""
-    aliases: list[str] = []
-    model: str = "native"
-    channels: tuple[str, ...] = ("main",)
-    verdict_point: str = ""
-    gate: _Gate | None = None
+    id: Annotated[str, _about("Slug; the device's id too.")]
+    name: Annotated[str, _about("As people call it.")]
+    waterway: Annotated[str, _about("Id of its waterway.")]
+    km: Annotated[float, _about("Distance from the sea along it [km].")]
+    source: Annotated[str, _about("Where position and salinity were taken from.")]
+    lat: Annotated[float | None, _about("Latitude [°].")] = None
+    lon: Annotated[float | None, _about("Longitude [°].")] = None
+    position: Annotated[str, _about("How well the position is known: `surveyed`, `approximate` or `unknown`.")] = "approximate"
+    commune: Annotated[str, _about("Code of its commune.")] = ""
+    aliases: Annotated[list[str], _about("Other names.")] = []
+    model: Annotated[str, _about("Model of its simulated device.")] = "native"
+    channels: Annotated[tuple[str, ...], _about("Its probes: `main`, `in`, `out`, or `d` and a depth in cm.")] = ("main",)
+    verdict_point: Annotated[str, _about("Point the verdict is about.")] = ""
+    gate: Annotated[_Gate | None, _about("A sluice; needed for `in` and `out`.")] = None
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    seed: int
-    interval_s: float
-    start: datetime
-    waterways: list[_Waterway]
-    stations: list[_Station]
+class NetworkFile(msgspec.Struct, forbid_unknown_fields=True):
+    seed: Annotated[int, _about("Of weather, years and noise; another seed is another delta.")]
+    interval_s: Annotated[float, _about("How often a device measures [s].")]
+    start: Annotated[datetime, _about("Where a simulated clock begins unless told otherwise; with a zone.")]
+    waterways: Annotated[list[_Waterway], _about("The estuaries.")]
+    stations: Annotated[list[_Station], _about("The stations, one device each.")]
 
 
 def default_text() -> str:
@@ -73,7 +78,7 @@ def load_network(text: str, *, name: str = "network.toml", seed: int | None = No
     """The network of a TOML text; `seed` in place of the file's. Raises ConfigError that names the file and the key."""
     try:
         raw: Any = tomllib.loads(text)
-        found = msgspec.convert(raw, _File)
+        found = msgspec.convert(raw, NetworkFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{name}: {error}") from error
     if found.start.tzinfo is None:
@@ -94,7 +99,7 @@ def load_network(text: str, *, name: str = "network.toml", seed: int | None = No
     return Network(seed=chosen, start_ms=int(found.start.timestamp() * 1000), waterways=waterways, devices=devices)
 
 
-def _device(station: _Station, found: _File, name: str, seed: int) -> FieldDevice:
+def _device(station: _Station, found: NetworkFile, name: str, seed: int) -> FieldDevice:
     where = f"{name}: station {station.id!r}"
     if not (SLUG.match(station.id) and DEVICE_ID.match(station.id)):
         raise ConfigError(f"{where}: an id is a slug of a-z, 0-9 and -")

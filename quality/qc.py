@@ -64,7 +64,7 @@ class QcTest:
 
     `params` names every parameter with its default (NaN = must be configured, else the row is NOT_EVALUATED); `run`
     gets each as (n,) floats, one per row, so that stations and quantities may differ. `check` raises ValueError for a
-    set of parameters that makes no sense (asked once, when the configuration is read).
+    set of parameters that makes no sense (asked once, when the configuration is read). `about` says what each parameter is.
     """
 
     name: str
@@ -76,6 +76,7 @@ class QcTest:
     check: Callable[[Mapping[str, float]], None] = field(default=lambda params: None)
     vi: str
     en: str
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_row_test(self) -> bool:

@@ -9,6 +9,16 @@ from core.errors import ConfigError
 from core.place import Join, Waterway
 from registry.items import checked_waterway
 
+# What each field is; of `joins`, each of the two in it.
+ABOUT = {
+    "id": "Slug; stations name it.",
+    "name": "As people call it.",
+    "sea": "The sea its salt comes from; empty for a canal between two rivers.",
+    "length_km": "How far from the sea this installation looks upstream [km].",
+    "joins": "Where it meets other ones; a canal's own km are counted from the first.",
+    "joins.waterway": "Id of the other one.",
+    "joins.km": "Distance from the sea along the other one [km].",
+}
 _FIELDS = {"id": str, "name": str, "sea": str, "length_km": (int, float), "joins": list}
 
 

@@ -46,4 +46,10 @@ TEST = QcTest(
     check=check,
     vi="Ngoài khoảng có thể có",
     en="Outside the possible range",
+    about={
+        "fail_low": "Fail under it [unit of the quantity]; where nothing is said the low end of the quantity's range.",
+        "fail_high": "Fail over it [unit of the quantity]; where nothing is said the high end of the quantity's range.",
+        "suspect_low": "Suspect under it [unit of the quantity].",
+        "suspect_high": "Suspect over it [unit of the quantity].",
+    },
 )

@@ -99,4 +99,12 @@ TEST = QcTest(
     check=check,
     vi="Số đứng yên nhiều giờ",
     en="The value has stood still for hours",
+    about={
+        "resolution": "A window whose values stay within less than this has not moved [unit of the quantity]: the probe's resolution.",
+        "floor": "Values under it are really flat and always good [unit of the quantity].",
+        "suspect_h": "Suspect after so long without a move [h].",
+        "fail_h": "Fail after so long without a move [h].",
+        "max_gap_h": "A window with a longer gap says nothing [h].",
+        "min_samples": "A window with fewer samples says nothing.",
+    },
 )
