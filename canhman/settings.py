@@ -53,26 +53,67 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    broker: str = Field(default="embedded://127.0.0.1:1883", description="mqtt://user@host[:port], mqtts://…, or embedded://host:port (our own listener)")
-    broker_password: SecretStr = Field(default=SecretStr(""), description="password of the user in CANHMAN_BROKER")
-    broker_ca: Path | None = Field(default=None, description="file of the authority that signed the broker's certificate")
-    tls_cert: Path | None = Field(default=None, description="certificate chain of our own listener (embeddeds://)")
-    tls_key: Path | None = Field(default=None, description="private key of our own listener")
-    store: str = Field(default="", description="sqlite:///path, or influxdb://host:8086/canhman?api=v1|v2&org=…&tls=1 (default: series.db in CANHMAN_DATA)")
+    broker: str = Field(
+        default="embedded://127.0.0.1:1883",
+        description="Where messages come from: mqtt://user@host[:port], mqtts://…, or our own listener: embedded://host:port, embeddeds://… with TLS",
+        examples=["mqtts://canhman-ingest@broker.example.vn"],
+    )
+    broker_password: SecretStr = Field(default=SecretStr(""), description="Password of the user in CANHMAN_BROKER")
+    broker_ca: Path | None = Field(
+        default=None,
+        description="File of the authority that signed the broker's certificate (default: those the machine trusts)",
+        examples=["/etc/canhman/ca.pem"],
+    )
+    tls_cert: Path | None = Field(default=None, description="Certificate chain of our own listener (embeddeds://)", examples=["/etc/canhman/listener.pem"])
+    tls_key: Path | None = Field(default=None, description="Private key of our own listener (embeddeds://)", examples=["/etc/canhman/listener.key"])
+    store: str = Field(
+        default="",
+        description="Where readings go: sqlite:///path, or influxdb://host:8086/canhman?api=v1|v2&org=…&tls=1 (default: series.db in CANHMAN_DATA)",
+        examples=["influxdb://127.0.0.1:8086/canhman?api=v2&org=vithanh"],
+    )
     store_token: SecretStr = Field(default=SecretStr(""), description="InfluxDB token; user:password for api=v1")
-    database: str = Field(default="", description="sqlite:///path or postgresql+psycopg://… (default: registry.db in CANHMAN_DATA)")
-    data: Path = Field(default=Path("data"), description="folder of SQLite files, journal and secret")
-    secret: SecretStr = Field(default=SecretStr(""), description="installation secret (default: made in CANHMAN_DATA at first start)")
-    clock: Literal["system", "sim"] = Field(default="system", description="system, or sim: the simulated clock in the database")
-    enrol: Literal["approve", "open", "closed"] = Field(default="approve", description="what becomes of a device nobody registered")
-    enrol_public: bool = Field(default=False, description="1: stations that register themselves are public")
-    config: Path | None = Field(default=None, description="folder whose TOML files override the defaults, file by file")
-    listen: str = Field(default="127.0.0.1:8000", description="address of pages and API")
-    proxy: str = Field(default="", description="reverse proxies (10.0.0.2, 10.1.0.0/16) whose X-Forwarded-For is believed")
-    metrics: str = Field(default="127.0.0.1:9100", description="address of /metrics")
-    url: str = Field(default="", description="public address of this installation, for links")
-    webhook: SecretStr = Field(default=SecretStr(""), description="address that alerts are posted to: https://… (http:// only at this machine)")
-    webhook_secret: SecretStr = Field(default=SecretStr(""), description="key that signs webhooks")
+    database: str = Field(
+        default="",
+        description="Registry, states, forecasts, alerts, people: sqlite:///path or postgresql+psycopg://… (default: registry.db in CANHMAN_DATA)",
+        examples=["sqlite:////var/lib/canhman/registry.db"],
+    )
+    data: Path = Field(default=Path("data"), description="Folder of SQLite files, journal, secret and heartbeats", examples=["/var/lib/canhman"])
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Installation secret that join keys and sessions come from (default: made in CANHMAN_DATA at first start)",
+    )
+    clock: Literal["system", "sim"] = Field(default="system", description="The machine's clock (system), or the simulated one in the database (sim)")
+    enrol: Literal["approve", "open", "closed"] = Field(
+        default="approve",
+        description="What becomes of a device nobody registered: it waits for approval (approve), registers itself (open), or is refused (closed)",
+    )
+    enrol_public: bool = Field(default=False, description="Whether stations that register themselves are public")
+    config: Path | None = Field(default=None, description="Folder whose TOML files override the shipped ones, file by file", examples=["/etc/canhman"])
+    listen: str = Field(default="127.0.0.1:8000", description="Address of pages and API", examples=["0.0.0.0:8000"])
+    proxy: str = Field(
+        default="",
+        description="Reverse proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas",
+        examples=["10.0.0.2, 10.1.0.0/16"],
+    )
+    metrics: str = Field(default="127.0.0.1:9100", description="Address of /metrics and of /readyz in words", examples=["10.0.0.5:9100"])
+    url: str = Field(
+        default="", description="Public address of this installation, for links; https:// makes the cookie Secure", examples=["https://man.example.vn"]
+    )
+    grafana: str = Field(
+        default="",
+        description="Grafana that canhman dashboards push brings the boards to: https://host[:port][/path]",
+        examples=["https://grafana.example.vn"],
+    )
+    grafana_token: SecretStr = Field(default=SecretStr(""), description="Token of a service account there, with the role Admin")
+    grafana_store_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What Grafana reads InfluxDB with: a token that may read, user:password for api=v1 (default: CANHMAN_STORE_TOKEN)",
+    )
+    webhook: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address that alerts are posted to: https://… (http:// only at this machine); secret, since its path may hold a token",
+    )
+    webhook_secret: SecretStr = Field(default=SecretStr(""), description="Key that signs webhooks (default: they are not signed)")
 
     @field_validator("broker_ca", "tls_cert", "tls_key", "data", "config", mode="before")
     @classmethod
@@ -120,6 +161,7 @@ def read_settings() -> Settings:
     if settings.url and not (settings.url.startswith(("http://", "https://")) and _split(settings.url, PREFIX + "URL").hostname):
         raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host")
     _check_webhook(settings.webhook.get_secret_value())
+    _check_grafana(settings.grafana)
     return settings
 
 
@@ -139,6 +181,17 @@ def _check_webhook(text: str) -> None:
         raise ConfigError(f"{name}: user and password do not belong in an address; a receiver proves the sender by the signature (CANHMAN_WEBHOOK_SECRET)")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ConfigError(f"{name}={parts.scheme}://{host}…: {shape}")
+
+
+def _check_grafana(text: str) -> None:
+    name, shape = f"{PREFIX}GRAFANA", "expected https://host, such as https://grafana.example.vn or http://127.0.0.1:3000"
+    if not text:
+        return
+    if "@" in text:
+        raise ConfigError(f"{name}: user and password do not belong in an address; make a token and put it in CANHMAN_GRAFANA_TOKEN")
+    parts = _split(text, name)
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or any(c.isspace() or not c.isprintable() for c in text):
+        raise ConfigError(f"{name}={text!r}: {shape}")
 
 
 def _is_loopback(host: str) -> bool:
