@@ -17,7 +17,8 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 
 from adapters.influx import InfluxStore
-from adapters.influx_boards import latest_line, station_line
+from adapters.influx_boards import latest_line, station_line, write_latest
+from adapters.influx_send import Answer
 from adapters.memory_store import MemoryStore
 from adapters.sqlite_store import SqliteStore
 from core.board import Shown
@@ -274,6 +275,31 @@ def test_other_stores_take_nothing(kind: str, tmp_path: Path) -> None:
     asyncio.run(store.mirror_latest([shown()]))
     assert asyncio.run(store.mirrored_fresh(0)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_row_among_thousands() -> None:
+    """A row that the server will never take, in the first of several bodies: all others are sent, then it is told."""
+
+    class Server:
+        def __init__(self) -> None:
+            self.taken: set[str] = set()
+
+        def send(self, body: bytes) -> Answer:
+            lines = body.decode().split("\n")
+            if any("station=s7 " in line for line in lines):
+                return Answer(status=400, text="field type conflict", page=False)
+            self.taken.update(lines)
+            return Answer(status=204, text="", page=False)
+
+        def create(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    server = Server()
+    rows = [shown(station=f"s{n}") for n in range(12_000)]
+    with pytest.raises(RefusedError, match="1 lines refused: field type conflict"):
+        write_latest(server, rows, "here", "canhman")
+    assert server.taken == {latest_line(row) for row in rows} - {latest_line(rows[7])}
 
 
 def test_lines_as_text() -> None:
