@@ -18,7 +18,7 @@ from adapters.sql.schema import prepare
 from canhman.clocks import FollowedClock, of_this_process
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, NotFoundError, UnavailableError
+from core.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 from core.place import Org
 from core.ports import MessageSource, Mirror, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
@@ -26,6 +26,7 @@ from registry.directory import Directory
 from registry.waterways import default_waterways
 
 if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
+    from adapters.influx import InfluxStore
     from adapters.journal import FileJournal
     from adapters.mqtt_publisher import PahoPublisher
     from canhman.authority import RegistryAuthority
@@ -151,15 +152,23 @@ def store(settings: Settings, *, shared: bool = False, journalled: bool = True, 
         from adapters.sqlite_store import SqliteStore
 
         return SqliteStore(address.path, synchronous="NORMAL" if journalled else "FULL")
+    return influx(settings, shared=shared, patience_s=patience_s, cursor_path=data_folder(settings) / "journal" / "influx.cursor")
+
+
+def influx(settings: Settings, *, shared: bool = True, patience_s: float = 60.0, cursor_path: Path | None = None) -> InfluxStore:
+    """The InfluxDB of CANHMAN_STORE, not opened; without a cursor for who only reads. Raises RefusedError where that is SQLite."""
     from adapters.influx import InfluxStore
 
+    address = settings.store_address
+    if address.kind != "influxdb":
+        raise RefusedError("CANHMAN_STORE is SQLite; this needs InfluxDB 1.6 to 2.x")
     return InfluxStore(
         f"http{'s' if address.tls else ''}://{address.host}:{address.port}",
         database=address.database,
         api=address.api,
         org=address.org,
         token=settings.store_token.get_secret_value(),
-        cursor_path=data_folder(settings) / "journal" / "influx.cursor",
+        cursor_path=cursor_path,
         shared=shared,
         timeout=min(10.0, patience_s),
         read_timeout=patience_s,

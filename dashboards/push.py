@@ -206,7 +206,7 @@ class Grafana:
 
     def _look(self, response: Any, *_: Any, **__: Any) -> None:
         """At every answer before the library reads it: it would follow a redirect, and stumble over a page."""
-        status = response.status_code
+        status, _ = response.status_code, response.content  # read, so that the connection is free whatever comes of it
         if response.is_redirect:
             raise RefusedError(f"{self.where} sends us to {response.headers['location'][:200]!r}; set CANHMAN_GRAFANA to where Grafana answers itself")
         try:
