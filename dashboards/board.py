@@ -68,7 +68,6 @@ class Panel:
     links: tuple[Mapping[str, object], ...] = ()
     repeat: str = ""
     interval: str = ""
-    max_points: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any
 import dashboards.boards
 from core.plugins import collect
 from core.texts import say
+from dashboards.allowed import SCHEMA_VERSION
 from dashboards.board import Board, Panel, Query, Variable, Words
 
-SCHEMA_VERSION = 38  # of Grafana 9.4, whose tables say cellOptions; later ones migrate it when they load it
 DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
 TIMEZONE = "Asia/Ho_Chi_Minh"
 
@@ -69,8 +69,6 @@ def _panel(panel: Panel, lang: str) -> dict[str, Any]:
         found |= {"repeat": panel.repeat, "repeatDirection": "v"}
     if panel.interval:
         found["interval"] = panel.interval
-    if panel.max_points:
-        found["maxDataPoints"] = panel.max_points
     return found
 
 

@@ -85,9 +85,7 @@ def table_options(sort: str, *, descending: bool = False) -> Json:
     """A table sorted by the column shown as `sort`."""
     return {
         "showHeader": True,
-        "cellHeight": "sm",
         "frameIndex": 0,
-        "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
         "sortBy": [{"displayName": Words(sort), "desc": descending}],
     }
 

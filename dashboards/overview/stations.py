@@ -114,6 +114,6 @@ TABLE = Panel(
         override("band", mappings=bands_in_words(), noValue=Words("band.unknown", after=" ?"), displayName=Words("board.band"), custom__width=120),
         override("flag", mappings=[in_words(FLAGS)], displayName=Words("board.flag"), custom__width=95),
         override("seen", **AGE, displayName=Words("board.seen")),
-        override("station", displayName=Words("board.id"), custom__hidden=True),
+        override("station", displayName=Words("board.id")),
     ),
 )

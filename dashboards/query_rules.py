@@ -1,0 +1,94 @@
+"""What a query of a board must hold to: it names what exists, puts in what people choose escaped, and shows it in the registry's units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from core.quantities import QUANTITIES
+from dashboards import allowed
+from dashboards.fields import MIRRORED, names_of
+from dashboards.panels import unit
+
+Document = Mapping[str, Any]
+
+_PUT_IN = re.compile(r"/\^\$\{\w+:regex\}\$/")  # the one form in which a chosen value stands in a query
+_REST = re.compile(r"'[^']*'|\$timeFilter|\$__interval")
+_NAME = re.compile(r'"([^"]*)"')
+_FROM = re.compile(r'\bFROM\s+"([^"]*)"')
+_ALIAS = re.compile(r'\bAS\s+"([^"]*)"')
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_KEYWORDS = frozenset(
+    {"SELECT", "FROM", "WHERE", "GROUP", "BY", "AND", "OR", "AS", "ORDER", "DESC", "LIMIT", "fill", "null", "none", "time", "now"}
+    | {"count", "distinct", "first", "floor", "last", "max", "mean", "min", "sum"}
+)
+_UNITS = frozenset({"dateTimeFromNow", "percentunit", "none"})
+_QUANTITY_UNITS = frozenset(unit(name) for name in QUANTITIES)
+
+
+def query_faults(panel: Document) -> Iterator[str]:
+    """The faults of a panel's queries and of the units they are shown in."""
+    refs = [target.get("refId") for target in panel.get("targets", ())]
+    if not refs or len(set(refs)) != len(refs):
+        yield f"queries {refs} need a letter of their own each"
+    for target in panel.get("targets", ()):
+        for key in sorted(set(target) - allowed.TARGET_KEYS):
+            yield f"key {key!r} of query {target.get('refId')} is not on the list"
+        if target.get("rawQuery") is not True or target.get("resultFormat") not in ("table", "time_series"):
+            yield f"query {target.get('refId')} is not raw InfluxQL for a table or a time series"
+        for fault in text_faults(target["query"]):
+            yield f"query {target.get('refId')}: {fault}"
+    yield from _unit_faults(panel)
+
+
+def text_faults(text: str) -> Iterator[str]:
+    """The faults of one InfluxQL text."""
+    plain = _REST.sub(" ", _PUT_IN.sub(" ", text))
+    if "$" in plain:
+        yield f"a variable stands otherwise than as /^${{name:regex}}$/ in {text!r}"
+    if ";" in text or not text.startswith("SELECT "):
+        yield f"{text!r} is not one SELECT"
+    measurements = _FROM.findall(text)
+    known = {name for measurement in measurements for name in names_of(measurement)} | set(_ALIAS.findall(text))
+    for measurement in measurements:
+        if not names_of(measurement):
+            yield f"measurement {measurement!r} does not exist"
+    for name in _NAME.findall(text):
+        if name not in known and name not in measurements:
+            yield f"field {name!r} does not exist in {', '.join(measurements)}"
+    for word in _WORD.findall(re.sub(r"\d+[a-z]+\b", " ", _NAME.sub(" ", plain))):
+        if word not in _KEYWORDS:
+            yield f"{word!r} is no keyword: names stand in double quotes"
+
+
+def quantities_of(panel: Document) -> set[str]:
+    """The quantities whose values (not flags) a panel's queries read."""
+    found = set()
+    for target in panel.get("targets", ()):
+        names = set(_NAME.findall(target["query"]))
+        for measurement in _FROM.findall(target["query"]):
+            found |= {q.name for q in QUANTITIES.values() if q.measurement == measurement and q.field in names}
+            if measurement in ("latest", "forecast", "alert") and names & MIRRORED[measurement] & {"salinity", "q50", "value"}:
+                found.add("water.salinity")
+    return found
+
+
+def _unit_faults(panel: Document) -> Iterator[str]:
+    defaults = panel["fieldConfig"]["defaults"]
+    shown = quantities_of(panel)
+    if panel["type"] == "timeseries" and defaults.get("unit") not in {unit(name) for name in shown}:
+        yield f"unit {defaults.get('unit')!r} is not that of {', '.join(sorted(shown))} in the registry"
+    for override in panel["fieldConfig"]["overrides"]:
+        name = override["matcher"]["options"]
+        for entry in override["properties"]:
+            if entry["id"] != "unit":
+                continue
+            value = entry["value"]
+            of_name = {unit(q) for q in shown if q.partition(".")[2] == name}
+            if of_name and value not in of_name:
+                yield f"unit {value!r} of {name!r} is not the registry's"
+            if value.startswith("suffix:") and " " not in value and value not in _QUANTITY_UNITS:
+                yield f"unit {value!r} of {name!r} is none of the registry"
+            if not value.startswith(("suffix:", "time:")) and value not in _UNITS:
+                yield f"unit {value!r} of {name!r} is not on the list"
