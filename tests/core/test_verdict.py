@@ -242,6 +242,7 @@ def test_no_input_without_fresh_good_data_and_a_forecast_yields_take(state: Wate
         judged is not None
         and judged.flag == 1
         and math.isfinite(judged.value)
+        and judged.value >= 0
         and -AHEAD_MS <= NOW - judged.time <= RISK.stale_after_ms(interval)
         and not (newest is not None and newest.time >= judged.time and newest.flag in (3, 4))
     )
