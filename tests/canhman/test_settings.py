@@ -99,6 +99,11 @@ BAD = [
     ("WEBHOOK", "ftp://x", "https://host/path"),
     ("WEBHOOK", "http://partner.example/hook", "https://host/path"),
     ("URL", "https://", "host"),
+    ("GRAFANA", "grafana:3000", "CANHMAN_GRAFANA"),
+    ("GRAFANA", "ftp://grafana", "expected https://host"),
+    ("GRAFANA", "https://", "no host"),
+    ("GRAFANA", "https://grafana/?orgId=2", "expected https://host"),
+    ("GRAFANA", "https://grafana/a b", "expected https://host"),
 ]
 
 
@@ -112,7 +117,7 @@ def test_a_bad_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, val
 
 def test_every_setting_with_a_form_is_tried_above() -> None:
     """A new setting comes with its bad values, unless any text is right."""
-    any_text = {"BROKER_PASSWORD", "STORE_TOKEN", "SECRET", "WEBHOOK_SECRET", "DATABASE"}  # DATABASE: see adapters/sql
+    any_text = {"BROKER_PASSWORD", "STORE_TOKEN", "SECRET", "WEBHOOK_SECRET", "GRAFANA_TOKEN", "GRAFANA_STORE_TOKEN", "DATABASE"}  # DATABASE: see adapters/sql
     assert {f"CANHMAN_{name}" for name, _, _ in BAD} | {f"CANHMAN_{name}" for name in any_text} == set(NAMES)
 
 
@@ -127,6 +132,7 @@ SECRETS = [
     ("STORE", f"influxdb://host/db?token={PASSWORD}"),
     ("STORE", f"influxdb://host/db?{PASSWORD}"),
     ("URL", f"x://u:{PASSWORD}@h"),
+    ("GRAFANA", f"https://u:{PASSWORD}@h"),
 ]
 
 
