@@ -9,12 +9,12 @@ from typing import Any
 from core.quantities import QUANTITIES
 from dashboards import allowed
 from dashboards.fields import MIRRORED, names_of
-from dashboards.panels import unit
+from dashboards.panels import NOTHING, unit
 
 Document = Mapping[str, Any]
 
 _PUT_IN = re.compile(r"/\^\$\{\w+:regex\}\$/")  # the one form in which a chosen value stands in a query
-_REST = re.compile(r"'[^']*'|\$timeFilter|\$__interval")
+_REST = re.compile(r"'[^'$]*'|\$timeFilter|\$__interval")
 _NAME = re.compile(r'"([^"]*)"')
 _FROM = re.compile(r'\bFROM\s+"([^"]*)"')
 _ALIAS = re.compile(r'\bAS\s+"([^"]*)"')
@@ -49,17 +49,41 @@ def text_faults(text: str) -> Iterator[str]:
         yield f"a variable stands otherwise than as /^${{name:regex}}$/ in {text!r}"
     if ";" in text or not text.startswith("SELECT "):
         yield f"{text!r} is not one SELECT"
-    measurements = _FROM.findall(text)
-    known = {name for measurement in measurements for name in names_of(measurement)} | set(_ALIAS.findall(text))
-    for measurement in measurements:
-        if not names_of(measurement):
-            yield f"measurement {measurement!r} does not exist"
-    for name in _NAME.findall(text):
-        if name not in known and name not in measurements:
-            yield f"field {name!r} does not exist in {', '.join(measurements)}"
+    yield from _name_faults(text)
     for word in _WORD.findall(re.sub(r"\d+[a-z]+\b", " ", _NAME.sub(" ", plain))):
         if word not in _KEYWORDS:
             yield f"{word!r} is no keyword: names stand in double quotes"
+
+
+def _name_faults(text: str) -> Iterator[str]:
+    """Names that stand for nothing: innermost they are fields and tags of the measurement, further out also what the inner query gives."""
+    begin = text.find("FROM (")
+    if begin < 0:
+        inner, outer = "", text
+        known: set[str] = set()
+    else:
+        end = _closing(text, begin + 5)
+        inner, outer = text[begin + 6 : end], text[:begin] + text[end + 1 :]
+        yield from _name_faults(inner)
+        known = {NOTHING, *_NAME.findall(_FROM.sub("", inner))}
+    measurements = _FROM.findall(text)
+    for measurement in _FROM.findall(outer):
+        known |= names_of(measurement)
+        if not names_of(measurement):
+            yield f"measurement {measurement!r} does not exist"
+    for name in _NAME.findall(_ALIAS.sub("", _FROM.sub("", outer))):
+        if name not in known:
+            yield f"field {name!r} does not exist in {', '.join(measurements)}"
+
+
+def _closing(text: str, opening: int) -> int:
+    """Where the parenthesis that opens at `opening` is closed."""
+    depth = 0
+    for at in range(opening, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0:
+            return at
+    return len(text)
 
 
 def quantities_of(panel: Document) -> set[str]:

@@ -143,7 +143,7 @@ def _fields(panel: Document) -> Iterator[str]:
         for entry in override["properties"]:
             standard, _, own = entry["id"].partition(".")
             if own not in custom if standard == "custom" else entry["id"] not in allowed.DEFAULTS:
-                yield f"property {property['id']!r} is not on the list for {panel['type']}"
+                yield f"property {entry['id']!r} is not on the list for {panel['type']}"
     for config in _configs(panel):
         cell = config.get("custom.cellOptions", config.get("custom", {}).get("cellOptions"))
         if cell is not None and cell.get("type") not in allowed.CELLS:

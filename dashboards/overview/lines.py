@@ -44,7 +44,7 @@ SALINITY_LINES = Panel(
     repeat="station",
     interval="15m",
     queries=(
-        Query(ref="A", text=_salinity('"salinity_qc" = 1', "null"), form="time_series", alias="$tag_point ($tag_sensor)", may_be_empty=True),
+        Query(ref="A", text=_salinity('"salinity_qc" = 1', "null"), form="time_series", alias="$tag_point ($tag_sensor)"),
         Query(
             ref="B",
             text=_salinity('("salinity_qc" = 3 OR "salinity_qc" = 4)', "none"),

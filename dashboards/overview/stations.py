@@ -54,7 +54,11 @@ MAP = Panel(
     about="board.map.about",
     at=(0, 4, 10, 14),
     queries=(
-        Query(ref="A", text=f'SELECT "station", "name", "waterway_name", "km", "lat", "lon" FROM {STATIONS} WHERE {OF_WATERWAY} AND "lat" > -90'),
+        Query(
+            ref="A",
+            text=f'SELECT "station", "name", "waterway_name", "km", "lat", "lon" FROM {STATIONS} WHERE {OF_WATERWAY} AND "lat" > -90',
+            may_be_empty=True,
+        ),
         Query(ref="B", text=f'SELECT "station", "salinity", "salinity" AS "band" FROM {FRESH_STATIONS}', may_be_empty=True),
     ),
     transformations=(without("Time"), MERGE, only_where("lat")),
