@@ -12,7 +12,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 Device = Annotated[str | None, typer.Option(help="Only this device.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
-Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1)]  # what a database takes as an id
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The dead letter's id, as list shows it.")]  # what a database takes
 
 
 def _known(reason: str | None) -> str | None:
