@@ -25,7 +25,8 @@ from servers.waiting import until
 pytestmark = [pytest.mark.servers, pytest.mark.sockets]
 ALL_MUST_BE_HERE = os.environ.get("REQUIRE_SERVERS") == "1"
 NO_INDEX = "is the package index reachable?"  # what deploy/install.sh ends with
-OURS = ("CANHMAN_", "MAKE", "MFLAGS", "ARGS", "PYTHONPATH", "VIRTUAL_ENV", "NO_COLOR")  # of the make and the checkout that this test runs in
+# of the make, the checkout and the machine that this test runs in, and of nobody who begins
+OURS = ("CANHMAN_", "MAKE", "MFLAGS", "ARGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "NO_COLOR")
 
 
 class Clone:
