@@ -137,6 +137,12 @@ def imported(tree: ast.AST) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
+def test_one_file_knows_the_library_of_grafana() -> None:
+    """grafana-api and its requests are imported by `dashboards/push.py` alone (0020), so that replacing it touches one file."""
+    files = [f for package in PACKAGES for f in (ROOT / package).rglob("*.py")]
+    assert [str(f.relative_to(ROOT)) for f in files if {"grafana_api", "requests"} & imported(ast.parse(f.read_text("utf-8")))] == ["dashboards/push.py"]
+
+
 def test_nothing_imports_tests() -> None:
     """`tests` is a folder, not a package: what tests share is imported by its own name."""
     files = [f for folder in (*PACKAGES, "tests", "bench", "deploy") for f in (ROOT / folder).rglob("*.py")]
