@@ -25,11 +25,12 @@ from canhman.clocks import FollowedClock
 from canhman.configuration import read_alerts, read_risk
 from canhman.judge_lock import JudgeLock
 from canhman.loops import for_ever, tell, unless_stopped
+from canhman.reloading import Reloaded
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.alert import Alert, Intent
 from core.clock import Clock, SystemClock, rfc3339
-from core.errors import CanhManError, ConfigError, RefusedError
+from core.errors import CanhManError, RefusedError
 from core.place import Station
 from core.risk import Risk
 from ingest.health import Health
@@ -44,34 +45,20 @@ NEWEST = 50  # messages that `--outbox` prints
 MIRROR_EVERY_S = 10.0  # also after a failed try: a server that is away costs seconds to ask
 
 
-class Reloaded:
-    """`alerts.toml` and `risk.toml`, read at start and again at SIGHUP; a broken file keeps the old ones and says so."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """`alerts.toml` and `risk.toml`: both are taken in, or neither."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = settings.config
-        self._current = self._read()
+    rules: AlertRules
+    risk: Risk
 
-    @property
-    def rules(self) -> AlertRules:
-        """The numbers of the alerts as they stand now."""
-        return self._current[0]
 
-    @property
-    def risk(self) -> Risk:
-        """Ages and limits as they stand now."""
-        return self._current[1]
-
-    def again(self) -> None:
-        """Read both again, or neither."""
-        try:
-            self._current = self._read()
-        except ConfigError as error:
-            log.error("the configuration of alerts is kept as it was", why=str(error), hash=self.rules.hash, risk=self.risk.hash)
-        else:
-            log.info("configuration of alerts read again", hash=self.rules.hash, risk=self.risk.hash)
-
-    def _read(self) -> tuple[AlertRules, Risk]:
-        return read_alerts(self._folder), read_risk(self._folder)
+def numbers(settings: Settings) -> Reloaded[Numbers]:
+    """Read at start and again at SIGHUP."""
+    return Reloaded(
+        lambda: Numbers(rules=read_alerts(settings.config), risk=read_risk(settings.config)),
+        lambda found: {"alerts": found.rules.hash, "risk": found.risk.hash},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +71,11 @@ class _Parts:
 
 async def alerts(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
     """Until a stop. Raises only at start: a server is missing or refuses us, a file of the configuration is broken, or another of us runs."""
-    config = Reloaded(settings)
-    signals.on_hangup(config.again)
+    config = numbers(settings)
+    config.on_hangup(signals)
     async with _alone(settings), _opened(settings, wait_s) as parts:
         service = _Service(settings, parts, config)
-        started(f"watching lines {', '.join(f'{line:g}' for line in config.rules.lines)} g/L; messages go {service.ways}")
+        started(f"watching lines {', '.join(f'{line:g}' for line in config.current.rules.lines)} g/L; messages go {service.ways}")
         tasks = [asyncio.create_task(for_ever(work)) for work in (service.beat, service.send)]
         if isinstance(parts.clock, FollowedClock):
             tasks.append(asyncio.create_task(for_ever(parts.clock.follow)))
@@ -132,7 +119,7 @@ async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
 class _Service:
     """One look after the other; what goes wrong is told once, and tried again."""
 
-    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded) -> None:
+    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded[Numbers]) -> None:
         self._folder = wiring.data_folder(settings)
         self._clock = parts.clock
         self._health = Health(tell)
@@ -150,8 +137,8 @@ class _Service:
             parts.store,
             clock=parts.clock,
             system=system,
-            rules=lambda: config.rules,
-            risk=lambda: config.risk,
+            rules=lambda: config.current.rules,
+            risk=lambda: config.current.risk,
             channels=lambda: self._on,
         )
         self._outbox = Outbox(parts.db, parts.http, self._watch, channels=lambda: channels, clock=parts.clock, system=system)

@@ -22,10 +22,11 @@ from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
 from canhman.judge_lock import JudgeLock
 from canhman.loops import for_ever, tell
+from canhman.reloading import Reloaded
 from canhman.settings import Settings
 from canhman.signals import Signals
 from core.clock import Clock
-from core.errors import ConfigError, RefusedError, UnavailableError
+from core.errors import RefusedError, UnavailableError
 from core.ports import MessageSource, SeriesStore
 from ingest.health import Health
 from ingest.pipeline import Processor
@@ -47,27 +48,9 @@ SWITCH_S = 0.0005
 GC_THRESHOLDS = (50_000, 20, 100)
 
 
-class Reloaded:
-    """The configuration of quality control, read at start and again at SIGHUP; a broken file keeps the old one and says so."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._folder = settings.config
-        self.current = read_qc(settings.config)
-
-    def on_hangup(self, signals: Signals, tell: Callable[[QcConfig], None] | None = None) -> None:
-        """From now on read again at SIGHUP, and `tell` of what was read (in the main thread)."""
-
-        def again() -> None:
-            try:
-                self.current = read_qc(self._folder)
-            except ConfigError as error:
-                log.error("qc.toml is kept as it was", why=str(error), hash=self.current.hash)
-                return
-            log.info("qc.toml read again", hash=self.current.hash)
-            if tell is not None:
-                tell(self.current)
-
-        signals.on_hangup(again)
+def qc(settings: Settings) -> Reloaded[QcConfig]:
+    """The configuration of quality control, read at start and again at SIGHUP."""
+    return Reloaded(lambda: read_qc(settings.config), lambda config: {"qc": config.hash})
 
 
 async def alone(service: Callable[[Signals, Started], Coroutine[Any, Any, T]], started: Started) -> T | None:
@@ -101,7 +84,7 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     descriptors.make_ready()
     db = wiring.database(settings, wait_s=wait_s)
     await wiring.seed(db)
-    config = Reloaded(settings)
+    config = qc(settings)
     at = await wiring.clock(settings, db)
     health = Health(tell)
     async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
@@ -213,7 +196,7 @@ def judge_again(settings: Settings, *, wait_s: float) -> int:
 async def judge(settings: Settings, *, wait_s: float, signals: Signals, started: Started, once: bool = False) -> int:
     """`canhman judge`: judge what is dirty, until stopped or (`once`) until nothing is. Returns rows judged."""
     db = wiring.database(settings, wait_s=wait_s)
-    config = Reloaded(settings)
+    config = qc(settings)
     store = wiring.store(settings, shared=True, journalled=False)
     lock = JudgeLock(wiring.data_folder(settings))
     total = 0

@@ -26,11 +26,13 @@ from canhman import descriptors, heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_risk
 from canhman.http_guard import Guard, Limits, cap
+from canhman.reloading import Reloaded
 from canhman.settings import PREFIX, Settings
 from canhman.signals import Signals
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import Registry, SeriesStore
+from core.risk import Risk
 
 log = structlog.get_logger()
 
@@ -143,8 +145,8 @@ async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> Asy
     """Database, store and clock, opened in this order and closed in the other."""
     db = await asyncio.to_thread(wiring.database, settings, wait_s=wait_s)
     try:
-        risk = _Reread(settings.config)
-        signals.on_hangup(risk.again)
+        risk = numbers(settings)
+        risk.on_hangup(signals)
         store = offload(wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S))
         at = await wiring.clock(settings, db)
         follower = asyncio.create_task(at.follow()) if isinstance(at, FollowedClock) else None
@@ -160,7 +162,7 @@ async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> Asy
         db.close()
 
 
-def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: _Reread) -> Backend:
+def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: Reloaded[Risk]) -> Backend:
     aside = offload(db)
     ready = Readiness(aside, store, wiring.data_folder(settings))
     return Backend(
@@ -189,21 +191,9 @@ def speed_of(at: Clock) -> float:
     return 1.0 / at.real_seconds(1.0)
 
 
-class _Reread:
-    """The verdict's numbers, read at start and again at each SIGHUP; a broken file keeps the old ones and says so."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self.current = read_risk(folder)
-
-    def again(self) -> None:
-        """Read anew."""
-        try:
-            self.current = read_risk(self._folder)
-        except ConfigError as error:
-            log.error("risk.toml is kept as it was", why=str(error), hash=self.current.hash)
-        else:
-            log.info("risk.toml read again", hash=self.current.hash)
+def numbers(settings: Settings) -> Reloaded[Risk]:
+    """The verdict's numbers, read at start and again at each SIGHUP."""
+    return Reloaded(lambda: read_risk(settings.config), lambda risk: {"risk": risk.hash})
 
 
 class Readiness:

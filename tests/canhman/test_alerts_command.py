@@ -22,7 +22,7 @@ from servers.waiting import until
 from adapters.sql.database import SqlDatabase
 from adapters.sqlite_store import SqliteStore
 from canhman import heartbeat
-from canhman.alerting import Reloaded, alerts
+from canhman.alerting import alerts, numbers
 from canhman.settings import read_settings
 from canhman.signals import Signals
 from core.alert import Alert, Intent, Step
@@ -152,18 +152,18 @@ def test_numbers_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """SIGHUP reads alerts.toml and risk.toml again, both or neither; at start a broken one is an error."""
     monkeypatch.setenv("CANHMAN_CONFIG", str(tmp_path))
     (tmp_path / "alerts.toml").write_text("lines = [2]\n")
-    config = Reloaded(read_settings())
-    assert config.rules.lines == (2.0,)
+    config = numbers(read_settings())
+    assert config.current.rules.lines == (2.0,)
     (tmp_path / "alerts.toml").write_text("lines = [0.5, 4]\n")
     (tmp_path / "risk.toml").write_text("stale_min_h = 2\n")
     config.again()
-    assert (config.rules.lines, config.risk.stale_min_h) == ((0.5, 4.0), 2.0)
+    assert (config.current.rules.lines, config.current.risk.stale_min_h) == ((0.5, 4.0), 2.0)
     (tmp_path / "alerts.toml").write_text("lines = [1]\n")
     (tmp_path / "risk.toml").write_text("stale_min = 2\n")
     config.again()
-    assert (config.rules.lines, config.risk.stale_min_h) == ((0.5, 4.0), 2.0)
+    assert (config.current.rules.lines, config.current.risk.stale_min_h) == ((0.5, 4.0), 2.0)
     with pytest.raises(ConfigError, match="stale_min"):
-        Reloaded(read_settings())
+        numbers(read_settings())
 
 
 class Receiver:

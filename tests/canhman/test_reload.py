@@ -14,14 +14,15 @@ from structlog.testing import capture_logs
 
 import config
 from canhman import alerting, serving
-from canhman.services import Reloaded
+from canhman.reloading import Reloaded
+from canhman.services import qc
 from canhman.settings import read_settings
 from canhman.signals import Signals
 from core.errors import ConfigError
 from quality.rules import QcConfig
 
 
-def hang_up(reloaded: Reloaded) -> list[QcConfig]:
+def hang_up(reloaded: Reloaded[QcConfig]) -> list[QcConfig]:
     """One SIGHUP to ourselves; what the listener was told."""
     told: list[QcConfig] = []
 
@@ -42,7 +43,7 @@ def test_sighup_reads_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CANHMAN_CONFIG", str(tmp_path))
     file = tmp_path / "qc.toml"
     file.write_text('[stuck."water.ec"]\nresolution = 0.01\n')
-    reloaded = Reloaded(read_settings())
+    reloaded = qc(read_settings())
     first = reloaded.current
     file.write_text('[stuck."water.ec"]\nresolution = 0.5\n')
     assert hang_up(reloaded) == [reloaded.current]
@@ -59,7 +60,7 @@ def test_a_broken_file_at_start_is_an_error(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("CANHMAN_CONFIG", str(tmp_path))
     (tmp_path / "qc.toml").write_text('[rnage."water.ec"]\n')
     with pytest.raises(ConfigError, match="rnage"):
-        Reloaded(read_settings())
+        qc(read_settings())
 
 
 def test_a_folder_that_went_away_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,15 +71,15 @@ def test_a_folder_that_went_away_keeps_what_was_read(tmp_path: Path, monkeypatch
         (own / name).write_text((files(config) / name).read_text("utf-8") + "\n# ours\n")
     monkeypatch.setenv("CANHMAN_CONFIG", str(own))
     settings = read_settings()
-    qc, alarms, risk = Reloaded(settings), alerting.Reloaded(settings), serving._Reread(settings.config)
-    before = (qc.current, alarms.rules, alarms.risk, risk.current)
+    quality, alarms, risk = qc(settings), alerting.numbers(settings), serving.numbers(settings)
+    before = (quality.current, alarms.current, risk.current)
     shutil.rmtree(own)
     with capture_logs() as lines:
-        assert hang_up(qc) == []
+        assert hang_up(quality) == []
         alarms.again()
         risk.again()
-    assert (qc.current, alarms.rules, alarms.risk, risk.current) == before
+    assert (quality.current, alarms.current, risk.current) == before
     assert [line["log_level"] for line in lines] == ["error"] * 3
     for line, name in zip(lines, ("qc.toml", "alerts.toml", "risk.toml"), strict=True):
-        assert name in line["event"] + line["why"]
+        assert line["why"].startswith(name)
         assert str(own) in line["why"]

@@ -22,7 +22,7 @@ from servers.waiting import until
 
 from adapters.sql import registry
 from canhman import heartbeat, serving
-from canhman.settings import Settings
+from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
 from core.clock import SimClock
 from core.errors import ConfigError, UnavailableError
@@ -208,12 +208,13 @@ def test_a_database_that_goes_away_while_running_is_503_and_then_comes_back(tmp_
         assert running.get("/readyz").json()["red"] == []
 
 
-def test_risk_toml_is_read_again_at_a_hangup_and_a_broken_one_keeps_the_old(tmp_path: Path) -> None:
+def test_risk_toml_is_read_again_at_a_hangup_and_a_broken_one_keeps_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGHUP takes in new numbers; a file that cannot be read changes nothing."""
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "risk.toml").write_text("limit = 1.0\n")
-    risk = serving._Reread(folder)
+    monkeypatch.setenv("CANHMAN_CONFIG", str(folder))
+    risk = serving.numbers(read_settings())
     first = risk.current
     (folder / "risk.toml").write_text("limit = 0.5\n")
     risk.again()
