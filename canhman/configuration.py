@@ -10,8 +10,10 @@ from typing import Any
 import config
 from alerts.config import AlertRules, parse_alerts
 from core.errors import ConfigError
+from core.place import Waterway
 from core.risk import Risk, parse_risk
 from quality.rules import QcConfig, parse
+from registry.waterways import parse_waterways
 
 FILES = tuple(sorted(entry.name for entry in files(config).iterdir() if entry.name.endswith(".toml")))
 
@@ -62,6 +64,11 @@ def read_risk(folder: Path | None) -> Risk:
 def read_alerts(folder: Path | None) -> AlertRules:
     """When alerts open and clear. Raises ConfigError."""
     return parse_alerts(read_toml("alerts.toml", folder), where=where("alerts.toml", folder))
+
+
+def read_waterways(folder: Path | None) -> tuple[Waterway, ...]:
+    """The waterways a new installation begins with. Raises ConfigError."""
+    return parse_waterways(read_text("waterways.toml", folder).encode(), source=where("waterways.toml", folder))
 
 
 def where(name: str, folder: Path | None) -> str:

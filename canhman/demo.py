@@ -240,7 +240,7 @@ async def _memories(settings: Settings, db: SqlDatabase, network: Network, plan:
 
 
 async def _register(settings: Settings, db: SqlDatabase, network: Network) -> None:
-    await wiring.seed(db)
+    await wiring.seed(db, settings.config)
     snapshot = await db.snapshot()
     strangers = {d.id for d in snapshot.devices} - {d.id for d in network.devices}
     if strangers:

@@ -83,7 +83,7 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     """`canhman ingest`: until a stop. Raises only at start, while a server is missing or refuses us."""
     descriptors.make_ready()
     db = wiring.database(settings, wait_s=wait_s)
-    await wiring.seed(db)
+    await wiring.seed(db, settings.config)
     config = qc(settings)
     at = await wiring.clock(settings, db)
     health = Health(tell)

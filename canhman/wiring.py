@@ -23,7 +23,6 @@ from core.place import Org
 from core.ports import MessageSource, Mirror, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
 from registry.directory import Directory
-from registry.waterways import default_waterways
 
 if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
     from adapters.influx import InfluxStore
@@ -102,10 +101,12 @@ def existing_database(settings: Settings) -> SqlDatabase:
     return database(settings)  # waits while a service makes its tables
 
 
-async def seed(db: SqlDatabase) -> None:
-    """The waterways of `config/waterways.toml`, where none is registered; what an officer changed stays."""
+async def seed(db: SqlDatabase, folder: Path | None) -> None:
+    """The waterways of `waterways.toml`, where none is registered; what an officer changed stays. Raises ConfigError."""
     if not (await db.snapshot()).waterways:
-        await db.put(*default_waterways(), actor="canhman", why="seeded from waterways.toml")
+        from canhman.configuration import read_waterways
+
+        await db.put(*read_waterways(folder), actor="canhman", why="seeded from waterways.toml")
 
 
 Run = Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from servers.front import Front
 
-from canhman.configuration import read_alerts, read_qc, read_risk
+from canhman.configuration import read_alerts, read_qc, read_risk, read_waterways
+from canhman.wiring import seed
 from core.errors import ConfigError
 
 BAD = {
@@ -35,6 +36,21 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
     assert "qc.toml" in str(caught.value)
     assert BAD[text] in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_ones_own_waterways_are_seeded(tmp_path: Path, front: Front) -> None:
+    """waterways.toml of CANHMAN_CONFIG takes the place of the shipped one, where none is registered yet; a broken one is named."""
+    (tmp_path / "waterways.toml").write_text('[[waterway]]\nid = "ours"\nname = "Kênh mình"\nsea = ""\nlength_km = 3.0\n')
+
+    def seeded(folder: Path | None) -> set[str]:
+        front.database(lambda db: seed(db, folder))
+        return {w.id for w in front.database(lambda db: db.snapshot()).waterways}
+
+    assert seeded(tmp_path) == {"ours"}
+    assert seeded(None) == {"ours"}, "what is registered stays"
+    (tmp_path / "waterways.toml").write_text("[[canal]]\n")
+    with pytest.raises(ConfigError, match=r"waterways\.toml: unknown canal"):
+        read_waterways(tmp_path)
 
 
 READERS = {"qc.toml": read_qc, "risk.toml": read_risk, "alerts.toml": read_alerts}
