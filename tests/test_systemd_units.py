@@ -54,6 +54,7 @@ def test_it_reloads_stops_and_comes_back(name: str) -> None:
     assert unit.one("Service", "KillSignal") == "SIGTERM"
     assert float(unit.one("Service", "TimeoutStopSec")) > STOP_S + 5
     assert (unit.one("Service", "Restart"), unit.one("Unit", "StartLimitIntervalSec")) == ("on-failure", "0")
+    assert unit.one("Service", "RestartForceExitStatus") == "SIGHUP", "else a reload at the wrong moment ends it for good"
 
 
 def test_the_services_differ_in_their_command_alone() -> None:

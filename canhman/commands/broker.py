@@ -48,7 +48,8 @@ def init(
     address = settings.broker_address
     if address.embedded:
         terminal.say(
-            "Next: start Mosquitto with this mosquitto.conf, set CANHMAN_BROKER=mqtt://canhman-ingest@HOST, and run `canhman broker init` again.",
+            f"Next: start Mosquitto with this mosquitto.conf, set CANHMAN_BROKER=mqtt{'s' if certfile else ''}://canhman-ingest@HOST, "
+            "and run `canhman broker init` again.",
             style="yellow",
         )
         return

@@ -208,7 +208,9 @@ def test_a_second_init_keeps_the_configuration(front: Front, tmp_path: Path) -> 
     """Port, TLS and lines written by hand stand; with an option it is written anew, and that is said."""
     folder = tmp_path / "broker"
     tls = ("--certfile", "/c.pem", "--keyfile", "/k.pem")
-    assert "anew" not in front.ok("broker", "init", "--folder", str(folder), "--port", "8883", *tls).out
+    said = front.ok("broker", "init", "--folder", str(folder), "--port", "8883", *tls)
+    assert "anew" not in said.out
+    assert "CANHMAN_BROKER=mqtts://" in said.err.replace("\n", " "), "what to set next speaks TLS as the broker does"
     conf = folder / "mosquitto.conf"
     conf.write_text(conf.read_text() + "log_type all\n")
     stood = conf.read_text()

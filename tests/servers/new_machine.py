@@ -6,12 +6,14 @@ import grp
 import os
 import pwd
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 from servers.influxd import InfluxD
 from servers.mosquitto import binary
 from servers.ports import free_port
@@ -22,6 +24,7 @@ from servers.waiting import until
 ROOT = Path(__file__).parents[2]
 PLACES = re.compile(r"(?<![\w./])/(?=(?:opt/canhman|etc|var/lib/canhman|var/backups/canhman|usr/local/bin/canhman)\b)")
 PORTS = ("1883", "8883", "8000", "9100", "8086", "8088")
+PROGRAMS = ("curl", "openssl", "mosquitto_pub", "influxd")
 READY_S = 60.0
 
 
@@ -29,6 +32,10 @@ class NewMachine:
     """Everything lies in `folder`; `ports` are the page's by their numbers there."""
 
     def __init__(self, folder: Path, bytecode: Path) -> None:
+        missing = [name for name in PROGRAMS if shutil.which(name) is None]
+        if missing:
+            why = f"not installed: {', '.join(missing)} (Debian: apt-get install curl openssl mosquitto-clients influxdb)"
+            pytest.fail(why) if os.environ.get("REQUIRE_SERVERS") == "1" else pytest.skip(why)
         self.folder = folder
         self.ports: dict[str, int] = {}
         while len(set(self.ports.values())) < len(PORTS):
