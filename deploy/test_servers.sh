@@ -9,7 +9,7 @@ PATH=$PATH:$sbin
 policy=$sbin/policy-rc.d
 
 # program: Debian package
-needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium'
+needed='mosquitto:mosquitto mosquitto_passwd:mosquitto mosquitto_pub:mosquitto-clients mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium curl:curl openssl:openssl'
 libs=${LIBS:-/usr/lib}
 fonts=${FONTS:-/usr/share/fonts} # without one that has Vietnamese letters Chromium draws boxes
 
