@@ -1,0 +1,1 @@
+"""Models of daily values: one file each, exporting `DAY_MODEL`."""

@@ -1,0 +1,73 @@
+"""What is known of a set of stations by local days: the columns every model of days is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daily:
+    """`days` (n,) datetime64[D], rising without gaps, local days of `zone`; every array (n, m): days × `stations`, NaN where nothing was measured.
+
+    `target` is what is forecast: the day's highest, lowest or mean. `high`, `low`, `mean`, `last` (the day's last reading) and `evening`
+    (mean of what was read from 16 h on) are equal where the data hold one value a day. `drivers` are other quantities of the day by
+    name (discharge, level, wind), NaN for a station they do not bear on. A model may use day t only for what it issues at the end of t.
+    """
+
+    zone: str
+    days: Days
+    stations: tuple[str, ...]
+    target: Floats
+    high: Floats
+    low: Floats
+    mean: Floats
+    last: Floats
+    evening: Floats
+    drivers: Mapping[str, Floats]
+
+    def first(self, n: int) -> Daily:
+        """The first `n` days: what was known at the end of day n − 1."""
+        return self._cut(slice(None, n), slice(None), stations=self.stations, days=self.days[:n])
+
+    def only(self, columns: NDArray[np.intp]) -> Daily:
+        """These stations alone."""
+        return self._cut(slice(None), columns, stations=tuple(self.stations[i] for i in columns.tolist()), days=self.days)
+
+    def _cut(self, rows: slice, columns: slice | NDArray[np.intp], *, stations: tuple[str, ...], days: Days) -> Daily:
+        arrays = {name: getattr(self, name)[rows, columns] for name in ("target", "high", "low", "mean", "last", "evening")}
+        return replace(self, days=days, stations=stations, drivers={name: v[rows, columns] for name, v in self.drivers.items()}, **arrays)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Issues and the days they are about: `day` (k,) index of the issue's day, `station` (k,) index, `lead` in days; the truth is target[day + lead]."""
+
+    day: Index
+    station: Index
+    lead: int
+
+    @classmethod
+    def of(cls, daily: Daily, lead: int) -> Pairs:
+        """Wherever both the issue's day and the day ahead were observed."""
+        seen = np.isfinite(daily.target)
+        both = np.zeros_like(seen)
+        both[:-lead] = seen[:-lead] & seen[lead:]
+        day, station = np.nonzero(both)
+        return cls(day=day.astype(np.int64), station=station.astype(np.int64), lead=lead)
+
+    def where(self, mask: NDArray[np.bool_]) -> Pairs:
+        """Those of the mask (k,)."""
+        return Pairs(day=self.day[mask], station=self.station[mask], lead=self.lead)
+
+    def truth(self, daily: Daily) -> Floats:
+        """What came (k,)."""
+        found: Floats = daily.target[self.day + self.lead, self.station]
+        return found
