@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def closure(names: set[str]) -> list[importlib.metadata.Distribution]:
     return found
 
 
-RUNTIME = closure({d["name"] for d in (*LOCKED["canhman"]["dependencies"], *LOCKED["canhman"]["optional-dependencies"]["grafana"])})
+RUNTIME = closure({d["name"] for d in (*LOCKED["canhman"]["dependencies"], *chain(*LOCKED["canhman"]["optional-dependencies"].values()))})
 TESTING = closure({d["name"] for d in LOCKED["canhman"]["dev-dependencies"]["test"]})
 
 
