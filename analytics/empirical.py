@@ -12,6 +12,7 @@ doi:10.1201/9780203742310), where that lies further out than the outermost error
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,25 +27,43 @@ _SAME = 1e-9  # in log1p: a computed value on a line is not over it
 _T95 = (2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """P(the coming error is below): `error` (n,) and `below` (n,), both rising; beyond them `least` is left."""
+
+    error: Floats
+    below: Floats
+    least: float
+
+    def quantile(self, levels: Floats) -> Floats:
+        """The error that stays above the coming one with each probability."""
+        found: Floats = np.interp(levels, self.below, self.error)
+        return found
+
+    def above(self, error: Floats) -> Floats:
+        """P(the coming error is above); one that lies on it is not."""
+        found: Floats = 1.0 - np.interp(error + _SAME, self.error, self.below, left=self.least, right=1.0 - self.least)
+        return found
+
+
 def dressed(values: Floats, errors: Floats) -> tuple[Floats, Floats]:
     """Quantiles (m, 5) and P(S > line) for `LINES` (m, 4) of forecast values (m,) [g/L], never below 0.
 
     `errors` (n,) are sorted, in log1p, n ≥ MIN_ERRORS.
     """
     base = np.log1p(np.maximum(values, 0.0))[:, None]
-    error, below = _curve(errors)
-    quantiles = np.maximum(np.expm1(base + np.interp(QUANTILES, below, error)), 0.0)
-    least = min(0.5 / (len(errors) + 1), float(below[0]))
-    p_gt = 1.0 - np.interp(np.log1p(LINES) - base + _SAME, error, below, left=least, right=1.0 - least)
-    return quantiles, p_gt
+    error = curve(errors)
+    quantiles = np.maximum(np.expm1(base + error.quantile(np.array(QUANTILES))), 0.0)
+    return quantiles, error.above(np.log1p(LINES) - base)
 
 
-def _curve(errors: Floats) -> tuple[Floats, Floats]:
-    """(error, P(the next one is below it)), both rising."""
+def curve(errors: Floats) -> Curve:
+    """Of sorted errors (n,), n ≥ MIN_ERRORS."""
     n = len(errors)
     below = np.arange(1, n + 1) / (n + 1)
-    if below[0] <= _TAIL:
-        return errors, below
-    mean, reach = float(errors.mean()), _T95[n - MIN_ERRORS] * float(errors.std(ddof=1)) * math.sqrt(1.0 + 1.0 / n)
-    ends = min(float(errors[0]), mean - reach), max(float(errors[-1]), mean + reach)
-    return np.concatenate((ends[:1], errors, ends[1:])), np.concatenate(((_TAIL,), below, (1.0 - _TAIL,)))
+    if below[0] > _TAIL:
+        mean, reach = float(errors.mean()), _T95[n - MIN_ERRORS] * float(errors.std(ddof=1)) * math.sqrt(1.0 + 1.0 / n)
+        ends = min(float(errors[0]), mean - reach), max(float(errors[-1]), mean + reach)
+        errors = np.concatenate((ends[:1], errors, ends[1:]))
+        below = np.concatenate(((_TAIL,), below, (1.0 - _TAIL,)))
+    return Curve(error=errors, below=below, least=min(0.5 / (n + 1), float(below[0])))

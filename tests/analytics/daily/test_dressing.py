@@ -1,0 +1,87 @@
+"""From a rule's past errors to quantiles and chances, in the scale that fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.daily.dressing import LEAST, SIZES, dressing, scale_of
+from analytics.daily.model import LEVELS
+
+
+def test_nineteen_errors_are_the_nineteen_quantiles() -> None:
+    """Below 0 the scale is straight: with errors −9 … 9 the quantiles of a value are it −9 … +9, and half a step over it 47.5 % are left."""
+    said = np.linspace(-300.0, -100.0, 19)
+    dressed = dressing(said, said + np.random.default_rng(1).permutation(np.arange(-9.0, 10.0)))
+    assert dressed is not None
+    found = dressed.say(np.array([-20.0, np.nan]), [-19.5, 4000.0])
+    assert found.point[0] == -20.0
+    assert found.quantiles[0] == pytest.approx(-20 + np.arange(-9.0, 10.0))
+    assert found.p_gt[0] == pytest.approx([0.475, 0.5 / 20])
+    assert np.isnan(found.point[1])
+    assert np.isnan(found.quantiles[1]).all()
+    assert np.isnan(found.p_gt[1]).all()
+
+
+def test_errors_that_grow_with_the_value_bend_the_scale() -> None:
+    """Errors in per cent: a bent scale with a small unit. Errors alike at any value: a straight one. Values below 0: straight, without a floor."""
+    rng = np.random.default_rng(2)
+    said = np.exp(rng.normal(1, 1.5, 2000))
+    per_cent = scale_of(said, said * rng.lognormal(0, 0.3, 2000))
+    assert per_cent.curved
+    assert per_cent.unit < np.median(said) / 5
+    miles = rng.uniform(55, 90, 2000)
+    assert not scale_of(miles, miles + rng.laplace(0, 3, 2000)).curved
+    level = rng.normal(0, 80, 2000)
+    assert scale_of(level, level + 1).floor == -np.inf
+
+
+@given(values=st.lists(st.floats(0, 50), min_size=30, max_size=200), k=st.sampled_from([1e-3, 0.37, 1000.0]), value=st.floats(0, 60))
+def test_the_unit_plays_no_part(values: list[float], k: float, value: float) -> None:
+    """What is said of k times the data is k times what is said of the data; the chances are the same."""
+    series = np.array(values)
+    one, other = dressing(series[:-1], series[1:]), dressing(k * series[:-1], k * series[1:])
+    assert one is not None
+    assert other is not None
+    if one.scale.curved != other.scale.curved or not np.isclose(other.scale.unit, k * one.scale.unit):
+        return  # two scales were equally good
+    lines = np.array([0.513, 1.017, 3.99])
+    there, here = other.say(np.array([k * value]), (k * lines).tolist()), one.say(np.array([value]), lines.tolist())
+    if np.searchsorted(one.edges, one.scale.of(np.array([value]))) != np.searchsorted(other.edges, other.scale.of(np.array([k * value]))):
+        return  # a value on the edge of two sizes
+    assert there.quantiles == pytest.approx(k * here.quantiles, rel=1e-6, abs=1e-6 * k)
+    assert there.p_gt == pytest.approx(here.p_gt, abs=1e-3)
+
+
+def test_each_size_has_its_own_errors() -> None:
+    """Fresh water that stays fresh keeps a narrow interval beside salt water that does not; at most so many sizes, each of enough errors."""
+    rng = np.random.default_rng(4)
+    said = np.concatenate((np.zeros(300), rng.uniform(4, 8, 300)))
+    dressed = dressing(said, np.concatenate((rng.uniform(0, 0.02, 300), rng.uniform(1, 12, 300))))
+    assert dressed is not None
+    assert 2 <= len(dressed.curves) <= SIZES
+    assert all(len(c.error) >= LEAST for c in dressed.curves)
+    fresh, salt = dressed.say(np.array([0.0, 6.0]), [1.0]).quantiles
+    assert fresh[-1] < 0.03
+    assert salt[-1] - salt[0] > 5
+
+
+def test_the_expected_value_is_not_the_middle() -> None:
+    """Of errors that are lognormal with s = 0.8 the mean is exp(s²/2) = 1.38 times the value (to 5 %), the middle is the value."""
+    rng = np.random.default_rng(5)
+    said = np.exp(rng.normal(3, 1, 4000))
+    dressed = dressing(said, said * rng.lognormal(0, 0.8, 4000))
+    assert dressed is not None
+    values = np.array([5.0, 20.0, 60.0, np.nan])
+    assert dressed.mean(values)[:3] == pytest.approx(values[:3] * np.exp(0.32), rel=0.08)
+    assert dressed.say(values, []).quantiles[:3, LEVELS.index(0.5)] == pytest.approx(values[:3], rel=0.08)
+    assert np.isnan(dressed.mean(values)[3])
+
+
+def test_too_few_errors_are_none() -> None:
+    """Four pairs that both are known do not make a distribution."""
+    said = np.array([1.0, 2.0, np.nan, 3.0, 4.0, 5.0])
+    assert dressing(said, np.array([1.0, 2.0, 3.0, np.nan, 4.0, 5.0])) is None
+    assert dressing(said, np.array([1.0, 2.0, 3.0, 3.0, 4.0, 5.0])) is not None
