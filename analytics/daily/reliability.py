@@ -13,7 +13,7 @@ from analytics.daily.skill import Blocks
 
 BINS = 10
 _Z95 = 1.959963984540054
-_SAME = 1e-9  # 0.1 + 0.2 belongs to the bin that begins at 0.3
+_SAME = 1e-9  # 1 − 0.9 is 0.09999999999999998 and belongs to the bin that begins at 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
