@@ -138,6 +138,15 @@ def test_figures_of_a_station_by_hand() -> None:
     assert event.false_alarm_ratio == pytest.approx(np.mean(~over[p >= 0.5]))
 
 
+def test_a_value_on_the_line_is_no_event() -> None:
+    """Over the line is over it: of truths 1, 1 and just more, one is an event at the line 1."""
+    values = DATA.target.copy()
+    values[200:206, 0] = [2.0, 2.0, 2.0, 1.0, 1.0, np.nextafter(1.0, 2.0)]
+    pairs = Pairs(day=np.arange(200, 203), station=np.zeros(3, dtype=np.int64), lead=LEAD)
+    one = score(daily(values, "2021-12-01"), pairs, saying(pairs), LINES, REFERENCES)[2]
+    assert (one.threshold, one.n, one.prevalence) == (1.0, 3, pytest.approx(1 / 3))
+
+
 def test_a_perfect_forecast() -> None:
     """All error 0, all skill 1 with an interval of 1 … 1."""
     for one in score(DATA, PAIRS, perfect(DATA, PAIRS), LINES, REFERENCES):
