@@ -137,6 +137,10 @@ def _shown(result: Result) -> list[int]:
 
 
 def _season(result: Result, station: int) -> Figure:
+    import matplotlib.dates
+
+    dates: Any = matplotlib.dates  # its calls are untyped
+
     n, unit, name = len(result.held), result.dataset.unit, result.daily.stations[station]
     figure = _figure(9, 2.6 * n)
     shared: Axes | None = None
@@ -156,6 +160,8 @@ def _season(result: Result, station: int) -> Figure:
         inside = int(((quantiles[:, LOW] <= truth) & (truth <= quantiles[:, HIGH])).sum())
         axes.set_title(f"{name}, {_days(held.pairs.lead)} ahead: {inside} of {len(rows)} days within the 90 % interval")
         axes.set_ylabel(unit)
+        axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=3, maxticks=7))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%Y-%m-%d"))
         _names(axes, days, {"said": (mid, WATER), "came": (came, INK)})
     return figure
 

@@ -18,7 +18,7 @@ def backtest(
     train_until: Annotated[str, typer.Option(help="Last day that is learned from (default: as the file says).")] = "",
     test_from: Annotated[str, typer.Option(help="First day that is scored (default: as the file says).")] = "",
     test_until: Annotated[str, typer.Option(help="Last day that is scored (default: as the file says, else the last there is).")] = "",
-    model: Annotated[str, typer.Option(help="Which model: docs/models.md.")] = "",
+    model: Annotated[str, typer.Option(help="Which model of docs/models.md (default: the best there is).")] = "",
     json: Annotated[Path | None, typer.Option(help="Write the scores there, as JSON.")] = None,
     forecasts: Annotated[Path | None, typer.Option(help="Write every forecast there, as CSV.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Draw into this folder (needs deploy/install.sh extra:plots).", file_okay=False)] = None,

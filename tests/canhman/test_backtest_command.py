@@ -1,0 +1,213 @@
+"""`canhman backtest` as people use it: a folder of CSVs and a TOML file in; tables, JSON, CSV and pictures out; every mistake one line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from made_sets import DRIVERS, HEAD, LONG, season, without
+from servers.front import Front
+
+from analytics.daily.model import day_models
+from canhman import backtest_words, backtesting
+
+TEXT = HEAD + LONG + DRIVERS
+VALUES = ["rmse", "rmse_persistence", "rmse_climatology", "nse", "bias", "crps", "coverage90", "within_30pct"]
+SKILLS = ["bss_climatology", "bss_persistence", "bss_logistic", "bss_logistic_lo", "bss_logistic_hi"]
+SCORES = ["station", "lead_days", "threshold", "n", "prevalence", *VALUES, "brier", *SKILLS, "hit_rate", "false_alarm_ratio"]
+COLUMNS = ["station", "issued", "lead_days", "valid", "observed", "q05", "q25", "q50", "q75", "q95", "p_gt_1", "p_gt_4"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A season's files, with made.toml beside them."""
+    found = tmp_path / "set"
+    season().write(found)
+    (found / "made.toml").write_text(TEXT, "utf-8")
+    return found
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# ------------------------------------------------------------ what it leaves
+
+
+def test_json_has_the_agreed_keys(front: Front, folder: Path, tmp_path: Path) -> None:
+    """A list: pooled and each station, for each lead a line of values (threshold null) and one for each threshold, with exactly these keys."""
+    front.ok("backtest", str(folder / "made.toml"), "--json", str(tmp_path / "out.json"))
+    found = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert [list(one) for one in found] == [SCORES] * len(found)
+    assert {(one["station"], one["lead_days"], one["threshold"]) for one in found} == {
+        (station, lead, line) for station in ("*", "an", "binh", "cai") for lead in (1, 3) for line in (None, 1.0, 4.0)
+    }
+    values = next(one for one in found if (one["station"], one["lead_days"], one["threshold"]) == ("*", 1, None))
+    assert values["rmse"] == values["rmse_persistence"] > 0  # the model is persistence
+    event = next(one for one in found if (one["station"], one["lead_days"], one["threshold"]) == ("*", 1, 4.0))
+    assert 0 < event["prevalence"] < 1
+    assert 0 < event["brier"] < 0.25
+
+
+def test_forecasts_have_the_agreed_columns(front: Front, folder: Path, tmp_path: Path) -> None:
+    """A row for each station, issue and lead; what was observed is what the file holds; quantiles rise and odds fall."""
+    front.ok("backtest", str(folder / "made.toml"), "--forecasts", str(tmp_path / "out.csv"), "--json", str(tmp_path / "out.json"))
+    found = rows(tmp_path / "out.csv")
+    assert list(found[0]) == COLUMNS
+    highest: dict[tuple[str, str], float] = {}
+    for station, time, value in season().salinity:
+        highest[station, time[:10]] = max(value, highest.get((station, time[:10]), 0.0))
+    for row in found:
+        assert float(row["observed"]) == highest[row["station"], row["valid"]]
+        quantiles = [float(row[name]) for name in COLUMNS[5:10]]
+        assert quantiles == sorted(quantiles)
+        assert 1 >= float(row["p_gt_1"]) >= float(row["p_gt_4"]) >= 0
+    assert len({(row["station"], row["issued"], row["lead_days"]) for row in found}) == len(found)
+    counted = [one["n"] for one in json.loads((tmp_path / "out.json").read_text("utf-8")) if one["station"] == "*" and one["threshold"] is None]
+    assert [sum(row["lead_days"] == lead for row in found) for lead in ("1", "3")] == counted
+
+
+def test_names_of_odds() -> None:
+    """p_gt_ and the threshold as short as it is written."""
+    assert backtesting.forecast_columns((0.5, 1.0, 2.25, 150.0))[-4:] == ["p_gt_0.5", "p_gt_1", "p_gt_2.25", "p_gt_150"]
+
+
+def test_twice_the_same_bytes(front: Front, folder: Path, tmp_path: Path) -> None:
+    """JSON, CSV and every picture."""
+    made = []
+    for name in ("one", "two"):
+        out = tmp_path / name
+        out.mkdir()
+        words = ("--json", str(out / "s.json"), "--forecasts", str(out / "f.csv"), "--plots", str(out / "pictures"))
+        front.ok("backtest", str(folder / "made.toml"), "--model", "logistic", *words)
+        made.append({str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
+    assert made[0] == made[1]
+    pictures = {"reliability-01", "reliability-03", "season-00-an", "season-01-binh", "season-02-cai", "skill"}
+    assert set(made[0]) == {"s.json", "f.csv"} | {f"pictures/{name}.png" for name in pictures}
+    assert all(content.startswith(b"\x89PNG") for name, content in made[0].items() if name.endswith(".png"))
+
+
+def test_the_tables_say_it_in_words(front: Front, folder: Path) -> None:
+    """What was tried on what; better or worse than persistence, beyond chance or not; each station."""
+    done = front.ok("backtest", str(folder / "made.toml"), "--model", "persistence")
+    lines = done.out.splitlines()
+    assert lines[0] == "made: 3 stations, g/L; model persistence 1, trained to 2021-04-30, tested 2021-05-01 to 2021-07-19"
+    heads = [n for n, line in enumerate(lines) if line.startswith(("Days ahead", "Station"))]
+    assert [line.split("  ")[0] for n, line in enumerate(lines) if n in heads] == ["Days ahead", "Days ahead", "Station"]
+    assert "equal: no significant difference" in lines[heads[0] + 1]
+    assert [line.split()[:2] for line in lines[heads[1] + 1 : heads[2]]] == [["1", "1"], ["1", "4"], ["3", "1"], ["3", "4"]]
+    assert [line.split()[0] for line in lines[heads[2] + 1 :]] == ["an", "binh", "cai"]
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "word"),
+    [
+        (0.1, 0.3, "significantly better"),
+        (-0.3, -0.1, "significantly worse"),
+        (-0.1, 0.3, "no significant difference"),
+        (1e-16, 1e-16, "no significant difference"),
+        (None, 0.2, "no significant difference"),
+        (None, -0.2, "significantly worse"),
+        (None, None, "too few days to tell"),
+        (float("nan"), float("nan"), "too few days to tell"),
+    ],
+)
+def test_an_interval_in_words(lo: float | None, hi: float | None, word: str) -> None:
+    """Wholly above zero is better, wholly below worse; None below is unbounded."""
+    assert backtest_words._word(lo, hi) == word
+
+
+def test_options_come_before_the_file(front: Front, folder: Path, tmp_path: Path) -> None:
+    """--train-until, --test-from and --test-until stand in place of the file's."""
+    words = ("--train-until", "2021-05-10", "--test-from", "2021-05-20", "--test-until", "2021-06-20")
+    front.ok("backtest", str(folder / "made.toml"), *words, "--forecasts", str(tmp_path / "out.csv"))
+    found = rows(tmp_path / "out.csv")
+    assert (min(row["valid"] for row in found), max(row["valid"] for row in found)) == ("2021-05-20", "2021-06-20")
+
+
+@pytest.mark.parametrize("where", ["--data", "data in the file", "beside the file"])
+def test_where_the_files_are(front: Front, folder: Path, tmp_path: Path, where: str) -> None:
+    """--data DIR, else `data` in the file, from where it stands, else beside it."""
+    (tmp_path / "sets").mkdir()
+    lone = tmp_path / "sets/lone.toml"
+    lone.write_text(('data = "../set"\n' if where == "data in the file" else "") + TEXT)
+    words = {"--data": (str(lone), "--data", str(folder)), "data in the file": (str(lone),), "beside the file": (str(folder / "made.toml"),)}
+    assert "made: 3 stations" in front.ok("backtest", *words[where]).out
+
+
+def test_other_places_to_learn_from(front: Front, folder: Path, tmp_path: Path) -> None:
+    """--train OTHER.toml: what is left out is told."""
+    one = folder / "one.toml"
+    one.write_text(TEXT.replace('unit = "g/L"', 'unit = "g/L"\nstations = ["binh"]'))
+    done = front.ok("backtest", str(one), "--train", str(folder / "made.toml"), "--forecasts", str(tmp_path / "out.csv"))
+    assert {row["station"] for row in rows(tmp_path / "out.csv")} == {"binh"}
+    assert "note: 1 stations of made.toml are in one.toml too and are not learned from: binh" in done.err
+    assert "made: binh, g/L" in done.out
+
+
+@pytest.mark.parametrize("name", day_models())
+def test_every_model_can_be_tried(front: Front, folder: Path, name: str) -> None:
+    """--model NAME."""
+    assert f"model {name} " in front.ok("backtest", str(folder / "made.toml"), "--model", name).out
+
+
+# ------------------------------------------------------------ mistakes
+
+
+def test_what_the_command_line_cannot_mean(front: Front, folder: Path, tmp_path: Path) -> None:
+    """Exit code 2 and one line, before anything is read."""
+    file = str(folder / "made.toml")
+    assert all(word in front("backtest", file, "--model", "oracle").usage for word in ("--model", "'oracle'", "persistence"))
+    assert all(word in front("backtest", file, "--test-from", "1/5/2021").usage for word in ("--test-from", "'1/5/2021'", "2021-12-31"))
+    assert "there is no folder" in front("backtest", file, "--json", str(tmp_path / "no/out.json")).usage
+    assert "is a folder" in front("backtest", file, "--forecasts", str(tmp_path)).usage
+    assert front("backtest", str(tmp_path / "no.toml")).code == 2
+
+
+def test_a_file_that_is_not_there(front: Front, folder: Path) -> None:
+    """The name, where it was looked for, and --data."""
+    (folder / "salinity.csv").unlink()
+    line = front("backtest", str(folder / "made.toml")).line
+    assert all(word in line for word in ("made.toml", "'salinity.csv'", str(folder), "--data DIR"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"timezone =": "timezone"}, "made.toml is no TOML"),
+        ({"timezone": "time_zone"}, "unknown key 'time_zone'"),
+        ({"2021-05-01": "2021-04-01"}, "not before test_from"),
+        ({"2021-05-01": "2022-05-01"}, "too short to score"),
+        ({'value = "salinity"': 'value = "salt"'}, "no column of salinity.csv"),
+    ],
+)
+def test_a_mistake_of_the_file_is_one_line(front: Front, folder: Path, changes: dict[str, str], told: str) -> None:
+    """Exit code 1, one line, no table."""
+    (folder / "made.toml").write_text(without(TEXT, changes))
+    assert told in front("backtest", str(folder / "made.toml")).line
+
+
+def test_plots_without_matplotlib(front: Front, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says how to bring it, before anything is learned; without --plots it is not missed."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "deploy/install.sh extra:plots" in front("backtest", str(folder / "made.toml"), "--plots", str(tmp_path / "p")).line
+    assert front.ok("backtest", str(folder / "made.toml")).code == 0
+
+
+# ------------------------------------------------------------ measured
+
+
+def test_mekong_as_measured(front: Front, shared_dir: Path, tmp_path: Path) -> None:
+    """The shipped file on the measured salinity: n and the error of persistence are those others publish (.90, 2.04, 3.08, 2.29 g/L)."""
+    if not (shared_dir / "data/mekong/salinity_2h_2020_2022.csv.gz").is_file():
+        pytest.skip("the measured Mekong file is not here")
+    file = Path(__file__).parents[2] / "docs/datasets/mekong.toml"
+    front.ok("backtest", str(file), "--data", str(shared_dir / "data"), "--model", "persistence", "--json", str(tmp_path / "out.json"))
+    found = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    pooled = {one["lead_days"]: one for one in found if one["station"] == "*" and one["threshold"] is None}
+    assert {lead: round(one["rmse_persistence"], 2) for lead, one in pooled.items()} == pytest.approx({1: 0.90, 3: 2.04, 7: 3.08, 14: 2.29}, abs=0.011)
+    assert {lead: one["n"] for lead, one in pooled.items()} == {1: 1500, 3: 1480, 7: 1440, 14: 1370}
