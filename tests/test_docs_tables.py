@@ -22,6 +22,7 @@ from starlette.routing import Mount
 import deploy.docs_tables as docs_tables
 from alerts.config import AlertRules, parse_alerts
 from alerts.outbox import NOTIFIERS
+from analytics.daily.model import day_models
 from analytics.model import models as forecast_models
 from api.app import access_of
 from api.families import FAMILIES
@@ -134,6 +135,7 @@ LISTS: dict[str, tuple[list[str], list[str]]] = {
     "decoders": (re.findall(r"^### Decoder (.*)$", text("devices.md"), re.MULTILINE), list(DECODERS)),
     "simulated devices": (first("devices.md", "## Simulated devices"), [d.model for d in simulated().values()]),
     "forecast models": (first("models.md"), list(forecast_models())),
+    "models of days": (first("models.md", "## Models of days"), list(day_models())),
     "channels": (first("channels.md"), list(NOTIFIERS)),
     "texts": (first("texts.md"), list(texts("vi"))),
     "metrics": (first("metrics.md"), [f.sample for f in FAMILIES.values()]),

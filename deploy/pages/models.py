@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 
+import analytics.daily.models
 import analytics.models
+from analytics.daily.model import day_models
 from analytics.model import models
 from deploy.page import Page, mark, table
 
 
 def body() -> str:
     """The page below its head."""
-    rows = ((mark(m.name), m.version, ", ".join(map(mark, m.targets)), _about(name).partition("\n")[0]) for name, m in models().items())
-    sections = "\n\n".join(f"## {name}\n\n{_about(name)}" for name in models())
+    rows = ((mark(m.name), m.version, ", ".join(map(mark, m.targets)), _first(analytics.models, name)) for name, m in models().items())
+    sections = "\n\n".join(f"## {name}\n\n{_about(analytics.models, name)}" for name in models())
+    of_days = ((mark(m.name), m.version, _first(analytics.daily.models, name)) for name, m in day_models().items())
+    days = "\n\n".join(f"### {name} of days\n\n{_about(analytics.daily.models, name)}" for name in day_models())
     return f"""A model says of each point how the salinity goes on, with odds; name and version stand in every forecast it issues. Targets: `day_max`
 and `day_min` are a local day's extremes, `hour` an hour's maximum. Another one is one file: [CONTRIBUTING.md](../CONTRIBUTING.md#adding-one-thing).
 
 {table(("Model", "Version", "Targets", "What it does"), rows)}
 
-{sections}"""
+{sections}
+
+## Models of days
+
+A model of days is fitted on past days of a set of stations, and says at the end of a day what the days ahead may bring: an expected value, 19
+quantiles, and the chance of lying over each line, all of one distribution. It is tried on any folder of CSV files, in any unit
+(`analytics/daily`). These are the baselines; a better one has to show that it is better than each of them.
+
+{table(("Model", "Version", "What it does"), of_days)}
+
+{days}"""
 
 
-def _about(name: str) -> str:
-    return inspect.getdoc(getattr(analytics.models, name)) or ""
+def _about(package: ModuleType, name: str) -> str:
+    return inspect.getdoc(getattr(package, name)) or ""
 
 
-PAGE = Page(title="Forecast models", about="Who forecasts, what, and by which rule.", source="`analytics/models/`", body=body)
+def _first(package: ModuleType, name: str) -> str:
+    return _about(package, name).partition("\n")[0]
+
+
+PAGE = Page(title="Forecast models", about="Who forecasts, what, and by which rule.", source="`analytics/models/` and `analytics/daily/models/`", body=body)

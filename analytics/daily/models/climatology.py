@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import permutations
 
 import numpy as np
@@ -75,24 +76,25 @@ class Climatology:
         read = np.isfinite(daily.target)
         first = np.where(read.any(axis=0), read.argmax(axis=0), len(daily.days))[station]
         source = np.array([name if name in self.pasts.of else ANY for name in daily.stations])[station]
-        return {lead: self._lead(source, _time_of_year(daily.days[day] + lead), day >= first) for lead in self.leads}
-
-    def _lead(self, source: NDArray[np.str_], time: Index, known: NDArray[np.bool_]) -> Said:
-        """Of `source` (k,) at `time` of year (k,), where `known`."""
-        found = silence(len(time), self.lines)
-        when = time if self.window else np.zeros_like(time)
-        scale = self.pasts.scale
-        lines = scale.of(np.array(self.lines, dtype=np.float64))
-        for name, at in sorted(set(zip(source[known].tolist(), when[known].tolist(), strict=True))):
-            values = self.pasts.values(name, at, self.window)
-            if len(values) < MIN_ERRORS:
-                continue
-            rows = np.nonzero(known & (source == name) & (when == at))[0]
-            past = self.pasts.curve(name, values)
-            found.point[rows] = scale.back(values).mean()
-            found.quantiles[rows] = scale.back(past.quantile(np.array(LEVELS)))
-            found.p_gt[rows] = past.above(lines)
+        lines = self.pasts.scale.of(np.array(self.lines, dtype=np.float64))
+        stated = cache(lambda name, when: self._stated(name, when, lines))
+        found = {}
+        for lead in self.leads:
+            ahead = _time_of_year(daily.days[day] + lead)
+            found[lead] = silence(len(day), self.lines)
+            for i, when in zip(np.nonzero(day >= first)[0].tolist(), ahead[day >= first].tolist(), strict=True):
+                said = stated(str(source[i]), when if self.window else 0)
+                if said is not None:
+                    found[lead].point[i], found[lead].quantiles[i], found[lead].p_gt[i] = said
         return found
+
+    def _stated(self, name: str, when: int, lines: Floats) -> tuple[float, Floats, Floats] | None:
+        """Point, quantiles and chances of one station and time of year; `lines` on the scale."""
+        values = self.pasts.values(name, when, self.window)
+        if len(values) < MIN_ERRORS:
+            return None
+        past = self.pasts.curve(name, values)
+        return float(self.pasts.scale.back(values).mean()), self.pasts.scale.back(past.quantile(np.array(LEVELS))), past.above(lines)
 
 
 def _fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:

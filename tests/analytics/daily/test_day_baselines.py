@@ -134,3 +134,17 @@ def test_a_line_never_passed_in_training_is_not_impossible() -> None:
     values = walk(150, 2) / 10
     found = LOGISTIC.fit(daily(values), (1,), (50.0,)).say(daily(values), *one(100))
     assert 0 < found[1].p_gt[0, 0] < 0.02
+
+
+def test_where_two_lines_cross_their_chances_are_one() -> None:
+    """Over 1 g/L by even chance whatever today was, over 4 g/L after salt days alone: far beyond what was seen they cross, and both are their mean."""
+    rng = np.random.default_rng(8)
+    values = np.empty(400)
+    values[::2] = rng.choice([0.5, 5.0], 200)
+    values[1::2] = np.where(rng.random(200) < 0.5, 0.0, np.where(values[::2] > 1, 8.0, 2.0))
+    extreme = daily(np.full(10, 1e4))
+    issue = Pairs(day=one(9)[0], station=one(9)[1], lead=1)
+    low, high = fit_references(daily(values), np.ones(1, dtype=np.bool_), 1, LINES).say(extreme, issue).p_logistic[0]
+    assert high > low + 0.1
+    found = LOGISTIC.fit(daily(values), (1,), LINES).say(extreme, *one(9))[1]
+    assert found.p_gt[0] == pytest.approx([(low + high) / 2] * 2)
