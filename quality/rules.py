@@ -20,7 +20,18 @@ from core.quantities import QUANTITIES
 from core.series import SeriesKey
 from quality.qc import Floats, QcTest
 
-TESTS: dict[str, QcTest] = collect(quality.tests, "TEST", QcTest)
+
+def explained(tests: dict[str, QcTest]) -> dict[str, QcTest]:
+    """The same tests. Raises ConfigError where one leaves a parameter without a sentence in `about`, or explains one it does not have."""
+    for name, test in tests.items():
+        for wrong in sorted(set(test.params) ^ set(test.about)):
+            lacks = "has no sentence for" if wrong in test.params else "explains"
+            way = "say there what it is, with its unit" if wrong in test.params else "`params` has none of this name"
+            raise ConfigError(f"quality/tests/{name}.py: `about` {lacks} the parameter `{wrong}`; {way}")
+    return tests
+
+
+TESTS: dict[str, QcTest] = explained(collect(quality.tests, "TEST", QcTest))
 
 # (test, quantity) → parameters; (station, test, quantity) → parameters
 _General = dict[tuple[str, str], dict[str, float]]

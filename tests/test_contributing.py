@@ -28,9 +28,13 @@ def copy(tmp_path: Path) -> Path:
     """Packages and tests, without what was made beside them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in (*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "tests"):
+    for name in (*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "deploy", "docs", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
+
+
+# folder of a kind → made pages of docs/ that name the new one
+TOLD = {"ingest/decoders": ("devices.md",), "quality/tests": ("quality.md", "configuration.md"), "dashboards/boards": ()}
 
 
 def run(copy: Path, *words: str) -> str:
@@ -63,3 +67,12 @@ def test_an_example_is_in_our_form(path: str, copy: Path) -> None:
     (copy / path).write_text(EXAMPLES[path], "utf-8")
     run(copy, "ruff", "check", "--no-cache", path)
     run(copy, "ruff", "format", "--no-cache", "--check", path)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.rpartition("/")[2])
+def test_make_docs_takes_an_example_up(path: str, copy: Path) -> None:
+    """Whoever follows the page can run `make docs` next: it writes every page, and those of its kind name the new one."""
+    (copy / path).write_text(EXAMPLES[path], "utf-8")
+    run(copy, "deploy.docs_tables", "docs")
+    for page in TOLD[path.rpartition("/")[0]]:
+        assert re.search(rf"\b{Path(path).stem}\b", (copy / "docs" / page).read_text("utf-8")), page
