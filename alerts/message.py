@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 from core.alert import Alert, AlertEvent
 from core.bands import band
 from core.place import MAIN, Station
-from core.texts import age, number, say, texts
+from core.texts import age, number, say, silence, texts
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 STALE_MS = 6 * HOUR_MS  # the longest `stale_after` there is: beyond it a measured value is old at every station
 
 
@@ -138,11 +137,5 @@ def _chance(p: float, line: float, lang: str) -> str:
 
 
 def _silence(alert: Alert, lang: str, now: int) -> str:
-    gone = max(0, now - alert.time) if alert.time is not None else 0
-    days = gone >= 2 * DAY_MS
-    key = "alert.silent.days" if days else "alert.silent.hours"
-    silence = sentence(say(lang, key, days=gone // DAY_MS) if days else say(lang, key, hours=gone // HOUR_MS))
-    if alert.value is None:
-        return silence
-    last = number(alert.value, 1, lang, unit="g/L")
-    return f"{silence} {say(lang, 'alert.silent.last', value=last)}" if days else say(lang, "silent", hours=gone // HOUR_MS, value=last)
+    silent = sentence(silence(now - alert.time if alert.time is not None else 0, lang))
+    return silent if alert.value is None else f"{silent} {say(lang, 'alert.silent.last', value=number(alert.value, 1, lang, unit='g/L'))}"

@@ -8,7 +8,7 @@ from api.web.words import ago, band_word, clock, hour_words, local, sure_key, va
 from core.alert import Alert
 from core.place import Station
 from core.state import Latest
-from core.texts import age, say
+from core.texts import age, say, silence
 from core.verdict import Verdict
 from registry.situation import SALINITY, Reading, Situation
 
@@ -16,7 +16,6 @@ WORDS = {"take": 0, "measure": 1, "wait": 2, "stop": 3}  # the text verdict.N an
 GRAVEST = ("stop", "wait", "measure", "take", "unknown")
 BAD = (3, 4, 9)
 HOUR_MS = 3_600_000
-DAYS_FROM_H = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +137,7 @@ def _why(v: Verdict, last: Latest | None, now: int, lang: str) -> str:
     """Why nothing may be said, in one sentence without the age."""
     match v.reason:
         case "silent" if v.as_of is not None:
-            hours = (now - v.as_of) // HOUR_MS
-            return say(lang, "alert.silent.days", days=hours // 24) if hours >= DAYS_FROM_H else say(lang, "alert.silent.hours", hours=hours)
+            return silence(now - v.as_of, lang)
         case "stale" if last is not None:
             return say(lang, "stale", age=age(now - last.time, lang))
         case "suspect" | "fault" | "no_data":

@@ -18,6 +18,7 @@ LANGUAGES = ("vi", "en")  # the first is the one to fall back on
 NBSP = "\u00a0"
 NO_NUMBER = "–"
 LONGEST = 8  # characters of a number
+DAYS_FROM_H = 48  # 46 hours are not "1 day"
 
 
 @cache
@@ -61,10 +62,17 @@ def number(value: float, decimals: int, lang: str, *, unit: str = "") -> str:
 
 
 def age(milliseconds: int, lang: str) -> str:
-    """How long ago in words, coarser the older it is: minutes, hours and minutes, days."""
+    """How long ago in words, coarser the older it is: minutes, hours and minutes, from a day on whole hours, from two on days."""
     minutes = max(0, milliseconds) // 60_000
     if minutes < 60:
         return say(lang, "age.minutes", minutes=minutes)
-    if minutes < 24 * 60:
-        return say(lang, "age.hours" if minutes % 60 else "age.hours.whole", hours=minutes // 60, minutes=minutes % 60)
-    return say(lang, "age.days", days=minutes // (24 * 60))
+    hours = minutes // 60
+    if hours >= DAYS_FROM_H:
+        return say(lang, "age.days", days=hours // 24)
+    return say(lang, "age.hours" if minutes % 60 and hours < 24 else "age.hours.whole", hours=hours, minutes=minutes % 60)
+
+
+def silence(milliseconds: int, lang: str) -> str:
+    """For how long a sensor has said nothing, as a sentence without its full stop; hours become days where those of `age` do."""
+    hours = max(0, milliseconds) // 3_600_000
+    return say(lang, "alert.silent.days", days=hours // 24) if hours >= DAYS_FROM_H else say(lang, "alert.silent.hours", hours=hours)

@@ -70,8 +70,8 @@ def test_another_day_has_its_date() -> None:
 
 def test_an_old_value_says_so() -> None:
     """An open alert whose value is old does not sound fresh."""
-    old = text(make(time=NOW - 24 * HOUR), station=STATION, lang="vi", now=NOW)
-    assert old.facts[-1] == "Số cũ 1 ngày. Đo lại trước khi lấy nước."
+    old = text(make(time=NOW - 48 * HOUR), station=STATION, lang="vi", now=NOW)
+    assert old.facts[-1] == "Số cũ 2 ngày. Đo lại trước khi lấy nước."
     assert not any("Số cũ" in fact for fact in text(make(), station=STATION, lang="vi", now=NOW).facts)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import NotFoundError
-from core.texts import LANGUAGES, NBSP, age, number, say, texts
+from core.texts import LANGUAGES, NBSP, age, number, say, silence, texts
 
 # The keys of the look; a text may be added, and none of these may go.
 WORDS = [
@@ -155,7 +155,28 @@ def test_a_number_never_parts_from_its_unit(value: float, decimals: int, lang: s
     assert float(shown.replace(",", ".")) == round(value, decimals)
 
 
-@pytest.mark.parametrize(("minutes", "vi"), [(0, "0 phút"), (59, "59 phút"), (60, "1 giờ"), (1439, "23 giờ 59 phút"), (1440, "1 ngày"), (-5, "0 phút")])
+@pytest.mark.parametrize(
+    ("minutes", "vi"),
+    [
+        (0, "0 phút"),
+        (59, "59 phút"),
+        (60, "1 giờ"),
+        (1439, "23 giờ 59 phút"),
+        (1440, "24 giờ"),
+        (46 * 60 + 12, "46 giờ"),
+        (48 * 60 - 1, "47 giờ"),
+        (48 * 60, "2 ngày"),
+        (71 * 60, "2 ngày"),
+        (-5, "0 phút"),
+    ],
+)
 def test_age(minutes: int, vi: str) -> None:
     """Ages get coarser as they grow, and a time ahead of us is now."""
     assert age(minutes * 60_000, "vi") == vi
+
+
+@given(st.integers(0, 100 * 24 * 60))
+def test_one_screen_says_one_age(minutes: int) -> None:
+    """Law: where a silence is told in days, so is the age beside it, and in as many; hours likewise."""
+    said, beside = (re.findall(r"(\d+) (giờ|ngày)", words) for words in (silence(minutes * 60_000, "vi"), age(minutes * 60_000, "vi")))
+    assert said == beside or minutes < 60
