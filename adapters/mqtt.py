@@ -95,6 +95,7 @@ class PahoSource:
         self._unacknowledged: dict[int, int] = {}  # mid → token, of this connection
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}  # mid of a SUBSCRIBE or UNSUBSCRIBE
         self._opened = False
+        self.found_session = False  # whether the broker still had our session when `open` connected
         self._link = Link(endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost), reads=max_batch)
 
     @property
@@ -175,6 +176,8 @@ class PahoSource:
         """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
         if connack.session_present and self._opened:
             return
+        if not self._opened:
+            self.found_session = connack.session_present
         client = self._link.client
         asked = [(f, self._ask(*client.subscribe(f, 1))) for f in self._wanted]
         client.subscribe(BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
@@ -268,14 +271,15 @@ async def create_session(
     share: str | None = None,
     tls: bool = False,
     tls_ca: str | None = None,
-) -> None:
+) -> bool:
     """Make ingest's session with its subscriptions and leave: a publish before the first subscription is acknowledged and gone.
 
-    Raises as `PahoSource.open`.
+    Whether the broker had it already. Raises as `PahoSource.open`.
     """
     source = PahoSource(host, port, client_id=client_id, username=username, password=password, filters=filters, share=share, tls=tls, tls_ca=tls_ca)
     await source.open()
     await source.close()
+    return source.found_session
 
 
 def _other_forms(filters: Iterable[str], share: str | None, wanted: Sequence[str]) -> tuple[str, ...]:

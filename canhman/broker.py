@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 import signal
 import stat
@@ -12,9 +14,9 @@ from collections.abc import Container
 from pathlib import Path
 
 from adapters.mqtt import create_session
-from canhman import terminal, wiring
+from canhman import broker_record, heartbeat, terminal, wiring
 from canhman.settings import Settings
-from core.errors import ConfigError
+from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import RegistrySnapshot
 from registry.broker_files import INGEST_USER, BrokerTls, acl_file, configuration
 from registry.broker_files import password_file as password_text
@@ -105,23 +107,79 @@ def write_accounts(folder: Path, settings: Settings, *, password: str, only_inge
         snapshot = directory.snapshot
     if only_ingest:
         snapshot = RegistrySnapshot(version=snapshot.version, orgs=(), devices=(), stations=(), deployments=(), waterways=())
-    closed = settings.enrol == "closed"
-    texts = {
-        "passwd": password_text(snapshot, secret=wiring.secret(settings), closed=closed, ingest_password=password),
-        "acl": acl_file(snapshot, closed=closed),
-    }
+    texts = account_texts(snapshot, settings, password=password)
     for name, text in texts.items():
         _write(home / name, text, 0o640)
         _give_to_mosquitto(home / name)
+    broker_record.remember_folder(settings, home)
     return [home / name for name in texts]
 
 
-async def make_session(settings: Settings, password: str, *, wait_s: float) -> None:
-    """Ingest's persistent session with its subscriptions."""
+def account_texts(snapshot: RegistrySnapshot, settings: Settings, *, password: str) -> dict[str, str]:
+    """What belongs into `passwd` and `acl` by the registry and the settings."""
+    closed = settings.enrol == "closed"
+    return {
+        "passwd": password_text(snapshot, secret=wiring.secret(settings), closed=closed, ingest_password=password),
+        "acl": acl_file(snapshot, closed=closed),
+    }
+
+
+def not_synced(snapshot: RegistrySnapshot, settings: Settings, folder: Path) -> list[str]:
+    """The accounts that stand otherwise in `folder` than the registry has them now, or not at all. Raises ConfigError for files we cannot read."""
+    wanted = account_texts(snapshot, settings, password=ingest_password(settings))
+    found: dict[str, str] = {}
+    for name in wanted:
+        try:
+            found[name] = (folder / name).read_text("utf-8")
+        except OSError as error:
+            raise ConfigError(f"{folder / name} cannot be read: {error.strerror}; canhman broker sync --folder {folder} writes it") from error
+    now, then = (_accounts(texts) for texts in (wanted, found))
+    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+
+
+def _accounts(texts: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """User → (hash, rules), of both files."""
+    hashes = dict(line.split(":", 1) for line in texts["passwd"].splitlines() if ":" in line)
+    rules = {name: block for name, _, block in (text.partition("\n") for text in ("\n" + texts["acl"]).split("\nuser ")[1:])}
+    return {name: (hashes.get(name, ""), rules.get(name, "").strip()) for name in hashes.keys() | rules.keys()}
+
+
+def check_session(settings: Settings, folder: Path) -> None:
+    """Before devices are let in: ingest's session must stand, or the broker acknowledges what they send and drops it. Raises RefusedError.
+
+    Where the broker answers and no ingest holds the session it is looked for there too: an emptied broker has forgotten it.
+    """
+    again = f"start Mosquitto with the files in {folder} and run `canhman broker init --folder {shlex.quote(str(folder))}` again; then sync"
+    if settings.broker_address.embedded:
+        raise RefusedError(
+            f"ingest has no session at Mosquitto: CANHMAN_BROKER={settings.broker!r} is our own listener. "
+            f"Set CANHMAN_BROKER=mqtt://{INGEST_USER}@HOST (with TLS mqtts://), {again}"
+        )
+    at = broker_record.where(settings)
+    if not broker_record.has_session(settings):
+        raise RefusedError(f"ingest's session was never made at {at}: what devices send would be acknowledged there and lost; {again}")
+    if ingest_runs(settings):
+        return
+    try:
+        stood = asyncio.run(make_session(settings, ingest_password(settings), wait_s=0))
+    except (UnavailableError, RefusedError):  # stopped, with the session on its disk, or not reloaded since the password changed
+        return
+    if not stood:
+        terminal.say(f"The broker at {at} had lost ingest's session (was its queue folder emptied?); it is made again.", style="yellow")
+
+
+def ingest_runs(settings: Settings) -> bool:
+    """Whether an ingest runs on this CANHMAN_DATA now."""
+    beat = heartbeat.read(settings.data, "ingest")
+    return beat is not None and beat.is_fresh
+
+
+async def make_session(settings: Settings, password: str, *, wait_s: float) -> bool:
+    """Ingest's persistent session with its subscriptions; whether the broker had it already."""
     address = settings.broker_address
 
-    async def once() -> None:
-        await create_session(
+    async def once() -> bool:
+        return await create_session(
             address.host,
             address.port,
             client_id=wiring.INGEST_CLIENT_ID,
@@ -131,7 +189,9 @@ async def make_session(settings: Settings, password: str, *, wait_s: float) -> N
             tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
         )
 
-    await wiring.patient(once, wait_s=wait_s, say=terminal.say)
+    stood = await wiring.patient(once, wait_s=wait_s, say=terminal.say)
+    broker_record.remember_session(settings)
+    return stood
 
 
 def reload(pid_file: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import stat
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import heartbeat, wiring
+from canhman import broker, broker_record, heartbeat, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.settings import Settings
 from core.errors import CanhManError, ConfigError, RefusedError
+from registry.broker_files import INGEST_USER, broker_user
 from registry.directory import Directory
 from registry.permissions import BROKER_STATE
 
@@ -195,7 +197,41 @@ def _broker(settings: Settings) -> list[Finding]:
         if address.embedded and settings.enrol == "closed" and isinstance(error, RefusedError):
             return _ok("broker", f"our listener {where} answers (CANHMAN_ENROL=closed: there is no join key to log in with)")
         return [Finding(part="broker", mark="red", text=str(error))]
-    return _ok("broker", f"{where} lets us in") if address.embedded else [*_ok("broker", f"{where} lets us in"), *_dropped(settings)]
+    return _ok("broker", f"{where} lets us in") if address.embedded else [*_ok("broker", f"{where} lets us in"), *_dropped(settings), *_session(settings)]
+
+
+def _session(settings: Settings) -> list[Finding]:
+    """Whether the broker keeps for ingest what devices send while it is away. One that forgot is mended at once: each hour counts."""
+    if settings.broker_address.user != INGEST_USER or _runs(settings):  # a running ingest holds it
+        return []
+    folder = broker_record.read(settings).folder
+    again = f"canhman broker init{f' --folder {shlex.quote(folder)}' if folder else ''}"
+    if not broker_record.has_session(settings):
+        text = "ingest's session was never made here: what devices send is acknowledged by the broker and lost; " + again
+        return [Finding(part="broker", mark="red", text=text)]
+    if asyncio.run(broker.make_session(settings, wiring.broker_password(settings), wait_s=0)):
+        return []
+    text = "it had lost ingest's session (was its queue folder emptied?), and what devices sent since; the session is made again"
+    return [Finding(part="broker", mark="red", text=text)]
+
+
+def _accounts(settings: Settings) -> list[Finding]:
+    """Devices that were added, or got another password, since the last `broker sync`."""
+    folder = broker_record.read(settings).folder
+    if settings.broker_address.embedded or not folder:
+        return []
+    with wiring.registry(settings) as (directory, _):
+        snapshot = directory.snapshot
+        behind = broker.not_synced(snapshot, settings, Path(folder))
+    if not behind:
+        return []
+    devices = {broker_user(d.id) for d in snapshot.devices}
+    named = [name for name in behind if name in devices] or behind  # a new device changes the rules of its org's join key too
+    what = "device" if named is not behind or devices.issuperset(behind) else "account"
+    names = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
+    count = f"1 {what} is" if len(named) == 1 else f"{len(named)} {what}s are"
+    text = f"{count} not in Mosquitto's files as registered: {names}; canhman broker sync --folder {shlex.quote(folder)}, then systemctl reload mosquitto"
+    return [Finding(part="accounts", mark="warn", text=text)]
 
 
 def _dropped(settings: Settings) -> list[Finding]:
@@ -243,6 +279,7 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "data": _data,
     "database": _database,
     "broker": _broker,
+    "accounts": _accounts,
     "ingest": _ingest,
     "store": _store,
     "services": _services,

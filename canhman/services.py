@@ -16,7 +16,7 @@ from adapters.journal import FileJournal
 from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.sql.database import SqlDatabase
-from canhman import descriptors, heartbeat, wiring
+from canhman import broker_record, descriptors, heartbeat, wiring
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
@@ -122,6 +122,8 @@ async def _opened(
             journal.open(floor=furthest)
         await asyncio.to_thread(authority.read)
         await wiring.patient(source.open, wait_s=wait_s, say=say)
+        if not settings.broker_address.embedded:
+            broker_record.remember_session(settings)
         yield journal, store, source, authority
     finally:
         await source.close()

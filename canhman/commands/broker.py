@@ -30,10 +30,12 @@ def init(
     A mosquitto.conf that is there stays as it stands; with --host, --port or --certfile it is written anew.
     """
     import asyncio
+    import shlex
 
     from canhman import broker, terminal
     from canhman.settings import read_settings
     from canhman.usage import UsageError
+    from core.errors import UnavailableError
 
     settings = read_settings()
     if bool(certfile) != bool(keyfile):
@@ -46,28 +48,44 @@ def init(
         terminal.say(f"Mosquitto's user cannot enter {barrier}: use a folder it can reach, such as --folder {broker.GOOD_FOLDER}.", style="yellow")
     terminal.result(f"ingest logs in as canhman-ingest; its password is in {broker.password_file(settings)} (or give CANHMAN_BROKER_PASSWORD)")
     address = settings.broker_address
+    quoted = shlex.quote(str(folder))
+    again = f"canhman broker init --folder {quoted}"
     if address.embedded:
         terminal.say(
-            f"Next: start Mosquitto with this mosquitto.conf, set CANHMAN_BROKER=mqtt{'s' if certfile else ''}://canhman-ingest@HOST, "
-            "and run `canhman broker init` again.",
+            f"Next: start Mosquitto with {folder / broker.CONFIGURATION}, set CANHMAN_BROKER=mqtt{'s' if certfile else ''}://canhman-ingest@{host or 'HOST'}"
+            f"{f':{port}' if port else ''}, and run `{again}` again (the file keeps the options you gave).",
             style="yellow",
         )
         return
-    asyncio.run(broker.make_session(settings, password, wait_s=wait))
-    terminal.result(f"ingest's session stands at {address.host}:{address.port}; now `canhman broker sync` lets devices in")
+    try:
+        asyncio.run(broker.make_session(settings, password, wait_s=wait))
+    except UnavailableError as error:
+        what = f"the files are written: start Mosquitto with {folder / broker.CONFIGURATION}, then `{again}` again"
+        raise UnavailableError(f"{error}; {what}") from error
+    terminal.result(f"ingest's session stands at {address.host}:{address.port}; now `canhman broker sync --folder {quoted}` lets devices in")
 
 
 @APP.command("sync", epilog="Example: canhman broker sync --folder /etc/mosquitto/canhman --pid-file /run/mosquitto/mosquitto.pid")
 def sync(folder: Folder = DEFAULT_FOLDER, pid_file: Pid = None) -> None:
-    """Write the accounts and access rules of every device and join key, as the registry says now."""
+    """Write the accounts and access rules of every device and join key, as the registry says now.
+
+    Refused while ingest's session was never made at CANHMAN_BROKER: what devices sent would be acknowledged there and lost.
+    """
     from canhman import broker, terminal
     from canhman.settings import read_settings
+    from core.errors import ConfigError
 
     settings = read_settings()
+    if not folder.is_dir():
+        raise ConfigError(f"{folder.resolve()} is no folder; `canhman broker init --folder {folder}` makes it")
+    broker.check_session(settings, folder)
     for path in broker.write_accounts(folder, settings, password=broker.ingest_password(settings), only_ingest=False):
         terminal.result(f"written {path}")
     (folder / broker.SYNCED).touch()
     if pid_file is None:
-        terminal.say("Have Mosquitto read them again: `systemctl reload mosquitto`, or kill -HUP its process.", style="yellow")
+        terminal.say(
+            "Have Mosquitto read them again: `systemctl reload mosquitto`, or kill -HUP its process. Until then new devices are “not authorised”.",
+            style="yellow",
+        )
     else:
         terminal.result(f"told process {broker.reload(pid_file)} to read them again")

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from servers.front import Front
+from servers.front import Done, Front
 from servers.ports import free_port
 
 from adapters.sql.schema import head
@@ -183,6 +183,13 @@ def test_one_judge_at_a_time(front: Front) -> None:
 # ---------------------------------------------------------------- broker
 
 
+def sync(front: Front, folder: Path, *words: str, **settings: str) -> Done:
+    """`broker sync` where ingest's session was made at a broker that is stopped now."""
+    at = f"127.0.0.1:{free_port()}"
+    (front.data / "broker.json").write_text(json.dumps({"folder": str(folder), "session": at}))
+    return front("broker", "sync", "--folder", str(folder), *words, **({"BROKER": f"mqtt://canhman-ingest@{at}"} | settings))
+
+
 def test_broker_files(front: Front, tmp_path: Path) -> None:
     """init: ingest alone; sync: everybody; again: the same bytes, and an init does not shut out who was let in."""
     folder = tmp_path / "broker"
@@ -192,11 +199,11 @@ def test_broker_files(front: Front, tmp_path: Path) -> None:
     assert "listener 1884 127.0.0.1" in (folder / "mosquitto.conf").read_text()
     assert [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()] == ["canhman-ingest"]
     assert "kl01" not in (folder / "acl").read_text()
-    assert "Have Mosquitto read them again" in front.ok("broker", "sync", "--folder", str(folder)).err
+    assert "Have Mosquitto read them again" in sync(front, folder).err
     users = [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()]
     assert users == ["canhman-ingest", "org/default", "kl01"]
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-    front.ok("broker", "sync", "--folder", str(folder))
+    assert sync(front, folder).code == 0
     front.ok("broker", "init", "--folder", str(folder), "--port", "1884", "--host", "127.0.0.1")
     assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
     assert {(folder / name).stat().st_mode & 0o777 for name in ("passwd", "acl")} == {0o640}
@@ -268,7 +275,7 @@ def test_broker_closed_has_no_join_users(front: Front, tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     front.ok("devices", "add", "kl01")
     front.ok("broker", "init", "--folder", str(folder))
-    front.ok("broker", "sync", "--folder", str(folder), ENROL="closed")
+    assert sync(front, folder, ENROL="closed").code == 0
     assert "org/" not in (folder / "passwd").read_text() + (folder / "acl").read_text()
 
 
@@ -279,7 +286,7 @@ def test_broker_pid_file(front: Front, tmp_path: Path, text: str, says: str) -> 
     """Only the id of one process is ever signalled."""
     front.ok("broker", "init", "--folder", str(tmp_path / "broker"))
     (tmp_path / "pid").write_text(text)
-    done = front("broker", "sync", "--folder", str(tmp_path / "broker"), "--pid-file", str(tmp_path / "pid"))
+    done = sync(front, tmp_path / "broker", "--pid-file", str(tmp_path / "pid"))
     assert done.code == 1
     assert says in done.err
     assert done.err.count("\n") == 1

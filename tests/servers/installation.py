@@ -268,9 +268,10 @@ class MosquittoInflux(Installation):
             self.influx.start()
             self.run("migrate", "--create-store")
             self.run("broker", "init", "--folder", str(self.files), "--host", "127.0.0.1", "--port", str(port), env={"CANHMAN_BROKER": "embedded://127.0.0.1"})
-            self.run("broker", "sync", "--folder", str(self.files))
             self.broker = Mosquitto(folder / "mosquitto", whole=(self.files / "mosquitto.conf").read_text(), port=port)
             self.broker.start()
+            self.run("broker", "init", "--folder", str(self.files))
+            self.sync()
             self._join("127.0.0.1", port, at_broker=True)
         except BaseException:
             self.close()

@@ -1,0 +1,64 @@
+"""What was done at Mosquitto: a small file in CANHMAN_DATA, so that `sync` and `doctor` know where the files are and whether ingest's session was made."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from canhman import wiring
+from canhman.settings import Settings
+from core.errors import ConfigError
+
+NAME = "broker.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerRecord:
+    """`folder` of Mosquitto's files (empty: none was written), `session`: where ingest's stands (host:port; empty: nowhere yet)."""
+
+    folder: str = ""
+    session: str = ""
+
+
+def read(settings: Settings) -> BrokerRecord:
+    """The record; an empty one where nothing was done, or what is there cannot be read: then `broker init` is done once more, which harms nothing."""
+    try:
+        found = json.loads((settings.data / NAME).read_text("utf-8"))
+        return BrokerRecord(folder=str(found["folder"]), session=str(found["session"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return BrokerRecord()
+
+
+def remember_folder(settings: Settings, folder: Path) -> None:
+    """Mosquitto's files are in `folder`. Raises ConfigError."""
+    _write(settings, replace(read(settings), folder=str(folder.resolve())))
+
+
+def remember_session(settings: Settings) -> None:
+    """Ingest's session was made, or taken up, at CANHMAN_BROKER. Raises ConfigError."""
+    _write(settings, replace(read(settings), session=where(settings)))
+
+
+def where(settings: Settings) -> str:
+    """host:port of CANHMAN_BROKER."""
+    address = settings.broker_address
+    return f"{address.host}:{address.port}"
+
+
+def has_session(settings: Settings) -> bool:
+    """Whether ingest's session was ever made at CANHMAN_BROKER."""
+    return not settings.broker_address.embedded and read(settings).session == where(settings)
+
+
+def _write(settings: Settings, record: BrokerRecord) -> None:
+    if record == read(settings):
+        return
+    path = wiring.data_folder(settings) / NAME
+    draft = path.with_name(f".{NAME}.{os.getpid()}.new")
+    try:
+        draft.write_text(json.dumps(asdict(record), ensure_ascii=False) + "\n", "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
