@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,10 +158,19 @@ def back_up_and_restore(machine: NewMachine, station: str, password: str, *, pro
     [made] = machine.folder.glob("var/backups/canhman/*Z")
     assert not list(made.rglob("*-wal")), "no live file was copied"
     assert {p.stat().st_mode & 0o077 for p in (made, *made.joinpath("data").rglob("*"))} == {0}, "nobody else may read it"
+    archive = machine.folder / "var/backups/canhman/etc.tar.gz"
+    assert archive.stat().st_mode & 0o777 == 0o600, "it holds secrets"
+    with tarfile.open(archive) as settings:
+        kept = {Path(name).name for name in settings.getnames()}
+    assert {"canhman.env", "server.key", "ca.crt"} <= kept, "settings and keys"
+    assert "ca.key" not in kept, "the authority's key stays in the drawer"
+    assert (machine.folder / "etc/canhman/tls/ca.key").exists(), "it was there to be left out"
     stations = machine.type_in(under("Start, and look", province=province)[0])
 
+    machine.folder.joinpath("etc/canhman/canhman.env").rename(machine.folder / "canhman.env.before")
     for block in under("8. Restore", province=province):
         machine.type_in(block)
+    assert (machine.folder / "etc/canhman/canhman.env").read_text() == (machine.folder / "canhman.env.before").read_text(), "unpacked where it belongs"
     if province:
         machine.systemd.stop("influxdb")
         shutil.rmtree(machine.folder / "var" / "lib" / "influxdb")
@@ -208,6 +218,9 @@ def test_a_single_farm(tmp_path: Path, bytecode: Path) -> None:
         words: dict[str, str] = {}
         for heading in FARM[:5]:
             words = type_all(machine, heading, province=False, **words)
+        compiled = bytecode / str(machine.folder).lstrip("/") / "opt" / "canhman"
+        assert {name for name in machine.packages if any((compiled / name).rglob("*.pyc"))} == set(machine.packages)
+        assert list((compiled / ".venv").rglob("library.*.pyc")), "what is installed is compiled too"
         values = httpx.get(f"{machine.url}/api/v1/stations/vuon-nha/series?quantity=water.ec", timeout=30).json()["values"]
         assert values == [0.62, 0.64]
         assert machine.settings()["CANHMAN_ENROL"] == "closed"

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ class NewMachine:
         for program, through in (("canhman", "-m canhman "), ("python", "")):
             text = f'#!/bin/sh\nexport PYTHONPATH={ROOT} PYTHONPYCACHEPREFIX={bytecode}\nexec {sys.executable} {through}"$@"\n'
             self._write(opt / ".venv" / "bin" / program, text, 0o755)
-        for package in ("core", "canhman", "api", "adapters"):
+        self.packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+        for package in self.packages:
             (opt / package).symlink_to(ROOT / package)
+        self._write(opt / ".venv/lib/python3/site-packages/library.py", "", 0o644)  # in place of all that is installed there
         self._write(opt / "deploy" / "backup.py", (ROOT / "deploy" / "backup.py").read_text("utf-8"), 0o644)
         for path in (ROOT / "deploy" / "systemd").iterdir():
             text = self.local(path.read_text("utf-8")).replace("user=canhman", f"user={self.user}").replace("#CANHMAN_METRICS=", "CANHMAN_METRICS=")
