@@ -20,6 +20,8 @@ _DAY_MS = 86_400_000
 
 # V = a·T + b·s + c·h + d·p + e·p1 + k: T the hour angle of the mean sun at Greenwich, s, h, p, p1 the mean longitudes of the moon, the sun, the
 # moon's and the sun's perigee, k a constant, all in degrees; the last entry names the nodal factor (see `nodal`), empty where there is none.
+# MA2 and MB2 are M2 with one turn a year less and more, R3 is S2 with K1, and M3 and S3 count from the lower transit: so the constants of TICON-4 mean it.
+# M1 is not here: it goes by several definitions that differ by more than its own size.
 CONSTITUENTS: Mapping[str, tuple[int, int, int, int, int, int, str]] = {
     "SA": (0, 0, 1, 0, 0, 0, ""),
     "SSA": (0, 0, 2, 0, 0, 0, ""),
@@ -33,7 +35,6 @@ CONSTITUENTS: Mapping[str, tuple[int, int, int, int, int, int, str]] = {
     "Q1": (1, -3, 1, 1, 0, 90, "O1"),
     "RHO1": (1, -3, 3, -1, 0, 90, "O1"),
     "O1": (1, -2, 1, 0, 0, 90, "O1"),
-    "M1": (1, -1, 1, 0, 0, -90, "O1"),
     "P1": (1, 0, -1, 0, 0, 90, ""),
     "S1": (1, 0, 0, 0, 0, 0, ""),
     "K1": (1, 0, 1, 0, 0, -90, "K1"),
@@ -45,10 +46,10 @@ CONSTITUENTS: Mapping[str, tuple[int, int, int, int, int, int, str]] = {
     "MU2": (2, -4, 4, 0, 0, 0, "M2"),
     "N2": (2, -3, 2, 1, 0, 0, "M2"),
     "NU2": (2, -3, 4, -1, 0, 0, "M2"),
-    "MA2": (2, -2, 1, 0, 1, 0, "M2"),
+    "MA2": (2, -2, 1, 0, 0, 0, "M2"),
     "M2": (2, -2, 2, 0, 0, 0, "M2"),
-    "MB2": (2, -2, 3, 0, -1, 0, "M2"),
-    "MKS2": (2, -2, 4, 0, 0, 0, "M2"),
+    "MB2": (2, -2, 3, 0, 0, 0, "M2"),
+    "MKS2": (2, -2, 4, 0, 0, 0, "M2K2"),
     "LAMBDA2": (2, -1, 0, 1, 0, 180, "M2"),
     "L2": (2, -1, 2, -1, 0, 180, "M2"),
     "3L2": (2, -1, 2, 1, 0, 180, "M2"),
@@ -57,17 +58,17 @@ CONSTITUENTS: Mapping[str, tuple[int, int, int, int, int, int, str]] = {
     "R2": (2, 0, 1, 0, -1, 180, ""),
     "K2": (2, 0, 2, 0, 0, 0, "K2"),
     "2SM2": (2, 2, -2, 0, 0, 0, "M2"),
-    "M3": (3, -3, 3, 0, 0, 0, "M3"),
+    "M3": (3, -3, 3, 0, 0, 180, "M3"),
     "T3": (3, 0, -1, 0, 0, 0, ""),
-    "S3": (3, 0, 0, 0, 0, 0, ""),
-    "R3": (3, 0, 1, 0, 0, 0, ""),
+    "S3": (3, 0, 0, 0, 0, 180, ""),
+    "R3": (3, 0, 1, 0, 0, -90, "K1"),
     "N4": (4, -6, 4, 2, 0, 0, "M4"),
     "MN4": (4, -5, 4, 1, 0, 0, "M4"),
     "M4": (4, -4, 4, 0, 0, 0, "M4"),
     "MS4": (4, -2, 2, 0, 0, 0, "M2"),
     "S4": (4, 0, 0, 0, 0, 0, ""),
-    "2MO5": (5, -6, 5, 0, 0, 90, "M4"),
-    "2MK5": (5, -4, 5, 0, 0, -90, "M4"),
+    "2MO5": (5, -6, 5, 0, 0, 90, "M4O1"),
+    "2MK5": (5, -4, 5, 0, 0, -90, "M4K1"),
     "M6": (6, -6, 6, 0, 0, 0, "M6"),
     "2MS6": (6, -4, 4, 0, 0, 0, "M4"),
     "M8": (8, -8, 8, 0, 0, 0, "M8"),
@@ -98,19 +99,31 @@ def nodal(node: Floats) -> Mapping[str, tuple[Floats, Floats]]:
     n = np.radians(node)
     c, c2, s, s2 = np.cos(n), np.cos(2 * n), np.sin(n), np.sin(2 * n)
     none = np.zeros_like(n)
-    f, u = 1.0 - 0.037 * c, -2.1 * s
+    m2 = (1.0 - 0.037 * c, -2.1 * s)
+    o1 = (1.009 + 0.187 * c - 0.015 * c2, 10.8 * s - 1.3 * s2)
+    k1 = (1.006 + 0.115 * c - 0.009 * c2, -8.9 * s + 0.7 * s2)
+    k2 = (1.024 + 0.286 * c + 0.008 * c2, -17.7 * s + 0.7 * s2)
+    m4 = _compound(m2, m2)
     return {
         "": (none + 1.0, none),
         "MM": (1.0 - 0.130 * c, none),
         "MF": (1.043 + 0.414 * c, -23.7 * s + 2.7 * s2),
-        "O1": (1.009 + 0.187 * c - 0.015 * c2, 10.8 * s - 1.3 * s2),
-        "K1": (1.006 + 0.115 * c - 0.009 * c2, -8.9 * s + 0.7 * s2),
+        "O1": o1,
+        "K1": k1,
         "J1": (1.013 + 0.168 * c - 0.017 * c2, -12.9 * s + 1.3 * s2),
         "OO1": (1.103 + 0.650 * c + 0.032 * c2, -36.7 * s + 4.0 * s2),
-        "K2": (1.024 + 0.286 * c + 0.008 * c2, -17.7 * s + 0.7 * s2),
-        "M2": (f, u),
-        "M3": (f**1.5, 1.5 * u),
-        "M4": (f**2, 2 * u),
-        "M6": (f**3, 3 * u),
-        "M8": (f**4, 4 * u),
+        "K2": k2,
+        "M2": m2,
+        "M3": (m2[0] ** 1.5, 1.5 * m2[1]),
+        "M4": m4,
+        "M6": _compound(m4, m2),
+        "M8": _compound(m4, m4),
+        "M2K2": _compound(m2, k2),
+        "M4K1": _compound(m4, k1),
+        "M4O1": _compound(m4, o1),
     }
+
+
+def _compound(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """What shallow water makes of two constituents: the factors multiplied, the angles added."""
+    return a[0] * b[0], a[1] + b[1]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -65,7 +66,7 @@ def port_of_zone(zone: str, ports: tuple[Port, ...]) -> Port | None:
 
 
 def parse_port(text: str, *, source: str = "tide") -> Port:
-    """A port's TOML file. Raises ConfigError that names the key."""
+    """A port's TOML file. Raises ConfigError that names the key; what is unknown is refused, not passed over."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -75,7 +76,7 @@ def parse_port(text: str, *, source: str = "tide") -> Port:
         raise ConfigError(f"{source}: unknown {', '.join(sorted(document))}: only [port] and [constituents] are read here")
     unknown, missing = sorted(set(port) - set(_PORT)), sorted(set(_PORT) - set(port))
     if unknown or missing:
-        raise ConfigError(f"{source} [port]: " + "; ".join(f"{k} is unknown" for k in unknown) + "; ".join(f"{k} is missing" for k in missing))
+        raise ConfigError(f"{source} [port]: " + ", ".join([f"{key} is unknown" for key in unknown] + [f"{key} is missing" for key in missing]))
     for key, kind in _PORT.items():
         if kind is str and not (isinstance(port[key], str) and port[key]):
             raise ConfigError(f"{source} [port] {key}: {port[key]!r} is not a text in quotes")
@@ -121,7 +122,7 @@ def _midnight_ms(day: np.datetime64, tz: ZoneInfo) -> int:
     return to_ms(moment.replace(tzinfo=tz))
 
 
-def _table(document: dict[str, object], name: str, source: str) -> dict[str, object]:
+def _table(document: dict[str, Any], name: str, source: str) -> dict[str, Any]:
     found = document.pop(name, None)
     if not isinstance(found, dict) or not found:
         raise ConfigError(f"{source}: the table [{name}] is missing")
