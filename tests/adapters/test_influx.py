@@ -64,7 +64,7 @@ def again(face: Influx2, api: Api, tmp_path: Path) -> Iterator[Again]:
     made: list[InfluxStore] = []
 
     def make() -> InfluxStore:
-        store = InfluxStore(face.url, database=face.bucket, api=api, org=face.org, token=_token(face, api), cursor_path=tmp_path / "cursor", timeout=0.5)
+        store = InfluxStore(face.url, database=face.bucket, api=api, org=face.org, token=_token(face, api), cursor_path=tmp_path / "cursor", timeout=1.5)
         made.append(store)
         asyncio.run(store.create())
         return store
