@@ -82,7 +82,7 @@ def parse_port(text: str, *, source: str = "tide") -> Port:
             raise ConfigError(f"{source} [port] {key}: {port[key]!r} is not a text in quotes")
     try:
         ZoneInfo(port["zone"])
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise ConfigError(f"{source} [port] zone: {port['zone']!r} is not an IANA zone such as Asia/Ho_Chi_Minh") from error
     lacking = [name for name in PRINCIPAL if name not in constants]
     if lacking:
