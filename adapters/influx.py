@@ -18,9 +18,9 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
 from adapters.influx_ask import Answered, ask
-from adapters.influx_boards import fresh_after, write_latest, write_stations
+from adapters.influx_boards import known_rows, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
-from adapters.influx_mirror import alert_lines, forecast_lines, send_lines
+from adapters.influx_mirror import alert_line, forecast_lines, send_lines, send_rows
 from adapters.influx_newest import Newest
 from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
@@ -150,21 +150,21 @@ class InfluxStore:
         """See the port `Mirror`."""
         send_lines(self._out, forecast_lines(forecasts), self._where, self._database)
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """See the port `Mirror`."""
-        send_lines(self._out, alert_lines(alerts), self._where, self._database)
+        return send_rows(self._out, alerts, alert_line, self._where, self._database)
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
         """See the port `Mirror`; reads the newest row of every station."""
         return write_stations(self._ask, self._out, stations, waterways, at, self._where, self._database)
 
-    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+    async def mirror_latest(self, rows: Sequence[Shown]) -> list[RefusedRow]:
         """See the port `Mirror`."""
-        write_latest(self._out, rows, self._where, self._database)
+        return write_latest(self._out, rows, self._where, self._database)
 
-    async def mirrored_fresh(self, since: int) -> list[Shown]:
+    async def mirrored_latest(self, since: int) -> list[Shown]:
         """See the port `Mirror`."""
-        return fresh_after(self._ask, since)
+        return known_rows(self._ask, since)
 
     async def ask(self, query: str) -> list[Answered]:
         """What a board's query finds: one SELECT or SHOW TAG VALUES. Raises RefusedError for any other."""

@@ -9,18 +9,19 @@ A text a person wrote never keeps a line from being written: a line break in it 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from adapters.influx_mirror import send_lines
-from adapters.influx_query import InfluxQL, rows_of
+from adapters.influx_mirror import send_lines, send_rows
+from adapters.influx_query import InfluxQL, Series, rows_of
 from adapters.influx_read import ns
 from adapters.influx_send import Sender
 from adapters.line_protocol import escape_tag
 from core.board import MEASUREMENT, Shown
 from core.errors import RefusedError
 from core.place import Station
+from core.ports import RefusedRow
 
 STATION = "station"
 _TEXTS = ("name", "label", "waterway", "waterway_name", "commune", "verdict_point")
@@ -28,7 +29,7 @@ _NUMBERS = ("lat", "lon", "km")
 
 _Row = tuple[str | float | None, ...]  # _TEXTS, then _NUMBERS
 _Stood = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, float | None, float | None, float | None]  # time, _TEXTS, _NUMBERS
-_Held = tuple[int, float | None, int | None, int | None, int | None, int | None, str | None, str | None]
+_Held = tuple[int, object, object, object, object, object, object, object]  # somebody else may have written another type there
 _stood = msgspec.json.Decoder(list[_Stood])
 _held = msgspec.json.Decoder(list[_Held])
 
@@ -51,41 +52,40 @@ def write_stations(ask: InfluxQL, sender: Sender, stations: Sequence[Station], w
     return len(texts)
 
 
-def write_latest(sender: Sender, rows: Sequence[Shown], where: str, database: str) -> None:
-    """Write them in this order. Raises RefusedError for those no line can hold, after the others are written."""
-    texts: list[str] = []
-    trouble: list[str] = []
-    for row in rows:
-        try:
-            texts.append(latest_line(row))
-        except ValueError as error:
-            trouble.append(f"station {row.station!r}: {error}")
-    _send(sender, texts, trouble, where, database)
+def write_latest(sender: Sender, rows: Sequence[Shown], where: str, database: str) -> list[RefusedRow]:
+    """Write them in this order; returns those that are refused, after the others are written."""
+    return send_rows(sender, rows, latest_line, where, database)
 
 
-def fresh_after(ask: InfluxQL, since: int) -> list[Shown]:
-    """Every row of `latest` with `fresh` and a time after `since` [ms], by tags and time."""
+def known_rows(ask: InfluxQL, since: int) -> list[Shown]:
+    """The rows of `latest` with `fresh` and a time after `since` [ms], and the newest of each org and point; by tags and time."""
     fields = '"salinity", "fresh", "seen", "flag", "verdict", "name", "waterway"'
-    statement = f'SELECT {fields} FROM "{MEASUREMENT}" WHERE time > $since AND "fresh" = 1 GROUP BY "org", "station", "point"'  # noqa: S608  no value in it
-    found: list[Shown] = []
-    for series in ask.run(statement, {"since": ns(since)}).get(0, []):
-        for time, salinity, fresh, seen, flag, verdict, name, waterway in rows_of([series], _held, ask.where):
-            found.append(
-                Shown(
-                    org=series.tags["org"],
-                    station=series.tags["station"],
-                    point=series.tags["point"],
-                    time=time,
-                    fresh=fresh == 1,
-                    seen=seen or 0,
-                    flag=flag or 0,
-                    salinity=salinity,
-                    is_verdict_point=verdict == 1,
-                    name=name or "",
-                    waterway=waterway or "",
-                )
-            )
-    return sorted(found, key=lambda r: (r.org, r.station, r.point, r.time))
+    every = f'SELECT {fields} FROM "{MEASUREMENT}"'  # noqa: S608  no value in it
+    grouped = 'GROUP BY "org", "station", "point"'
+    answer = ask.run(f'{every} WHERE time > $since AND "fresh" = 1 {grouped}; {every} {grouped} ORDER BY time DESC LIMIT 1', {"since": ns(since)})
+    found = {_key(row): row for series in (*answer.get(0, []), *answer.get(1, [])) for row in _rows(series, ask.where)}
+    return [found[key] for key in sorted(found)]
+
+
+def _rows(series: Series, where: str) -> Iterator[Shown]:
+    for time, salinity, fresh, seen, flag, verdict, name, waterway in rows_of([series], _held, where):
+        yield Shown(
+            org=series.tags["org"],
+            station=series.tags["station"],
+            point=series.tags["point"],
+            time=time,
+            fresh=fresh == 1,
+            seen=seen if isinstance(seen, int) else 0,
+            flag=flag if isinstance(flag, int) else 0,
+            salinity=float(salinity) if isinstance(salinity, int | float) else None,
+            is_verdict_point=verdict == 1,
+            name=name if isinstance(name, str) else "",
+            waterway=waterway if isinstance(waterway, str) else "",
+        )
+
+
+def _key(row: Shown) -> tuple[str, str, str, int]:
+    return row.org, row.station, row.point, row.time
 
 
 def latest_line(row: Shown) -> str:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +17,13 @@ from core.alert import Alert
 from core.bands import LINES
 from core.errors import RefusedError
 from core.forecast import QUANTILES, Forecast
+from core.ports import RefusedRow
 
 DAY_LEADS = (1, 3, 7, 14)  # kept by their lead, so that a board can show what was said so many days before
 _BODY_LINES = 5000
 _FIELDS = tuple(f"q{round(100 * q):02d}" for q in QUANTILES) + tuple("p_gt_" + f"{line:g}".replace(".", "_") for line in LINES)
+
+T = TypeVar("T")
 
 
 def forecast_lines(forecasts: Sequence[Forecast]) -> Iterator[str]:
@@ -34,13 +38,12 @@ def forecast_lines(forecasts: Sequence[Forecast]) -> Iterator[str]:
                 yield f"forecast,lead=d{lead:02d},{tags} {fields},{end} {time}"
 
 
-def alert_lines(alerts: Sequence[Alert]) -> Iterator[str]:
-    """Each alert as it stands at `updated_at`; without a line the tag is left out. Raises ValueError for what no line can hold."""
-    for a in alerts:
-        line = "" if a.line is None else f"line={a.line:g},"
-        tags = f"kind={escape_tag(a.kind)},{line}org={escape_tag(a.org)},point={escape_tag(a.point)},station={escape_tag(a.station)}"
-        facts = "".join(f",{name}={float(x)!r}" for name, x in (("value", a.value), ("p", a.p)) if x is not None and np.isfinite(x))
-        yield f"alert,{tags} level={a.level}i,state={_text(a.state)}{facts} {a.updated_at}"
+def alert_line(a: Alert) -> str:
+    """The alert as it stands at `updated_at`; without a line the tag is left out. Raises ValueError for what no line can hold."""
+    line = "" if a.line is None else f"line={a.line:g},"
+    tags = f"kind={escape_tag(a.kind)},{line}org={escape_tag(a.org)},point={escape_tag(a.point)},station={escape_tag(a.station)}"
+    facts = "".join(f",{name}={float(x)!r}" for name, x in (("value", a.value), ("p", a.p)) if x is not None and np.isfinite(x))
+    return f"alert,{tags} level={a.level}i,state={_text(a.state)}{facts} {a.updated_at}"
 
 
 def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) -> None:
@@ -49,13 +52,34 @@ def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) 
         texts = list(lines)
     except ValueError as error:
         raise RefusedError(f"{where}: cannot be written: {error}") from error
-    refused: list[str] = []
-    for first in range(0, len(texts), _BODY_LINES):
-        body = texts[first : first + _BODY_LINES]
-        whole = Lines(texts=body, order=np.arange(len(body)), starts=list(range(len(body) + 1)))
-        refused += [said for _, said in deliver(sender, whole, where, database)]
+    refused = _send(sender, texts, where, database)
     if refused:
-        raise RefusedError(f"{where}: {len(refused)} lines refused: {refused[0]}")
+        raise RefusedError(f"{where}: {len(refused)} lines refused: {refused[0][1]}")
+
+
+def send_rows(sender: Sender, rows: Sequence[T], line: Callable[[T], str], where: str, database: str) -> list[RefusedRow]:
+    """Send the line of each in their order; returns those that no line can hold or the store will never take, after all others are sent."""
+    texts: list[str] = []
+    sent: list[int] = []
+    refused: list[RefusedRow] = []
+    for n, row in enumerate(rows):
+        try:
+            texts.append(line(row))
+            sent.append(n)
+        except ValueError as error:
+            refused.append(RefusedRow(row=n, text=f"{where}: cannot be written: {error}"))
+    refused += [RefusedRow(row=sent[n], text=f"{where}: {said}") for n, said in _send(sender, texts, where, database)]
+    return sorted(refused, key=lambda r: r.row)
+
+
+def _send(sender: Sender, texts: Sequence[str], where: str, database: str) -> list[tuple[int, str]]:
+    """In bodies of some thousand; returns which were refused, with the store's words."""
+    refused: list[tuple[int, str]] = []
+    for first in range(0, len(texts), _BODY_LINES):
+        body = list(texts[first : first + _BODY_LINES])
+        whole = Lines(texts=body, order=np.arange(len(body)), starts=list(range(len(body) + 1)))
+        refused += [(first + n, said) for n, said in deliver(sender, whole, where, database)]
+    return refused
 
 
 def _text(value: str) -> str:

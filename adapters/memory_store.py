@@ -97,20 +97,22 @@ class MemoryStore:
         """Takes nothing."""
         self._check()
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """Takes nothing."""
         self._check()
+        return []
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
         """Takes nothing."""
         self._check()
         return 0
 
-    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+    async def mirror_latest(self, rows: Sequence[Shown]) -> list[RefusedRow]:
         """Takes nothing."""
         self._check()
+        return []
 
-    async def mirrored_fresh(self, since: int) -> list[Shown]:
+    async def mirrored_latest(self, since: int) -> list[Shown]:
         """Nothing is."""
         self._check()
         return []

@@ -152,17 +152,19 @@ class SqliteStore:
     async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
         """Takes nothing: no Grafana reads this file."""
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """Takes nothing: no Grafana reads this file."""
+        return []
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
         """Takes nothing: no Grafana reads this file."""
         return 0
 
-    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+    async def mirror_latest(self, rows: Sequence[Shown]) -> list[RefusedRow]:
         """Takes nothing: no Grafana reads this file."""
+        return []
 
-    async def mirrored_fresh(self, since: int) -> list[Shown]:
+    async def mirrored_latest(self, since: int) -> list[Shown]:
         """Nothing is."""
         return []
 

@@ -27,22 +27,34 @@ class Mirroring:
         self._mirror = mirror
         self._cursor: int | None = None
         self._done: dict[int, int] = {}  # id → updated_at of what this process has mirrored
+        self._refused = ""
+
+    @property
+    def refused(self) -> str:
+        """What the store did not take at the last time there was something to send, in words; empty where it took all."""
+        return self._refused
 
     async def run(self, now: int) -> int:
-        """Mirror what changed up to `now` [ms]; returns how many points. Raises what database and store raise; then all of it comes again."""
+        """Mirror what changed up to `now` [ms]; returns how many points were taken. Raises what database and store raise; then all of it comes again.
+
+        What the store will never take is told in `refused` and not sent again: it keeps nothing that comes later from being mirrored.
+        """
         if self._cursor is None:
             self._cursor = await self._db.load_cursor(CURSOR)
         since = self._cursor - OVERLAP_MS
         live = await self._db.live_alerts(cleared_since=since)
         changed = [a for a in live if a.updated_at >= since and self._done.get(a.id) != a.updated_at]
         points = [point for alert in changed for point in as_they_were(alert, await self._db.alert_events(alert.id), since)]
+        lost = await self._mirror.mirror_alerts(points) if points else []
         if points:
-            await self._mirror.mirror_alerts(points)
+            first = f"an alert of {points[lost[0].row].station}/{points[lost[0].row].point}" if lost else ""
+            more = f", and {len(lost) - 1} more" if lost[1:] else ""
+            self._refused = f"{first} cannot be shown{more}: {lost[0].text}" if lost else ""
         self._done = {a.id: a.updated_at for a in live}
         if now - self._cursor >= OVERLAP_MS:  # seldom: what lies between is read again anyway
             await self._db.save_cursor(CURSOR, now)
             self._cursor = now
-        return len(points)
+        return len(points) - len(lost)
 
 
 def as_they_were(alert: Alert, events: Sequence[AlertEvent], since: int) -> list[Alert]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import structlog
 
@@ -30,19 +29,22 @@ from canhman.settings import Settings
 from canhman.signals import Signals
 from core.alert import Alert, Intent
 from core.clock import Clock, SystemClock, rfc3339
-from core.errors import CanhManError, RefusedError
+from core.errors import CanhManError, RefusedError, UnavailableError
 from core.place import Station
 from core.risk import Risk
 from ingest.health import Health
 from registry.directory import Directory
-from registry.mirroring import Mirrored
 from registry.mirroring import Mirroring as Boards
+from registry.situation import Situation
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 POLL_S = 0.5
 NEWEST = 50  # messages that `--outbox` prints
-MIRROR_EVERY_S = 10.0  # also after a failed try: a server that is away costs seconds to ask
+MIRROR_EVERY_S = 10.0  # alerts; and anything after a failed try: a server that is away costs seconds to ask
+BOARDS_EVERY_S = 1.0  # what boards colour, where something changed: a reading that fails loses its colour within a second or two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,16 @@ async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
         db.close()
 
 
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """One mirror: `work` returns what the store refuses in words, and is due at `due` of the monotonic clock [s]."""
+
+    name: str
+    work: Callable[[], Awaitable[str]]
+    every_s: float
+    due: float = 0.0
+
+
 class _Service:
     """One look after the other; what goes wrong is told once, and tried again."""
 
@@ -126,7 +138,6 @@ class _Service:
         self._receivers = Health(tell)  # told in the log and counted, no trouble of ours: a partner's server must not make /readyz false
         self._figures = {"looks": 0, "points": 0, "rows": 0, "steps": 0, "events": 0, "sent": 0, "sent_again": 0, "failed": 0, "mirrored": 0, "last_look_ms": 0}
         self._figures |= {"mirrored_stations": 0, "mirrored_latest": 0}
-        self._mirror_at = 0.0
         channels = Channels(webhook=settings.webhook.get_secret_value(), webhook_secret=settings.webhook_secret.get_secret_value())
         self._on = tuple(name for name, notifier in NOTIFIERS.items() if notifier.is_on(channels))
         if channels.webhook and not channels.webhook_secret:
@@ -145,6 +156,13 @@ class _Service:
         self._mirroring = Mirroring(parts.db, parts.store)
         self._boards = Boards(parts.store) if settings.store_address.kind == "influxdb" else None  # no board reads another store
         self._boards_made: tuple[tuple[int, int, str], int] | None = None  # of which marks, and when by the installation's clock [ms]
+        self._situation: Situation | None = None  # that the boards were made of last
+        # the colours first: a value that must lose its own waits for nothing else
+        self._mirrors = [
+            _Part(name="mirror of boards", work=self._mirror_latest, every_s=BOARDS_EVERY_S),
+            _Part(name="mirror of stations", work=self._mirror_stations, every_s=BOARDS_EVERY_S),
+            _Part(name="mirror", work=self._mirror_alerts, every_s=MIRROR_EVERY_S),
+        ]
 
     @property
     def ways(self) -> str:
@@ -154,42 +172,52 @@ class _Service:
     async def step(self) -> None:
         """Judge what changed; mirror what was decided."""
         begun = time.monotonic()
-        looked = await self._guard("store or database", self._watch.look)
-        if looked is not None and looked.points:
+        looked = await self._try("store or database", self._watch.look)
+        if not isinstance(looked, Exception) and looked.points:
             self._count(looks=1, rows=looked.rows, steps=looked.steps, events=looked.events)
             self._figures |= {"points": looked.points, "last_look_ms": round(1000 * (time.monotonic() - begun))}
             if looked.events:
                 log.info("alerts changed", events=looked.events, points=looked.points)
-        if time.monotonic() >= self._mirror_at:
-            await self._mirror()
-            self._mirror_at = time.monotonic() + MIRROR_EVERY_S
+        await self._mirror()
 
     async def _mirror(self) -> None:
-        """Alerts, then what boards read; where the store is away for the first it is not asked again."""
-        alerts = await self._guard("mirror", lambda: self._mirroring.run(self._clock.now_ms()))
-        if alerts is None:
-            return
-        self._count(mirrored=alerts)
-        boards = None if self._boards is None else await self._guard("mirror of boards", functools.partial(self._mirror_boards, self._boards))
-        if boards is not None:
-            self._count(mirrored_stations=boards.stations, mirrored_latest=boards.latest)
+        """Each part that is due, whatever became of those before it; a store that is away for one is not asked for the rest of this round."""
+        for n, part in enumerate(self._mirrors):
+            if time.monotonic() < part.due:
+                continue
+            done = await self._try(part.name, part.work, trouble=str)
+            part.due = time.monotonic() + (MIRROR_EVERY_S if isinstance(done, Exception) else part.every_s)
+            if isinstance(done, UnavailableError):
+                for later in self._mirrors[n + 1 :]:
+                    later.due = part.due
+                return
 
-    async def _mirror_boards(self, boards: Boards) -> Mirrored:
-        """Where something changed, and each minute of the clock: readings grow old by themselves."""
+    async def _mirror_latest(self) -> str:
+        """Where something changed, and each minute of the clock: readings grow old by themselves. Returns what is refused."""
         marks = self._watch.marks
-        if self._boards_made is not None and self._boards_made[0] == marks and 0 <= self._clock.now_ms() - self._boards_made[1] < TICK_MS:
-            return Mirrored()
-        situation = await self._watch.situation()
-        now = self._clock.now_ms()
-        mirrored = await boards.run(situation, now)
-        self._boards_made = (marks, now)
-        return mirrored
+        if self._boards is None:
+            return ""
+        if self._boards_made is None or self._boards_made[0] != marks or not 0 <= self._clock.now_ms() - self._boards_made[1] < TICK_MS:
+            self._situation = await self._watch.situation()
+            now = self._clock.now_ms()
+            self._count(mirrored_latest=await self._boards.latest(self._situation, now))
+            self._boards_made = (marks, now)
+        return self._boards.refused
+
+    async def _mirror_stations(self) -> str:
+        if self._boards is not None and self._situation is not None:
+            self._count(mirrored_stations=await self._boards.stations(self._situation.directory, self._clock.now_ms()))
+        return ""
+
+    async def _mirror_alerts(self) -> str:
+        self._count(mirrored=await self._mirroring.run(self._clock.now_ms()))
+        return self._mirroring.refused
 
     async def send(self) -> None:
         """Until cancelled: send what is due."""
         while True:
-            sent = await self._guard("outbox", self._outbox.round)
-            if sent is not None:
+            sent = await self._try("outbox", self._outbox.round)
+            if not isinstance(sent, Exception):
                 self._count(sent=sent.done, sent_again=sent.again, failed=sent.failed)
                 if sent.trouble:
                     self._receivers.red("the receiver of messages", sent.trouble)
@@ -207,20 +235,24 @@ class _Service:
         for name, n in more.items():
             self._figures[name] += n
 
-    async def _guard(self, part: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        """What `work` returns; None where it failed: told once, and tried again with the next step."""
+    async def _try(self, part: str, work: Callable[[], Awaitable[T]], *, trouble: Callable[[T], str] = lambda _: "") -> T | Exception:
+        """What `work` returns, or why it failed: told once, and tried again with a later step. `trouble` finds what is wrong in a result."""
         try:
             found = await work()
         except CanhManError as error:  # away, refused, or another process of alerts was first
             self._health.red(part, str(error))
+            return error
         except Exception as error:  # a service outlives its own faults; the trace is in the log
             log.exception("a fault in the alerts", part=part)
             self._health.red(part, f"a fault of ours, see the log: {error}")
             await asyncio.sleep(1.0)
+            return error
+        said = trouble(found)
+        if said:
+            self._health.red(part, said)
         else:
             self._health.green(part)
-            return found
-        return None
+        return found
 
 
 async def open_alerts(settings: Settings, *, wait_s: float) -> tuple[list[tuple[Alert, Station]], int]:

@@ -377,8 +377,8 @@ class Mirror(Protocol):
         """Upsert them, as `latest` and as the leads d01, d03, d07, d14. Raises UnavailableError or RefusedError."""
         ...
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Upsert one point each at `updated_at`. Raises UnavailableError or RefusedError."""
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
+        """Upsert one point each at `updated_at`; returns those the store will never take. Raises UnavailableError, or RefusedError where it refuses us."""
         ...
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
@@ -388,12 +388,15 @@ class Mirror(Protocol):
         """
         ...
 
-    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
-        """Upsert these rows of `latest`. Raises UnavailableError or RefusedError."""
+    async def mirror_latest(self, rows: Sequence[Shown]) -> list[RefusedRow]:
+        """Upsert these rows of `latest`, in their order; returns those the store will never take.
+
+        Raises UnavailableError, or RefusedError where it refuses us.
+        """
         ...
 
-    async def mirrored_fresh(self, since: int) -> list[Shown]:
-        """Rows of `latest` with `fresh` and a time after `since` [ms]: what a writer that begins anew may have to withdraw."""
+    async def mirrored_latest(self, since: int) -> list[Shown]:
+        """Rows of `latest` that a writer which begins anew must know: the fresh ones after `since` [ms], and of each point the one with the newest time."""
         ...
 
 

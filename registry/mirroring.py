@@ -2,6 +2,7 @@
 
 Pure but for the port `Mirror`. A row may stand as fresh from the moment it is sent, whatever becomes of the answer, until its
 withdrawal was answered; withdrawals are sent before anything new. So a point has at most one fresh row, at every moment.
+Whatever else stands of a point, its newest row by time says what is known now: a board asks for it with last().
 """
 
 from __future__ import annotations
@@ -12,59 +13,70 @@ from dataclasses import dataclass, field, replace
 from core.board import Shown
 from core.ports import Mirror
 from core.verdict import holds_until
+from registry.directory import Directory
 from registry.situation import SALINITY, Reading, Situation
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 Point = tuple[str, str]  # station, point
 Row = tuple[str, int]  # org and time [ms]: which row of a point
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirrored:
-    """What one run wrote: stations, and rows of `latest`."""
-
-    stations: int = 0
-    latest: int = 0
-
-
 @dataclass(slots=True)
 class _Stands:
-    """What stands of one point: rows that may be fresh, what was written last and answered, and the newest time ever sent of each org."""
+    """What stands of one point: rows that may be fresh, what was written last and answered, which of it was refused, and the newest time of each org."""
 
     fresh: dict[Row, Shown] = field(default_factory=dict)
     written: dict[Row, Shown] = field(default_factory=dict)
+    refused: dict[Row, str] = field(default_factory=dict)
     top: dict[str, int] = field(default_factory=dict)
 
 
 class Mirroring:
-    """`run` again and again; sends only what changed. Begun anew it takes back what an earlier process left."""
+    """`latest` and `stations` again and again; each sends only what changed. Begun anew it takes back what an earlier process left."""
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
         self._points: dict[Point, _Stands] = {}
         self._asked: int | None = None  # every fresh row that ends after this [ms] is known
+        self._tried = 0  # when refused rows were tried last [ms]
         self._stations: tuple[int, int] | None = None  # the registry's version mirrored last, and when [ms]
 
-    async def run(self, situation: Situation, now: int) -> Mirrored:
-        """Make the mirror say what `situation` says at `now` [ms]. Raises UnavailableError or RefusedError: then all that failed comes again."""
-        if self._asked is None or now < self._asked:  # a clock set back makes rows of an earlier process current again
-            for row in await self._mirror.mirrored_fresh(now):
-                self._stands(row).fresh.setdefault((row.org, row.time), row)
-            self._asked = now
-        latest = await self._latest(situation, now)
-        return Mirrored(stations=await self._mirror_stations(situation, now), latest=latest)
+    @property
+    def refused(self) -> str:
+        """What of `latest` the store does not take, in words; empty where it takes all."""
+        found = [(station, point, text) for (station, point), stands in self._points.items() for text in stands.refused.values()]
+        if not found:
+            return ""
+        station, point, text = found[0]
+        return f"the newest value of {station}/{point} cannot be shown{f', and {len(found) - 1} more rows' if found[1:] else ''}: {text}"
 
-    async def _latest(self, situation: Situation, now: int) -> int:
+    async def latest(self, situation: Situation, now: int) -> int:
+        """Make `latest` say what `situation` says at `now` [ms]; returns how many rows were sent.
+
+        Raises UnavailableError or RefusedError: then all that failed comes again. A refused row keeps no other from being
+        written; it is tried again when something of it changes, and each hour.
+        """
+        if self._asked is None or now < self._asked:  # a clock set back makes rows of an earlier process current again
+            for row in await self._mirror.mirrored_latest(now):
+                self._found(row)
+            self._asked = now
+        if not 0 <= now - self._tried < HOUR_MS:
+            for stands in self._points.values():
+                stands.written = {key: row for key, row in stands.written.items() if key not in stands.refused}
+            self._tried = now
         wanted = {(r.station, r.point): self._wanted(situation, r, now) for r in situation.everywhere(SALINITY)}
         for point in self._points.keys() - wanted.keys():  # its sensor stood elsewhere, as the registry has it now
             wanted[point] = [replace(row, fresh=False) for row in self._points[point].fresh.values()]
         rows = [row for point, want in wanted.items() for row in want if not self._is_written(point, row)]
         if rows:
             self._sending(rows)
-            await self._mirror.mirror_latest(rows)
+            for refused in await self._mirror.mirror_latest(rows):
+                row = rows[refused.row]
+                self._stands(row).refused[row.org, row.time] = refused.text
         for point, want in wanted.items():
-            self._answered(point, want)
+            self._answered(point, want, now)
         return len(rows)
 
     def _wanted(self, situation: Situation, reading: Reading, now: int) -> list[Shown]:
@@ -73,11 +85,11 @@ class Mirroring:
         row = _row(situation, reading, until)
         stands = self._points.get((reading.station, reading.point), _Stands())
         wanted = [replace(row, org=org, time=time, fresh=False) for org, time in stands.fresh if (org, time) != (row.org, until)]
-        newest = max(row.time, stands.top.get(row.org, row.time))
-        if newest > row.time and until is None:
-            row = replace(row, time=newest)
-        elif newest > row.time and (row.org, newest) not in stands.fresh:
-            wanted.append(replace(row, time=newest, fresh=False))
+        if until is None:
+            row = replace(row, time=max(row.time, stands.top.get(row.org, row.time)))
+        for org, top in stands.top.items():
+            if top >= row.time and (org, top) != (row.org, row.time) and (org, top) not in stands.fresh:
+                wanted.append(replace(row, org=org, time=top, fresh=False))
         if until is not None or (row.org, row.time) not in stands.fresh:
             wanted.append(row)
         return wanted
@@ -86,30 +98,39 @@ class Mirroring:
         stands = self._points.get(point)
         return stands is not None and stands.written.get((row.org, row.time)) == row
 
+    def _found(self, row: Shown) -> None:
+        """It stands there."""
+        stands = self._stands(row)
+        stands.top[row.org] = max(row.time, stands.top.get(row.org, row.time))
+        if row.fresh:
+            stands.fresh.setdefault((row.org, row.time), row)
+
     def _sending(self, rows: list[Shown]) -> None:
         """From now on each of them may stand there, or what it replaces."""
         for row in rows:
             stands, key = self._stands(row), (row.org, row.time)
             stands.written.pop(key, None)
+            stands.refused.pop(key, None)
             stands.top[row.org] = max(row.time, stands.top.get(row.org, row.time))
             if row.fresh:
                 stands.fresh[key] = row
 
-    def _answered(self, point: Point, wanted: list[Shown]) -> None:
-        """All of it stands there, and nothing else is fresh."""
-        if not wanted:
-            del self._points[point]
-            return
+    def _answered(self, point: Point, wanted: list[Shown], now: int) -> None:
+        """All of it stands there but what was refused, and nothing else is fresh; where a refusal leaves it open, until the row is past."""
         stands = self._points[point]
         stands.written = {(row.org, row.time): row for row in wanted}
-        stands.fresh = {key: row for key, row in stands.written.items() if row.fresh}
+        stands.refused = {key: text for key, text in stands.refused.items() if key in stands.written}
+        unsure = {key: row for key, row in stands.fresh.items() if key in stands.refused and row.time > now}
+        stands.fresh = unsure | {key: row for key, row in stands.written.items() if row.fresh}
 
     def _stands(self, row: Shown) -> _Stands:
         return self._points.setdefault((row.station, row.point), _Stands())
 
-    async def _mirror_stations(self, situation: Situation, now: int) -> int:
-        """At a start, at each change of the registry, and each day: somebody may have emptied the store."""
-        directory = situation.directory
+    async def stations(self, directory: Directory, now: int) -> int:
+        """At a start, at each change of the registry, and each day (somebody may have emptied the store): returns how many were written.
+
+        Raises UnavailableError or RefusedError; then it comes again.
+        """
         if self._stations is not None and self._stations[0] == directory.version and 0 <= now - self._stations[1] < DAY_MS:
             return 0
         written = await self._mirror.mirror_stations(directory.snapshot.stations, {w.id: w.name for w in directory.snapshot.waterways}, now)

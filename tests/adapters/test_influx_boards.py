@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from adapters.sqlite_store import SqliteStore
 from core.board import Shown
 from core.errors import RefusedError, UnavailableError
 from core.place import Station
+from core.ports import RefusedRow
 
 HOUR = 3_600_000
 AT = 1_772_420_400_000
@@ -85,11 +87,18 @@ class World:
     def stations(self, *stations: Station, at: int = AT) -> int:
         return asyncio.run(self.store.mirror_stations(stations, WATERWAYS, at))
 
-    def latest(self, *rows: Shown) -> None:
-        asyncio.run(self.store.mirror_latest(rows))
+    def latest(self, *rows: Shown) -> list[RefusedRow]:
+        return asyncio.run(self.store.mirror_latest(rows))
 
-    def fresh(self, since: int = 0) -> list[Shown]:
-        return asyncio.run(self.store.mirrored_fresh(since))
+    def write(self, line: str) -> None:
+        """Past our own code."""
+        httpx.post(f"{self._influxd.url}/write", params={"db": self._name, "precision": "ms"}, content=line.encode()).raise_for_status()
+
+    def known(self, since: int = 0) -> list[Shown]:
+        return asyncio.run(self.store.mirrored_latest(since))
+
+    def fresh(self) -> list[Shown]:
+        return [row for row in self.known() if row.fresh]
 
     def ask(self, q: str) -> list[dict[str, Any]]:
         """The rows of all series, as dicts."""
@@ -201,8 +210,9 @@ def test_what_no_line_can_hold_keeps_no_other_from_being_written(world: World) -
     with pytest.raises(RefusedError, match="ends in a backslash"):
         world.stations(replace(KL, id="a"), replace(KL, id="C:\\"), replace(KL, id="b"))
     assert {r["station"] for r in world.ask('SELECT "name" FROM "station" GROUP BY "station"')} == {"a", "b"}
-    with pytest.raises(RefusedError, match="control character"):
-        world.latest(shown(station="a"), shown(point="x\ny"), shown(station="b"))
+    (refused,) = world.latest(shown(station="a"), shown(point="x\ny"), shown(station="b"))
+    assert refused.row == 1
+    assert "control character" in refused.text
     assert [r.station for r in world.fresh()] == ["a", "b"]
 
 
@@ -257,11 +267,32 @@ def test_a_withdrawn_row_is_the_same_row(world: World) -> None:
 
 @pytest.mark.servers
 def test_what_is_fresh_comes_back_whole(world: World) -> None:
-    """Rows after `since`, by org, station, point and time, far ahead too; without a salinity as None."""
+    """Fresh rows after `since`, by org, station, point and time, far ahead too; without a salinity as None."""
     rows = [shown(time=AT + 1), shown(time=AT + 2, salinity=None, is_verdict_point=False), shown(station="z", time=AT + 400 * 24 * HOUR)]
-    world.latest(*reversed(rows), shown(time=AT), shown(time=AT + 3, fresh=False))
-    assert world.fresh(AT) == rows
-    assert world.fresh(AT + 1) == rows[1:]
+    withdrawn = [shown(time=AT + 3, fresh=False), shown(time=AT + 4, fresh=False)]
+    world.latest(*reversed(rows), shown(time=AT), *withdrawn)
+    assert world.known(AT) == [*rows[:2], withdrawn[1], rows[2]]
+    assert world.known(AT + 1) == [rows[1], withdrawn[1], rows[2]]
+
+
+@pytest.mark.servers
+def test_the_newest_row_of_each_org_and_point(world: World) -> None:
+    """Fresh or withdrawn, past or ahead, whole: what it lacks is None and not an older row's."""
+    older = [shown(org=org, point=point, time=AT) for org in ("o", "p") for point in ("in", "out")]
+    newest = [replace(row, time=AT + n * 200 * 24 * HOUR + 1, fresh=n % 2 == 0, salinity=None, seen=n) for n, row in enumerate(older)]
+    world.latest(*older, *newest)
+    assert world.known(AT + 900 * 24 * HOUR) == newest
+
+
+@pytest.mark.servers
+def test_a_field_of_another_type(world: World) -> None:
+    """Somebody wrote `flag` as a text at one station: only lines that conflict are refused, with the server's words."""
+    world.write(f'latest,org=o,point=in,station=odd flag="four" {AT - 400 * 24 * HOUR}')
+    assert [(row.station, row.flag) for row in world.known()] == [("odd", 0)], "what we begin anew from is read all the same"
+    refused = world.latest(shown(station="a"), shown(station="odd", time=AT - 400 * 24 * HOUR + 1), shown(station="c"))
+    assert [r.row for r in refused] == [1]
+    assert "field type conflict" in refused[0].text
+    assert {row.station for row in world.fresh()} == {"a", "c"}
 
 
 # ------------------------------------------------------------------ without a server
@@ -273,12 +304,12 @@ def test_other_stores_take_nothing(kind: str, tmp_path: Path) -> None:
     store = MemoryStore() if kind == "memory" else SqliteStore(tmp_path / "series.db")
     assert asyncio.run(store.mirror_stations([KL], WATERWAYS, AT)) == 0
     asyncio.run(store.mirror_latest([shown()]))
-    assert asyncio.run(store.mirrored_fresh(0)) == []
+    assert asyncio.run(store.mirrored_latest(0)) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refused_row_among_thousands() -> None:
-    """A row that the server will never take, in the first of several bodies: all others are sent, then it is told."""
+    """A row that the server will never take, in each of several bodies: all others are sent, and these are told by their numbers."""
 
     class Server:
         def __init__(self) -> None:
@@ -286,7 +317,7 @@ def test_a_refused_row_among_thousands() -> None:
 
         def send(self, body: bytes) -> Answer:
             lines = body.decode().split("\n")
-            if any("station=s7 " in line for line in lines):
+            if any("station=s7 " in line or "station=s7000 " in line for line in lines):
                 return Answer(status=400, text="field type conflict", page=False)
             self.taken.update(lines)
             return Answer(status=204, text="", page=False)
@@ -297,9 +328,10 @@ def test_a_refused_row_among_thousands() -> None:
 
     server = Server()
     rows = [shown(station=f"s{n}") for n in range(12_000)]
-    with pytest.raises(RefusedError, match="1 lines refused: field type conflict"):
-        write_latest(server, rows, "here", "canhman")
-    assert server.taken == {latest_line(row) for row in rows} - {latest_line(rows[7])}
+    rows[3] = replace(rows[3], point="x\ny")
+    refused = write_latest(server, rows, "here", "canhman")
+    assert [(r.row, r.text[:12]) for r in refused] == [(3, "here: cannot"), (7, "here: field "), (7000, "here: field ")]
+    assert server.taken == {latest_line(row) for n, row in enumerate(rows) if n not in (3, 7, 7000)}
 
 
 def test_lines_as_text() -> None:

@@ -14,7 +14,7 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 
 from adapters.influx import InfluxStore
-from adapters.influx_mirror import alert_lines, forecast_lines, send_lines
+from adapters.influx_mirror import alert_line, forecast_lines, send_lines
 from adapters.memory_store import MemoryStore
 from adapters.sql.database import open_database
 from adapters.sql.schema import prepare
@@ -269,7 +269,7 @@ def test_many_lines_go_in_several_bodies() -> None:
 
 def test_lines_as_text() -> None:
     """One line of each kind, as it is sent."""
-    assert list(alert_lines([alert(p=0.25)])) == [
+    assert [alert_line(alert(p=0.25))] == [
         f'alert,kind=observed,line=4,org=default,point=main,station=kl-01 level=4i,state="open",value=4.5,p=0.25 {ISSUED + HOUR}'
     ]
     first = next(forecast_lines([days()]))

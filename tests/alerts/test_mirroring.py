@@ -11,23 +11,28 @@ from alerts.mirroring import Mirroring
 from core.alert import Alert
 from core.errors import UnavailableError
 from core.forecast import Forecast
+from core.ports import RefusedRow
 
 
 class Grafana:
-    """A mirror that can be away."""
+    """A mirror that can be away, and that never takes alerts of the `never` levels."""
 
-    def __init__(self) -> None:
+    def __init__(self, never: tuple[float | None, ...] = ()) -> None:
         self.away = False
+        self.never = never
+        self.asked = 0
         self.points: dict[tuple[object, int], tuple[str, float | None]] = {}
 
     async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
         raise AssertionError
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         if self.away:
             raise UnavailableError("gone")
-        for alert in alerts:
+        self.asked += len(alerts)
+        for alert in (a for a in alerts if a.line not in self.never):
             self.points[alert.key, alert.updated_at] = (alert.state, alert.value)
+        return [RefusedRow(row=n, text="field type conflict") for n, a in enumerate(alerts) if a.line in self.never]
 
 
 def states(grafana: Grafana, line: float = 1.0) -> list[str]:
@@ -85,3 +90,28 @@ def test_nothing_is_sent_twice_while_it_runs(rig: Rig) -> None:
     rig.look()
     assert rig.run(lambda: mirroring.run(rig.clock.now)) == 4  # two alerts: the event, and as it stands
     assert rig.run(lambda: mirroring.run(rig.clock.now + MIN)) == 0
+
+
+def test_what_it_never_takes_keeps_nothing_else_from_coming(rig: Rig) -> None:
+    """The line of one level is refused for ever: the others are mirrored, it is told and not sent again, what comes later is mirrored, also after a restart."""
+    grafana = Grafana(never=(1.0,))
+    mirroring = Mirroring(rig.db, grafana)
+    rig.feed(9.0)
+    rig.look()
+    assert rig.run(lambda: mirroring.run(rig.clock.now)) == 2
+    assert (states(grafana, 4.0), states(grafana, 1.0)) == (["open"], [])
+    assert mirroring.refused == f"an alert of {rig.stations[0]}/main cannot be shown, and 1 more: field type conflict"
+    rig.run(lambda: mirroring.run(rig.clock.now + MIN))
+    assert (grafana.asked, bool(mirroring.refused)) == (4, True)
+    rig.restart()
+    rig.clock.now += 2 * HOUR
+    rig.feed(*[0.1] * 6)
+    rig.look()
+    again = Mirroring(rig.db, grafana)
+    rig.run(lambda: again.run(rig.clock.now))
+    assert (states(grafana, 4.0), states(grafana, 1.0)) == (["open", "cleared"], [])
+    rig.run(lambda: again.run(rig.clock.now + HOUR))
+    asked = grafana.asked
+    later = Mirroring(rig.db, grafana)
+    rig.run(lambda: later.run(rig.clock.now + HOUR))
+    assert (grafana.asked, later.refused) == (asked, ""), "the cursor has moved past it"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from servers.front import Front
 from servers.influxd import InfluxD
@@ -20,10 +21,11 @@ from adapters.influx import InfluxStore
 from canhman import alerting, heartbeat
 from canhman.settings import read_settings
 from canhman.signals import Signals
+from core.errors import RefusedError
 from core.place import Deployment, Device, Org, Station
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
-from registry.mirroring import Mirrored, Mirroring
+from registry.mirroring import Mirroring
 from registry.situation import Situation
 
 KEY = SeriesKey("o", "kl", "main", "d", "water.salinity")
@@ -37,6 +39,19 @@ def influxd(tmp_path: Path) -> Iterator[InfluxD]:
     server.start()
     yield server
     server.stop()
+
+
+def make_store(influxd: InfluxD, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty database, and the setting that names it."""
+    monkeypatch.setenv("CANHMAN_STORE", f"influxdb://127.0.0.1:{influxd.port}/canhman?api=v1")
+    store = InfluxStore(influxd.url)
+    asyncio.run(store.create())
+    asyncio.run(store.close())
+
+
+def coloured_in(influxd: InfluxD) -> list[tuple[Any, ...]]:
+    """(salinity, name) of what a board would colour now."""
+    return [tuple(values[1:]) for series in influxd.query(COLOURED, db="canhman") for values in series["values"]]
 
 
 def seed(front: Front) -> None:
@@ -88,32 +103,30 @@ def service() -> Iterator[Callable[[], heartbeat.Heartbeat]]:
 def runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often alerts and boards were mirrored, each fifth of a second."""
     counted = {"alerts": 0, "boards": 0}
-    alerts, boards = alerting.Mirroring.run, Mirroring.run
+    alerts, boards = alerting.Mirroring.run, Mirroring.latest
 
     async def count_alerts(self: alerting.Mirroring, now: int) -> int:
         counted["alerts"] += 1
         return await alerts(self, now)
 
-    async def count_boards(self: Mirroring, situation: Situation, now: int) -> Mirrored:
+    async def count_boards(self: Mirroring, situation: Situation, now: int) -> int:
         counted["boards"] += 1
         return await boards(self, situation, now)
 
     monkeypatch.setattr(alerting.Mirroring, "run", count_alerts)
-    monkeypatch.setattr(Mirroring, "run", count_boards)
+    monkeypatch.setattr(Mirroring, "latest", count_boards)
     monkeypatch.setattr(alerting, "MIRROR_EVERY_S", 0.2)
+    monkeypatch.setattr(alerting, "BOARDS_EVERY_S", 0.2)
     return counted
 
 
 @pytest.mark.servers
 def test_what_boards_read_is_kept_through_an_outage(front: Front, influxd: InfluxD, runs: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A new name is written at once; what failed while InfluxDB was away is withdrawn once it is back; the heartbeat counts and tells."""
-    monkeypatch.setenv("CANHMAN_STORE", f"influxdb://127.0.0.1:{influxd.port}/canhman?api=v1")
-    store = InfluxStore(influxd.url)
-    asyncio.run(store.create())
-    asyncio.run(store.close())
+    make_store(influxd, monkeypatch)
 
     def coloured() -> list[tuple[Any, ...]]:
-        return [tuple(values[1:]) for series in influxd.query(COLOURED, db="canhman") for values in series["values"]]
+        return coloured_in(influxd)
 
     seed(front)
     with service() as beat:
@@ -132,10 +145,7 @@ def test_what_boards_read_is_kept_through_an_outage(front: Front, influxd: Influ
 @pytest.mark.servers
 def test_where_nothing_changed_nothing_is_computed(front: Front, influxd: InfluxD, runs: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a minute boards are mirrored again only after a change of readings or registry."""
-    monkeypatch.setenv("CANHMAN_STORE", f"influxdb://127.0.0.1:{influxd.port}/canhman?api=v1")
-    store = InfluxStore(influxd.url)
-    asyncio.run(store.create())
-    asyncio.run(store.close())
+    make_store(influxd, monkeypatch)
     seed(front)
     with service() as beat:
         until(lambda: beat().figures["mirrored_latest"] == 1, 30, lambda: f"it is mirrored: {beat()}")
@@ -144,6 +154,52 @@ def test_where_nothing_changed_nothing_is_computed(front: Front, influxd: Influx
         assert runs["boards"] <= before["boards"] + 1, "a minute of the clock may have begun"
         feed(front, 0.4)
         until(lambda: runs["boards"] > before["boards"], 30, "a new reading is looked at")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("part", ["alerts", "stations", "a fault in alerts"])
+def test_one_mirror_that_is_refused_stops_no_other(part: str, front: Front, influxd: InfluxD, runs: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that refuses alerts, or stations, for ever: a failing value loses its colour all the same, the other is written, and it is told."""
+    make_store(influxd, monkeypatch)
+    refused: list[bool] = []
+
+    async def refuse(*_: object) -> int:
+        refused.append(True)
+        raise RefusedError("field type conflict") if part != "a fault in alerts" else ValueError("a fault")
+
+    monkeypatch.setattr(*((Mirroring, "stations") if part == "stations" else (alerting.Mirroring, "run")), refuse)
+    seed(front)
+    with service() as beat:
+        until(lambda: [salinity for salinity, _ in coloured_in(influxd)] == [0.3], 30, lambda: f"it is coloured: {beat()}")
+        until(lambda: len(refused) > 2, 30, "it is refused again and again")
+        feed(front, 40.0, 4)
+        until(lambda: coloured_in(influxd) == [], 30, lambda: f"it is withdrawn: {beat()}")
+        until(lambda: beat().troubles.keys() == {"mirror of stations" if part == "stations" else "mirror"}, 30, lambda: f"it is told: {beat()}")
+        if part == "stations":
+            before = runs["alerts"]
+            until(lambda: runs["alerts"] > before + 1, 30, lambda: f"alerts are mirrored: {beat()}")
+        else:
+            assert influxd.query('SELECT last("name") FROM "station"', db="canhman")
+
+
+@pytest.mark.servers
+def test_a_row_that_is_refused_delays_nothing(front: Front, influxd: InfluxD, runs: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`latest` refuses one point's row: it is told as long as it lasts, and another's colour goes with the next round, not ten seconds later."""
+    make_store(influxd, monkeypatch)
+    monkeypatch.setattr(alerting, "MIRROR_EVERY_S", 3600.0)
+    body = f'latest,org=o,point=odd,station=kl flag="four" {time.time_ns() // 1_000_000 - 60 * 24 * 3_600_000}'
+    httpx.post(f"{influxd.url}/write", params={"db": "canhman", "precision": "ms"}, content=body.encode()).raise_for_status()
+    seed(front)
+    past = SeriesKey("o", "kl", "odd", "e", "water.salinity")
+    old = Latest(time=time.time_ns() // 1_000_000 - 60 * 24 * 3_600_000 + 1, value=0.3, flag=1)
+    state = SeriesState(key=past, role="primary", newest=old, received=old.time, judged=old, good=None, dirty_from=None, changed=0)
+    front.database(lambda db: db.replace([state]))
+    with service() as beat:
+        until(lambda: "field type conflict" in beat().troubles.get("mirror of boards", ""), 30, lambda: f"it is told: {beat()}")
+        assert len(coloured_in(influxd)) == 1
+        feed(front, 40.0, 4)
+        until(lambda: coloured_in(influxd) == [], 30, lambda: f"it is withdrawn: {beat()}")
+        assert "mirror of boards" in beat().troubles
 
 
 @pytest.mark.sockets

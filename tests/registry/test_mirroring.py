@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,13 +15,13 @@ from core.board import Shown
 from core.errors import RefusedError, UnavailableError
 from core.forecast import Forecast
 from core.place import Deployment, Device, Org, Station, Waterway
-from core.ports import RegistrySnapshot
+from core.ports import RefusedRow, RegistrySnapshot
 from core.risk import Risk
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
 from core.verdict import WaterState, holds_until, verdict
 from registry.directory import Directory
-from registry.mirroring import DAY_MS, Mirrored, Mirroring
+from registry.mirroring import DAY_MS, HOUR_MS, Mirroring
 from registry.situation import SALINITY, Situation
 
 NOW = 1_772_420_400_000
@@ -33,7 +33,10 @@ CAI_LON = Waterway(id="cai-lon", name="Cái Lớn", sea="west", length_km=64.0)
 
 @dataclass(slots=True)
 class Grafana:
-    """A store that keeps rows by tags and time. `cut`: the next send fails, after that many of its rows; `deaf`: what stands cannot be read."""
+    """A store that keeps rows by tags and time. `cut`: the next send fails, after that many of its rows; `deaf`: what stands cannot be read;
+
+    `never`: rows it will never take.
+    """
 
     rows: dict[tuple[str, str, str, int], Shown] = field(default_factory=dict)
     sent: list[list[Shown]] = field(default_factory=list)
@@ -42,12 +45,13 @@ class Grafana:
     cut: int | None = None
     deaf: bool = False
     refuse: bool = False
+    never: Callable[[Shown], bool] = lambda row: False
     now: int = NOW  # of whoever looks while a send is half done
 
     async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
         raise AssertionError
 
-    async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
+    async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         raise AssertionError
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
@@ -56,29 +60,33 @@ class Grafana:
         self.stations.append((tuple(s.name for s in stations), dict(waterways), at))
         return len(stations)
 
-    async def mirror_latest(self, rows: Sequence[Shown]) -> None:
+    async def mirror_latest(self, rows: Sequence[Shown]) -> list[RefusedRow]:
         taken = list(rows) if self.cut is None else list(rows)[: self.cut]
         for row in taken:
+            if self.never(row):
+                continue
             self.rows[row.org, row.station, row.point, row.time] = row
             assert len(self.fresh(row.station, row.point, self.now)) <= 1, "two fresh rows within one send"
         if self.cut is not None:
             self.cut = None
             raise UnavailableError("InfluxDB is away")
         self.sent.append(list(rows))
+        return [RefusedRow(row=n, text="points beyond retention policy") for n, row in enumerate(rows) if self.never(row)]
 
-    async def mirrored_fresh(self, since: int) -> list[Shown]:
+    async def mirrored_latest(self, since: int) -> list[Shown]:
         self.asked.append(since)
         if self.deaf:
             raise UnavailableError("InfluxDB is away")
-        return [row for row in self.rows.values() if row.fresh and row.time > since]
+        newest = {key[:3]: self.rows[key] for key in sorted(self.rows)}
+        return [row for row in self.rows.values() if (row.fresh and row.time > since) or row == newest[row.org, row.station, row.point]]
 
     def fresh(self, station: str, point: str, now: int) -> list[Shown]:
         """What a board would colour."""
         return [r for r in self.rows.values() if (r.station, r.point) == (station, point) and r.fresh and r.time > now]
 
     def newest(self, point: str = "main") -> Shown:
-        """What `last()` finds of a point."""
-        return max((r for r in self.rows.values() if r.point == point), key=lambda r: r.time)
+        """What `last()` finds of a point, over all orgs; of two with one time the one that says less of now."""
+        return max((r for r in self.rows.values() if r.point == point), key=lambda r: (r.time, -r.seen))
 
 
 def state(time: int = NOW, value: float = 0.2, flag: int = 1, *, point: str = "main", judged: Latest | bool = True, **more: object) -> SeriesState:
@@ -110,15 +118,20 @@ def situation(*states: SeriesState, station: Station = KL, deployments: tuple[De
     return Situation(Directory(snapshot), states, (), risk or Risk())
 
 
-def run(mirroring: Mirroring, here: Situation, now: int = NOW) -> Mirrored:
-    return asyncio.run(mirroring.run(here, now))
+def run(mirroring: Mirroring, here: Situation, now: int = NOW) -> int:
+    """How many rows of `latest` were sent."""
+    return asyncio.run(mirroring.latest(here, now))
+
+
+def stations(mirroring: Mirroring, here: Situation, now: int = NOW) -> int:
+    return asyncio.run(mirroring.stations(here.directory, now))
 
 
 def test_a_good_reading_stands_at_the_instant_until_which_it_holds() -> None:
     """Time = the reading's + stale_after, with what a board shows beside it; the same again sends nothing."""
     grafana = Grafana()
     mirroring = Mirroring(grafana)
-    assert run(mirroring, situation(state(value=1.8))) == Mirrored(stations=1, latest=1)
+    assert run(mirroring, situation(state(value=1.8))) == 1
     row = Shown(
         org="o",
         station="kl",
@@ -133,7 +146,7 @@ def test_a_good_reading_stands_at_the_instant_until_which_it_holds() -> None:
         waterway="cai-lon",
     )
     assert grafana.sent == [[row]]
-    assert run(mirroring, situation(state(value=1.8)), NOW + MINUTE) == Mirrored()
+    assert run(mirroring, situation(state(value=1.8)), NOW + MINUTE) == 0
     assert grafana.sent == [[row]]
 
 
@@ -157,7 +170,7 @@ def test_a_newer_reading_takes_the_place_of_the_older() -> None:
     old, new = grafana.sent[1]
     assert (old.time, old.fresh, old.salinity, old.seen) == (NOW + HOUR, False, 3.0, later)
     assert (new.time, new.fresh, new.salinity) == (later + HOUR, True, 3.0)
-    assert run(mirroring, situation(state(later, 3.0)), later) == Mirrored()
+    assert run(mirroring, situation(state(later, 3.0)), later) == 0
 
 
 @pytest.mark.parametrize("flag", [3, 4])
@@ -171,7 +184,7 @@ def test_a_bad_reading_withdraws_what_stood(flag: int) -> None:
     run(mirroring, situation(bad), NOW + MINUTE)
     assert grafana.fresh("kl", "main", NOW) == []
     assert (grafana.newest().time, grafana.newest().flag, grafana.newest().seen) == (NOW + HOUR, flag, NOW + MINUTE)
-    assert run(mirroring, situation(bad), NOW + 2 * MINUTE) == Mirrored()
+    assert run(mirroring, situation(bad), NOW + 2 * MINUTE) == 0
     worse = state(NOW + 16 * MINUTE, 56.0, 4)
     run(mirroring, situation(worse), NOW + 16 * MINUTE)
     assert (grafana.newest().flag, grafana.newest().salinity, grafana.newest().seen) == (4, 56.0, NOW + 16 * MINUTE)
@@ -189,7 +202,7 @@ def test_a_point_that_never_could_speak_stands_where_its_newest_reading_does() -
         mirroring = Mirroring(grafana)
         run(mirroring, situation(here))
         assert [(r.time, r.fresh, r.salinity, r.flag) for r in grafana.rows.values()] == [(here.newest.time, False, salinity, flag)]
-        assert run(mirroring, situation(here)) == Mirrored()
+        assert run(mirroring, situation(here)) == 0
 
 
 def test_a_reading_ahead_of_us_speaks_when_its_time_has_come() -> None:
@@ -260,7 +273,7 @@ def test_a_deployment_corrected_afterwards_and_a_new_name() -> None:
     moved = situation(state(), deployments=(replace(here, point="out"),), station=renamed, version=3)
     run(mirroring, moved)
     assert [r for r in grafana.rows.values() if r.fresh] == []
-    assert run(mirroring, moved) == Mirrored()
+    assert run(mirroring, moved) == 0
     run(mirroring, situation(state(), deployments=(here,), station=renamed, version=3))
     assert len(grafana.fresh("kl", "main", NOW)) == 1
 
@@ -301,13 +314,76 @@ def test_stations_at_a_start_at_a_change_and_each_day() -> None:
     mirroring = Mirroring(grafana)
     grafana.refuse = True
     with pytest.raises(RefusedError):
-        run(mirroring, situation(state()))
-    assert len(grafana.sent) == 1, "the newest values are there all the same"
+        stations(mirroring, situation())
     grafana.refuse = False
     for version, now, name in ((1, NOW, "A"), (1, NOW + 1, "A"), (2, NOW + 2, "B"), (2, NOW + 2 + DAY_MS, "B"), (2, NOW, "B")):
-        run(mirroring, situation(state(), station=replace(KL, name=name), version=version), now)
+        stations(mirroring, situation(station=replace(KL, name=name), version=version), now)
     assert [(names, at) for names, _, at in grafana.stations] == [(("A",), NOW), (("B",), NOW + 2), (("B",), NOW + 2 + DAY_MS), (("B",), NOW)]
     assert grafana.stations[0][1] == {"cai-lon": "Cái Lớn"}
+
+
+def test_the_newest_row_says_how_it_is_after_a_restart() -> None:
+    """A good reading, a suspect one that withdraws it, a restart, a failed one: what last() finds is the failed one, though its row is nearer."""
+    grafana = Grafana()
+    mirroring = Mirroring(grafana)
+    run(mirroring, situation(state()))
+    run(mirroring, situation(state(NOW + 15 * MINUTE, 55.0, 3)), NOW + 15 * MINUTE)
+    later = NOW + 30 * MINUTE
+    run(Mirroring(grafana), situation(state(later, 56.0, 4)), later)
+    assert (grafana.newest().time, grafana.newest().seen, grafana.newest().flag) == (NOW + HOUR, later, 4)
+
+
+def test_the_newest_row_may_be_past_at_a_restart() -> None:
+    """A value ran out, we began again, and a late suspect reading came that was measured before it ran out: last() finds that one."""
+    grafana = Grafana()
+    run(Mirroring(grafana), situation(state()))
+    late = state(NOW + 50 * MINUTE, 55.0, 3)
+    run(Mirroring(grafana), situation(late), NOW + 2 * HOUR)
+    assert (grafana.newest().time, grafana.newest().seen, grafana.newest().flag) == (NOW + HOUR, NOW + 50 * MINUTE, 3)
+    assert [r for r in grafana.rows.values() if r.fresh] == []
+
+
+def test_what_the_store_never_takes() -> None:
+    """A silent station's row older than the store keeps: all others are written, it is told, not sent again until it changes or an hour has passed."""
+    grafana = Grafana(never=lambda row: row.point == "old")
+    mirroring = Mirroring(grafana)
+    old = state(NOW - 100 * DAY_MS, point="old")
+    assert run(mirroring, situation(state(), old)) == 2
+    assert len(grafana.fresh("kl", "main", NOW)) == 1
+    assert mirroring.refused == "the newest value of kl/old cannot be shown: points beyond retention policy"
+    assert run(mirroring, situation(state(), old), NOW + MINUTE) == 0
+    assert mirroring.refused
+    later = NOW + 15 * MINUTE
+    run(mirroring, situation(state(later, 40.0, 4), old), later)
+    assert grafana.fresh("kl", "main", later) == []
+    assert "old" not in {row.point for row in grafana.sent[-1]}
+    grafana.never = lambda row: False
+    run(mirroring, situation(state(later, 40.0, 4), old), NOW + HOUR_MS)
+    assert (grafana.newest("old").seen, mirroring.refused) == (NOW - 100 * DAY_MS, "")
+
+
+def test_rows_refused_for_days_do_not_pile_up() -> None:
+    """A store that takes nothing: each round sends what is new, never all that was refused before."""
+    grafana = Grafana(never=lambda row: True)
+    mirroring = Mirroring(grafana)
+    for n in range(200):
+        at = NOW + n * 15 * MINUTE
+        assert run(mirroring, situation(state(at)), at) <= 8
+
+
+def test_a_withdrawal_that_was_refused_is_tried_again() -> None:
+    """What may still be coloured is withdrawn with the next change, and at least each hour; while it lasts it is told."""
+    grafana = Grafana()
+    mirroring = Mirroring(grafana)
+    run(mirroring, situation(state(interval_ms=7_200_000)))
+    grafana.never = lambda row: True
+    run(mirroring, situation(state(NOW + MINUTE, 55.0, 4)), NOW + MINUTE)
+    assert len(grafana.fresh("kl", "main", NOW + MINUTE)) == 1
+    assert mirroring.refused
+    grafana.never = lambda row: False
+    run(mirroring, situation(state(NOW + MINUTE, 55.0, 4)), NOW + HOUR_MS)
+    assert grafana.fresh("kl", "main", NOW + HOUR_MS) == []
+    assert mirroring.refused == ""
 
 
 # ------------------------------------------------------------------ the law
@@ -366,7 +442,8 @@ rounds = st.builds(
 @given(st.lists(rounds, min_size=1, max_size=12))
 def test_law(story: list[Round]) -> None:
     """After any states, times, restarts and failed sends: at most one fresh row a point at every moment, and after each run that
-    succeeded exactly where the verdict believes the value now, for as long as it would."""
+    succeeded exactly where the verdict believes the value now, for as long as it would; and the row with the newest time says
+    how the point is, whoever wrote it and whenever it stands."""
     grafana = Grafana()
     mirroring = Mirroring(grafana)
     states: list[SeriesState] = []
@@ -380,7 +457,7 @@ def test_law(story: list[Round]) -> None:
         grafana.cut, grafana.deaf, grafana.now = one.cut, one.deaf, now
         here = situation(*states, risk=Risk(stale_max_h=2.0) if one.strict else None)
         try:
-            asyncio.run(mirroring.run(here, now))
+            asyncio.run(mirroring.latest(here, now))
         except UnavailableError:
             continue
         for point in ("main", "out"):
@@ -395,6 +472,10 @@ def test_law(story: list[Round]) -> None:
                 for at in (now, (now + row.time) // 2, row.time - 1):
                     assert verdict(water, None, None, at, risk=here.risk).band is not None
             reading = here.reading("kl", point, SALINITY)
+            if reading is not None:
+                newest = grafana.newest(point)
+                assert (newest.seen, newest.flag) == (reading.newest.time, reading.flag)
+                assert newest.salinity == (shown[0].salinity if shown else newest.salinity)
             if held and reading is not None:
                 until = holds_until(water, now, risk=here.risk) or 0
                 assert until == now or [r.time for r in shown] == [until]
