@@ -14,7 +14,7 @@ AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A broker and who we are there. `tls_ca` is the path of a CA file (None: the system's), and asks for TLS by itself."""
+    """A broker and who we are there. `tls_ca` is the path of a CA file (None: the system's), which counts with `tls` alone."""
 
     host: str
     port: int

@@ -136,7 +136,7 @@ class Link:
         where = self.endpoint
         if where.username:
             client.username_pw_set(where.username, where.password)
-        if where.tls or where.tls_ca is not None:
+        if where.tls:
             self._tls = tls_context(where.tls_ca)
             client.tls_set_context(self._tls)
         client.on_connect = self._on_connect

@@ -24,7 +24,14 @@ from registry.broker_files import password_file as password_text
 CONFIGURATION = "mosquitto.conf"
 SYNCED = ".synced"  # stands in the folder once devices have been let in, so that a second init does not shut them out
 MOSQUITTO = "mosquitto"  # the user it drops to where root starts it
+FOLDER = Path("broker")
 GOOD_FOLDER = "/etc/mosquitto/canhman"
+
+
+def folder_of(settings: Settings, given: Path | None) -> Path:
+    """The folder of Mosquitto's files: as given, else where the last init wrote, else `broker` in the folder we stand in."""
+    kept = broker_record.read(settings).folder
+    return given if given is not None else Path(kept) if kept else FOLDER
 
 
 def password_file(settings: Settings) -> Path:
@@ -149,7 +156,9 @@ def check_session(settings: Settings, folder: Path) -> None:
 
     Where the broker answers and no ingest holds the session it is looked for there too: an emptied broker has forgotten it.
     """
-    again = f"start Mosquitto with the files in {folder} and run `canhman broker init --folder {shlex.quote(str(folder))}` again; then sync"
+    again = (
+        f"start Mosquitto with the files in {folder.absolute()} and run `canhman broker init --folder {shlex.quote(str(folder.absolute()))}` again; then sync"
+    )
     if settings.broker_address.embedded:
         raise RefusedError(
             f"ingest has no session at Mosquitto: CANHMAN_BROKER={settings.broker!r} is our own listener. "

@@ -6,8 +6,8 @@ import asyncio
 import shlex
 import shutil
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +16,11 @@ from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import broker, broker_record, heartbeat, wiring
+from canhman import broker, broker_record, heartbeat, listener_tls, service_lines, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
+from canhman.service_lines import counted
 from canhman.settings import Settings
-from core.errors import CanhManError, ConfigError, RefusedError
+from core.errors import CanhManError, ConfigError
 from registry.broker_files import INGEST_USER, broker_user
 from registry.directory import Directory
 from registry.permissions import BROKER_STATE
@@ -37,13 +38,17 @@ class Finding:
     part: str
     mark: Mark
     text: str
+    figures: Mapping[str, int] = field(default_factory=dict)  # what the service counts, for --json
 
 
 def run(settings: Settings) -> list[Finding]:
     """Every check, in the order of the path; one that fails does not stop the others."""
     if not settings.data.is_dir():  # a look makes nothing: a mistyped folder must not turn into an empty installation
-        text = f"CANHMAN_DATA={str(settings.data)!r} is not there; canhman ingest or canhman migrate makes it"
-        return [Finding(part="data", mark="red", text=text)]
+        return [Finding(part="data", mark="red", text=wiring.no_installation(settings))]
+    try:
+        wiring.data_folder(settings)
+    except ConfigError as error:  # what is behind it can only fail in the same way, in other words
+        return [Finding(part="data", mark="red", text=str(error))]
     found: list[Finding] = []
     for part, check in _CHECKS.items():
         try:
@@ -59,7 +64,7 @@ def _ok(part: str, text: str) -> list[Finding]:
 
 def _config(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
-    shown: list[str] = []
+    shown: dict[str, list[str]] = {}
     for name, read in (("qc.toml", read_qc), ("risk.toml", read_risk), ("alerts.toml", read_alerts)):
         try:
             config = read(settings.config)
@@ -67,8 +72,8 @@ def _config(settings: Settings) -> list[Finding]:
             found.append(Finding(part="config", mark="red", text=str(error)))
         else:
             note = f"approved by {config.approved_by}" if config.approved_by else "not approved by anybody yet (chưa được duyệt)"
-            shown.append(f"{name} {config.hash}, {note}")
-    return found or _ok("config", "; ".join(shown))
+            shown.setdefault(note, []).append(f"{name} {config.hash}")
+    return found or _ok("config", "; ".join(f"{', '.join(files)}: {note}" for note, files in shown.items()))
 
 
 def _data(settings: Settings) -> list[Finding]:
@@ -115,7 +120,8 @@ def _open_to_others(settings: Settings) -> list[Finding]:
 
 async def _registered(db: SqlDatabase, config: str) -> list[Finding]:
     snapshot = await db.snapshot()
-    found = _ok("database", f"{len(snapshot.stations)} stations, {len(snapshot.devices)} devices, version {snapshot.version}")
+    counts = f"{counted(len(snapshot.stations), 'station')}, {counted(len(snapshot.devices), 'device')}"
+    found = _ok("database", f"{counts}, {counted(snapshot.version, 'change')} of the registry so far")
     waiting = await db.waiting_devices()
     if waiting:
         names = ", ".join(w.device for w in waiting[:5]) + (" …" if len(waiting) > 5 else "")
@@ -158,15 +164,22 @@ def _store(settings: Settings) -> list[Finding]:
 def _ingest(settings: Settings) -> list[Finding]:
     beat = heartbeat.read(wiring.data_folder(settings), "ingest")
     if beat is None or not beat.is_fresh:
-        return [Finding(part="ingest", mark="warn", text="no ingest runs on this CANHMAN_DATA now (canhman ingest)")]
+        if settings.broker_address.embedded:  # nobody takes what devices send: a broker would keep it
+            why = "canhman ingest or canhman up; as a service: systemctl start canhman, and journalctl -u canhman says why it ended"
+            return [Finding(part="ingest", mark="red", text=f"no ingest runs on this CANHMAN_DATA now, devices reach nobody ({why})")]
+        why = "canhman ingest; as a service: systemctl start canhman-ingest, and journalctl -u canhman-ingest says why it ended"
+        return [Finding(part="ingest", mark="warn", text=f"no ingest runs on this CANHMAN_DATA now; the broker keeps what devices send ({why})")]
     if beat.troubles:
         return [Finding(part=f"ingest: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
-    return _ok("ingest", f"process {beat.pid}, {beat.figures.get('bytes_behind', 0)} bytes of the journal not stored yet")
+    behind = beat.figures.get("bytes_behind", 0)
+    text = f"{behind} bytes of the journal not stored yet" if behind else "everything in the journal is stored"
+    return [Finding(part="ingest", mark="ok", text=f"process {beat.pid}, {text}", figures=beat.figures)]
 
 
 def _services(settings: Settings) -> list[Finding]:
     """The services behind ingest, as they last spoke; one that never ran here is no finding."""
     found: list[Finding] = []
+    words: dict[str, str] | None = None
     for name in ("forecast", "alerts", "serve"):
         beat = heartbeat.read(wiring.data_folder(settings), name)
         if beat is None:
@@ -176,14 +189,30 @@ def _services(settings: Settings) -> list[Finding]:
         elif beat.troubles:
             found += [Finding(part=f"{name}: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
         else:
-            figures = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(beat.figures.items()))
-            found += _ok(name, f"process {beat.pid}" + (f", {figures}" if figures else ""))
+            words = service_lines.lines(settings) if words is None else words
+            found.append(Finding(part=name, mark="ok", text=f"{words[name]} (process {beat.pid})", figures=beat.figures))
     return found
 
 
 def _broker(settings: Settings) -> list[Finding]:
     address = settings.broker_address
     where = f"{address.host}:{address.port}"
+    found: list[Finding] = []
+    certified = ""
+    if address.embedded and address.tls:
+        listener_tls.server_context(settings)  # as the service reads it: as red there as here
+        if _runs(settings):
+            seen = listener_tls.look(settings)
+            certified = f"; its certificate is for {seen.names}"
+            found = [Finding(part="broker", mark="warn", text=seen.doubt)] if seen.doubt else []
+            if not seen.is_for_here:  # devices connect by another name than we could here
+                return [*_ok("broker", f"our listener {where} answers{certified}"), *found]
+    elif address.embedded and settings.enrol == "closed" and _runs(settings):
+        listener_tls.knock(settings)
+    if address.embedded and not address.tls and settings.tls_cert is not None:
+        found = [Finding(part="broker", mark="warn", text="CANHMAN_TLS_CERT is set, and CANHMAN_BROKER=embedded://… is plain: write embeddeds:// for TLS")]
+    if address.embedded and settings.enrol == "closed" and _runs(settings):  # no log-in that must fail: it would stand in the log like an attack
+        return [*_ok("broker", f"our listener {where} answers (CANHMAN_ENROL=closed: there is no join key to log in with){certified}"), *found]
     if address.embedded:
         with wiring.registry(settings) as (directory, _):
             client = _client(settings, directory)
@@ -193,11 +222,11 @@ def _broker(settings: Settings) -> list[Finding]:
         asyncio.run(_knock(client))
     except CanhManError as error:
         if address.embedded and not _runs(settings):
-            return [Finding(part="broker", mark="warn", text=f"our listener {where} is closed while no ingest runs")]
-        if address.embedded and settings.enrol == "closed" and isinstance(error, RefusedError):
-            return _ok("broker", f"our listener {where} answers (CANHMAN_ENROL=closed: there is no join key to log in with)")
+            return [*found, Finding(part="broker", mark="warn", text=f"our listener {where} is closed while no ingest runs")]
         return [Finding(part="broker", mark="red", text=str(error))]
-    return _ok("broker", f"{where} lets us in") if address.embedded else [*_ok("broker", f"{where} lets us in"), *_dropped(settings), *_session(settings)]
+    if address.embedded:
+        return [*_ok("broker", f"{where} lets us in{certified}"), *found]
+    return [*_ok("broker", f"{where} lets us in"), *_dropped(settings), *_session(settings)]
 
 
 def _session(settings: Settings) -> list[Finding]:

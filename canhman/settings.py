@@ -152,7 +152,13 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise ConfigError(f"{name}={_quoted(name, first.get('input'))}: {first['msg']}") from None
-    parse_broker(settings.broker)
+    broker = parse_broker(settings.broker)
+    if settings.broker_ca is not None and not broker.tls and not broker.embedded:
+        secure = settings.broker.replace("mqtt://", "mqtts://", 1)
+        raise ConfigError(
+            f"CANHMAN_BROKER={settings.broker!r} is plain, and CANHMAN_BROKER_CA={str(settings.broker_ca)!r} is for TLS: "
+            f"write {secure} (port 8883 where none is given), or leave CANHMAN_BROKER_CA out"
+        )
     if settings.store:
         parse_store(settings.store)
     for name, text in (("LISTEN", settings.listen), ("METRICS", settings.metrics)):

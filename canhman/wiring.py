@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.engine import parse_url
 from adapters.sql.schema import prepare
+from canhman import ownership
 from canhman.clocks import FollowedClock, of_this_process
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
@@ -41,7 +41,11 @@ def data_folder(settings: Settings) -> Path:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # password hashes, raw messages
     except OSError as error:
-        raise ConfigError(f"CANHMAN_DATA={str(settings.data)!r} cannot be made: {error.strerror}") from error
+        mend = f"; as root: install -d -o {ownership.we()} -m 700 {settings.data.absolute()}" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"CANHMAN_DATA={str(settings.data)!r} cannot be made: {error.strerror}{mend}") from error
+    if denied := next(ownership.barred(settings.data), None):
+        text = f"CANHMAN_DATA={str(settings.data)!r}: {denied} may not be read and written: {ownership.whose(denied)}"
+        raise ConfigError(f"{text}; {ownership.take_back(settings.data)}")
     return settings.data
 
 
@@ -96,9 +100,26 @@ def existing_database(settings: Settings) -> SqlDatabase:
         return open_database(settings.database_url)
     path = Path(url.database or "") if url is not None else settings.data / "registry.db"
     if not path.is_file():
-        setting = f"CANHMAN_DATABASE={settings.database!r}" if url is not None else f"CANHMAN_DATA={str(settings.data)!r}"
-        raise NotFoundError(f"{setting}: no installation is there ({path} is missing); canhman up or canhman migrate makes one")
+        if url is None:
+            raise NotFoundError(f"{no_installation(settings)} ({path} is missing)")
+        raise NotFoundError(f"CANHMAN_DATABASE={settings.database!r}: no installation is there ({path} is missing); canhman up or canhman migrate makes one")
     return database(settings)  # waits while a service makes its tables
+
+
+SERVICES = Path("/etc/canhman/canhman.env")  # where deploy/systemd keeps the settings of the services
+
+
+def no_installation(settings: Settings) -> str:
+    """For people: which folder was looked at, why that one, and where the installation of the services may be instead."""
+    where = f"CANHMAN_DATA={str(settings.data)!r} ({settings.data.absolute()})"
+    if "data" not in settings.model_fields_set:
+        where = f"CANHMAN_DATA is not set, so it is the default, {settings.data.absolute()}"
+    if settings.data == Path("/var/lib/canhman"):
+        make = "as root: install -d -o canhman -g canhman -m 700 /var/lib/canhman, then canhman migrate"
+    else:
+        make = "canhman up or canhman migrate makes one"
+    services = "" if not SERVICES.exists() else f"; that of the services: /usr/local/bin/canhman, or set -a; . {SERVICES}; set +a"
+    return f"{where}: no installation is there; {make}{services}"
 
 
 async def seed(db: SqlDatabase, folder: Path | None) -> None:
@@ -200,8 +221,9 @@ def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> Messa
             tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
         )
     from adapters.listener import Listener
+    from canhman.listener_tls import server_context
 
-    return Listener(address.host, address.port, authority=authority, clock=at, ssl=_server_tls(settings) if address.tls else None)
+    return Listener(address.host, address.port, authority=authority, clock=at, ssl=server_context(settings) if address.tls else None)
 
 
 def broker_password(settings: Settings) -> str:
@@ -214,17 +236,6 @@ def broker_password(settings: Settings) -> str:
         return kept.read_text().strip()
     except OSError as error:
         raise ConfigError(f"{kept} cannot be read: {error.strerror}") from error
-
-
-def _server_tls(settings: Settings) -> ssl.SSLContext:
-    if settings.tls_cert is None or settings.tls_key is None:
-        raise ConfigError("embeddeds:// needs CANHMAN_TLS_CERT and CANHMAN_TLS_KEY (PEM files)")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"CANHMAN_TLS_CERT={str(settings.tls_cert)!r}, CANHMAN_TLS_KEY: {error}") from error
-    return context
 
 
 def login(settings: Settings, org: str, found: Org | None) -> tuple[str, str]:
@@ -260,7 +271,7 @@ def publisher(settings: Settings, *, client_id: str, user: str, password: str, w
         username=user,
         password=password,
         tls=address.tls,
-        tls_ca=str(settings.broker_ca or settings.tls_cert) if (settings.broker_ca or settings.tls_cert) else None,
+        tls_ca=str(settings.broker_ca or settings.tls_cert) if address.tls and (settings.broker_ca or settings.tls_cert) else None,
         window=window,
     )
 

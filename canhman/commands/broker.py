@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 APP = typer.Typer(no_args_is_help=True, help="Mosquitto: its configuration, accounts and access rules, and ingest's session.")
-Folder = Annotated[Path, typer.Option("--folder", help="Where mosquitto.conf, passwd and acl are written.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="Where mosquitto.conf, passwd and acl are written (default: where the last init wrote, else broker).")
+]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the broker.")]
 Pid = Annotated[Path | None, typer.Option("--pid-file", help="Mosquitto's pid file: have it read the files again (SIGHUP).", exists=True, dir_okay=False)]
-DEFAULT_FOLDER = Path("broker")
 
 
 @APP.command("init", epilog="Example: canhman broker init --folder /etc/mosquitto/canhman; then start Mosquitto; then `canhman broker init` again")
 def init(
-    folder: Folder = DEFAULT_FOLDER,
+    folder: Folder = None,
     host: Annotated[str | None, typer.Option(help="Address Mosquitto listens on (default: all).")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port Mosquitto listens on (default: 1883).")] = None,
     certfile: Annotated[str, typer.Option(help="TLS: certificate chain, on the broker's machine.")] = "",
@@ -40,6 +41,7 @@ def init(
     settings = read_settings()
     if bool(certfile) != bool(keyfile):
         raise UsageError("TLS needs both --certfile and --keyfile")
+    folder = broker.folder_of(settings, folder)
     password = broker.ingest_password(settings)
     terminal.result(broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile))
     for path in broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists()):
@@ -66,18 +68,16 @@ def init(
 
 
 @APP.command("sync", epilog="Example: canhman broker sync --folder /etc/mosquitto/canhman --pid-file /run/mosquitto/mosquitto.pid")
-def sync(folder: Folder = DEFAULT_FOLDER, pid_file: Pid = None) -> None:
+def sync(folder: Folder = None, pid_file: Pid = None) -> None:
     """Write the accounts and access rules of every device and join key, as the registry says now.
 
     Refused while ingest's session was never made at CANHMAN_BROKER: what devices sent would be acknowledged there and lost.
     """
     from canhman import broker, terminal
     from canhman.settings import read_settings
-    from core.errors import ConfigError
 
     settings = read_settings()
-    if not folder.is_dir():
-        raise ConfigError(f"{folder.resolve()} is no folder; `canhman broker init --folder {folder}` makes it")
+    folder = broker.folder_of(settings, folder)
     broker.check_session(settings, folder)
     for path in broker.write_accounts(folder, settings, password=broker.ingest_password(settings), only_ingest=False):
         terminal.result(f"written {path}")

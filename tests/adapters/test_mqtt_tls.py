@@ -50,8 +50,8 @@ def test_both_ends_over_tls_survive_a_restart(tmp_path: Path) -> None:
     tls = certificate(tmp_path, "ours")
 
     async def test(server: Mosquitto) -> None:
-        source = PahoSource("127.0.0.1", server.port, client_id="s", tls_ca=tls.certfile, **LOGIN)
-        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p", tls_ca=tls.certfile, **LOGIN)
+        source = PahoSource("127.0.0.1", server.port, client_id="s", tls=True, tls_ca=tls.certfile, **LOGIN)
+        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p", tls=True, tls_ca=tls.certfile, **LOGIN)
         await source.open()
         await publisher.open()
         calls = [asyncio.create_task(publisher.publish(TOPIC, str(i).encode().ljust(1000))) for i in range(2000)]
@@ -77,7 +77,7 @@ def test_what_is_wrong_with_tls_is_said_in_one_line(tmp_path: Path) -> None:
 
     async def error(port: int, **how: str | None) -> CanhManError:
         with pytest.raises(CanhManError) as caught:
-            await PahoPublisher("127.0.0.1", port, client_id="p", timeout_s=2, tls_ca=how["ca"], **LOGIN).open()
+            await PahoPublisher("127.0.0.1", port, client_id="p", timeout_s=2, tls=how["ca"] is not None, tls_ca=how["ca"], **LOGIN).open()
         assert "\n" not in str(caught.value)
         return caught.value
 
