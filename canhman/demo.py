@@ -47,6 +47,7 @@ ORG = "default"
 DAYS = 60.0  # from the network's start to the moment the demo begins
 SILENT = "hoc-po"  # whose device stopped …
 SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
+SENSOR = "sensor.txt"  # how a real sensor publishes, for when the screen no longer shows it
 ADDRESS = "demo.url"  # beside the lock: where the running one can be opened
 PORTS = 100  # tried, from the usual one on
 ENOUGH_DAYS = 4  # of history: less may be too little for a forecast
@@ -190,6 +191,13 @@ def sensor_lines(settings: Settings, user: str, key: str) -> list[str]:
     return [first, "or, where mosquitto-clients is missing:", f"{where} {program} publish vuon-toi water.ec=0.62 water.temperature=28.4"]
 
 
+def _keep(path: Path, lines: list[str]) -> None:
+    """Write them down, readable by their owner alone: they hold the join key. A folder that takes no file costs only this."""
+    with contextlib.suppress(OSError):
+        path.touch(mode=0o600)
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def demo_network(settings: Settings) -> Network:
     """The shipped network, of which one device fell silent."""
     network = load_network(read_text("network.toml", settings.config))
@@ -307,7 +315,9 @@ async def _run(d: _Demo) -> None:
         await _start(d, "alerts")
         now = d.clock.now_ms()
         d.clock.set(speed=d.plan.speed)
-        d.view.ready(time.monotonic() - begun, sensor_lines(d.settings, *login))
+        lines = sensor_lines(d.settings, *login)
+        _keep(d.settings.data / SENSOR, lines)
+        d.view.ready(time.monotonic() - begun, [*lines, f"These lines stand in {d.settings.data / SENSOR} too."])
         await _unless_stopped(d.signals, fleet.run(start_ms=now), d.view.run(d.db, d.settings, d.network, d.log, fleet, d.clock))
     finally:
         await fleet.close()

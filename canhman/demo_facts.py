@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.sql.database import SqlDatabase
 from alerts.listing import highest
-from alerts.message import text
+from alerts.message import action, text
 from api.access import ANONYMOUS
 from api.best import Stretch, stretches
 from api.reach_now import WINDOW_MS, WaterwayNow, lines
@@ -49,11 +49,11 @@ class StationFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFacts:
-    """An alert's last step in words."""
+    """An alert's last step in words. `sign` is the shape the pages give it, by what is to be done; None where no band is known."""
 
     id: int
     at: int
-    level: int
+    sign: int | None
     kind: str
     state: str
     words: str
@@ -193,4 +193,11 @@ def trend_word(past: History, last: Latest) -> str:
 def _alert(alert: Alert, directory: Directory, now: int, lang: str) -> AlertFacts:
     station = directory.station(alert.station)
     words = text(alert, station=station, lang=lang, now=now).summary if station is not None else alert.station
-    return AlertFacts(id=alert.id, at=alert.updated_at, level=alert.level, kind=alert.kind, state=alert.state, words=words)
+    return AlertFacts(
+        id=alert.id,
+        at=alert.updated_at,
+        sign=action(alert) if alert.line is not None and 0 < alert.level <= 4 else None,
+        kind=alert.kind,
+        state=alert.state,
+        words=words,
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import textwrap
@@ -26,6 +27,7 @@ from rich.text import Text
 from adapters.sql.database import SqlDatabase
 from api.web import words
 from api.web.charts.scale import position
+from api.web.view import title_of
 from canhman.configuration import read_risk
 from canhman.demo_facts import HOURS, AlertFacts, Facts, Reader, StationFacts
 from canhman.device_log import DeviceLog
@@ -37,6 +39,7 @@ from core.clock import SimClock
 from core.errors import UnavailableError
 from core.reach import Reach
 from core.texts import age, say, texts
+from core.verdict import Verdict
 from firmware_sim.network import Network
 from firmware_sim.run import Fleet
 
@@ -49,9 +52,13 @@ CALM_S = 15.0  # between two lines where standard output is no terminal
 SHAPES = ("●", "■", "▲", "⬣", "◆")
 UNKNOWN = "?"
 FILLS = (("#CDEFFA", "#0B1513"), ("#FBDD4A", "#0B1513"), ("#F0924A", "#0B1513"), ("#A3261B", "#FFFFFF"), ("#4B0A2E", "#FFFFFF"))
+SIGNS = {"take": 0, "measure": 1, "wait": 2, "stop": 3}
 BLOCKS = "▁▂▃▄▅▆▇█"
 HATCH = "░"
 NEWEST = 5  # alerts shown
+BAR = 20  # cells of the longest reach
+SENSOR = "A real sensor in five minutes: in another terminal"
+KEYS = "q quits · o opens the app · s shows what a sensor sends"
 NAME = 17
 NARROW = 80  # columns; where there are fewer, what to do stands on a line of its own
 
@@ -67,6 +74,8 @@ class View:
         self._console = console or Console(file=cast(TextIO, UntilGone(sys.stdout, signals.stop)), highlight=False, soft_wrap=False)
         self._parts: dict[str, str] = {}
         self._note = ""
+        self._sensor: list[str] = []  # how a real one publishes
+        self._sensor_shown = False
 
     @property
     def is_live(self) -> bool:
@@ -112,7 +121,8 @@ class View:
     def ready(self, seconds: float, sensor_lines: list[str]) -> None:
         """From here on it is live."""
         self.say(f"ready after {seconds:.0f} s: {self._url}", style="bold")
-        self.say("A real sensor in five minutes: in another terminal")
+        self._sensor = sensor_lines
+        self.say(SENSOR)
         for line in sensor_lines:
             self.say(f"  {line}")
 
@@ -151,30 +161,45 @@ class View:
             yield show
 
     def screen(self, facts: Facts, head: str, counts: str, refused: int = 0) -> list[Text]:
-        """All lines of the screen."""
+        """All lines of the screen, never more than it has: stations first, then what people asked for, how far salt reaches, alerts, and air last."""
         coloured = self._console.color_system in ("256", "truecolor") and not self._console.no_color
         width, lang = self._console.width, self._lang
         top = title_lines(head, self._url, width)
+        end = [counts_line(facts, counts, refused), *([Text(self._note)] if self._note else []), Text(KEYS)]
+        room = max(3, self._console.height - len(top) - 2 - len(end))
+        layout = layout_for(facts.stations, width, lang, room)
+        stations = [station_lines(s, coloured=coloured, lang=lang, layout=layout, width=width) for s in facts.stations]
+        table = fitting(stations, room)
+        room = room - len(table) if len(table) >= sum(map(len, stations)) else 0  # what is left of stations that do not fit is nobody's
+        folded = self._sensor_lines(width) if self._sensor_shown else []
+        if folded and len(folded) > room:  # asked for: then it comes before the stations
+            table = fitting(stations, max(1, self._console.height - len(top) - 2 - len(end) - len(folded)))
+            room = 0
+        room = max(0, room - len(folded))
         reach = reach_lines(facts, lang, width)
-        layout = layout_for(facts.stations, width, lang)
-        room = max(3, (self._console.height - 13 - len(top) - max(2, len(reach))) // (2 if layout.below else 1))
-        lines = [*top, parts_line(self._parts, facts), Text(), date_line(facts.now, lang, layout)]
-        for s in facts.stations[:room]:
-            lines += station_lines(s, coloured=coloured, lang=lang, layout=layout, width=width)
-        if len(facts.stations) > room:
-            lines.append(Text(f"… and {len(facts.stations) - room} more on the page"))
-        lines += [Text(), *reach, Text()]
-        lines += [alert_line(a, facts.now, lang) for a in facts.alerts[:NEWEST]]
-        lines += [Text(), counts_line(facts, counts, refused) + Text(" · q quits, o opens the app"), Text(self._note)]
+        if folded or len(reach) > room:
+            reach = []
+        alerts = [] if folded else [alert_line(a, facts.now, lang, width) for a in facts.alerts[: min(NEWEST, room - len(reach))]]
+        room -= len(reach) + len(alerts)
+        lines = [*top, parts_line(self._parts, facts)]
+        for block in ([date_line(facts.now, lang, layout), *table], folded, reach, alerts, end):
+            if block and room > 0:
+                lines.append(Text())
+                room -= 1
+            lines += block
         for line in lines:
             if line not in top:  # an address is never cut
                 line.no_wrap = True
                 line.overflow = "ellipsis"
         return lines
 
+    def _sensor_lines(self, width: int) -> list[Text]:
+        """How a real sensor publishes, whole, in as many lines as that takes."""
+        return [Text(SENSOR), *(Text(line[i : i + width]) for line in map(visible, self._sensor) for i in range(0, len(line), width))]
+
     @contextlib.contextmanager
     def _keys(self) -> Iterator[None]:
-        """q and o, where standard input is a terminal; it is given back as it was."""
+        """q, o and s, where standard input is a terminal; it is given back as it was."""
         if not sys.stdin.isatty():
             yield
             return
@@ -207,6 +232,8 @@ class View:
             self._signals.stop()
         elif b"o" in pressed:
             self._note = self._open()
+        elif b"s" in pressed:
+            self._sensor_shown = not self._sensor_shown
 
     def _open(self) -> str:
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"):
@@ -280,29 +307,48 @@ def when(now: int, lang: str = LANG) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What a station's line has room for: hours of its past, km, trend; `below`: what to do stands on a line of its own."""
+    """What a station's line has room for: hours of its past, km, trend, the band's word.
+
+    `below`: what to do stands on a line of its own; `short`: without the sentence that adds to it.
+    """
 
     hours: int = HOURS
     km: bool = True
     trend: bool = True
+    word: bool = True
     below: bool = False
+    short: bool = False
 
 
 # in this order things are left out: what to do is more than what was
 LAYOUTS = (Layout(), Layout(hours=12), Layout(hours=0), Layout(hours=0, km=False), Layout(hours=0, km=False, trend=False))
+SHORTEST = Layout(hours=0, km=False, trend=False, word=False)  # the sign stands there still
 
 
-def layout_for(stations: Sequence[StationFacts], width: int, lang: str = LANG) -> Layout:
-    """The first in which every verdict stands whole in `width` columns."""
-    if width >= NARROW:
-        needed = max((cell_len(verdict_words(s, lang)) for s in stations), default=0)
-        for layout in LAYOUTS:
-            if _left(layout, lang) + needed <= width:
-                return layout
+def layout_for(stations: Sequence[StationFacts], width: int, lang: str = LANG, room: int = 1000) -> Layout:
+    """The first in which every verdict stands whole in `width` columns; as the rows of the pages have it where two lines a station are too many for `room`."""
+    for short in (False, True):
+        if len(stations) * 2 > room if short else width >= NARROW:
+            needed = max((cell_len(verdict_words(s, lang, short=short)) for s in stations), default=0)
+            for layout in (*LAYOUTS, SHORTEST) if short else LAYOUTS:
+                if _left(layout, lang) + needed <= width:
+                    return replace(layout, short=short)
     for layout in LAYOUTS:
         if _left(layout, lang) <= width:
             return replace(layout, below=True)
     return replace(LAYOUTS[-1], below=True)
+
+
+def fitting(stations: Sequence[list[Text]], room: int) -> list[Text]:
+    """The lines of as many stations as there is room for, and how many more there are."""
+    if sum(map(len, stations)) <= room:
+        return [line for lines in stations for line in lines]
+    shown: list[Text] = []
+    for n, lines in enumerate(stations):
+        if len(shown) + len(lines) >= room:
+            return [*shown, Text(f"… and {len(stations) - n} more on the page")]
+        shown += lines
+    return shown
 
 
 def _band_width(lang: str) -> int:
@@ -310,7 +356,7 @@ def _band_width(lang: str) -> int:
 
 
 def _state_width(layout: Layout, lang: str) -> int:
-    return 12 + _band_width(lang) + (11 if layout.trend else 0)
+    return 12 + (_band_width(lang) if layout.word else 0) + (11 if layout.trend else 0)
 
 
 def _left(layout: Layout, lang: str) -> int:
@@ -331,10 +377,19 @@ def tally(facts: Facts) -> str:
     return " · ".join(f"{kind} {sum(s.verdict.verdict == kind for s in facts.stations)}" for kind in ("take", "measure", "wait", "stop", "unknown"))
 
 
-def verdict_words(s: StationFacts, lang: str = LANG) -> str:
-    """What to do, in the words of every page, from the verdict given."""
-    kinds = {"take": "verdict.0", "measure": "verdict.1", "wait": "verdict.2", "stop": "verdict.4" if s.verdict.band == 4 else "verdict.3"}
-    text = say(lang, kinds.get(s.verdict.verdict, "unknown"))
+def sign(verdict: Verdict) -> int | None:
+    """Of the shape and of the words, as on the pages: by what is to be done, not by the water. None where nothing may be said."""
+    if verdict.verdict == "stop" and verdict.band == 4:
+        return 4
+    return SIGNS.get(verdict.verdict) if verdict.band is not None else None
+
+
+def verdict_words(s: StationFacts, lang: str = LANG, *, short: bool = False) -> str:
+    """What to do, in the words of every page, from the verdict given; `short` as in the rows of the pages."""
+    kind = sign(s.verdict)
+    text = say(lang, "unknown" if kind is None else f"verdict.{kind}")
+    if short:
+        return title_of(text)[0]
     return f"{text} {say(lang, 'sure.none')}." if s.verdict.reason == "no_forecast" else text
 
 
@@ -345,18 +400,20 @@ def station_lines(s: StationFacts, *, coloured: bool, lang: str = LANG, layout: 
 
 
 def station_line(s: StationFacts, *, coloured: bool, lang: str = LANG, layout: Layout = LAYOUTS[0]) -> Text:
-    """Shape, name, value, band, and as `layout` says trend, km, the last hours, and what to do."""
+    """Sign of the verdict, name, value, band, and as `layout` says trend, km, the last hours, and what to do."""
     kind = s.verdict.band
     name = visible(s.station.name)
-    line = Text(f"{UNKNOWN if kind is None else SHAPES[kind]} {name[:NAME]:<{NAME}} ")
+    shape = sign(s.verdict)
+    line = Text(f"{UNKNOWN if shape is None else SHAPES[shape]} {name[:NAME]:<{NAME}} ")
     wide = _state_width(layout, lang)
     if kind is None or s.value is None:
         why = f"demo.{s.verdict.reason}"
         since = age(s.age_ms, lang) if s.age_ms is not None else ""
         told = say(lang, why, **({"age": since} if s.verdict.reason in ("silent", "stale") else {})).strip() if why in texts(lang) else s.verdict.reason
-        line.append(f"{words.band_word('unknown', lang) + '  ' + told if layout.trend else told:<{wide}}")
+        state = words.band_word("unknown", lang) + "  " + told if layout.trend else told
+        line.append(state.ljust(wide if len(state) < wide else len(state) + 2))
     else:
-        told = f"{words.value_text(s.value, lang):>8}  {words.band_word(kind, lang):<{_band_width(lang)}}"
+        told = f"{words.value_text(s.value, lang):>8}" + (f"  {words.band_word(kind, lang):<{_band_width(lang)}}" if layout.word else "")
         line.append(told, style=f"{FILLS[kind][1]} on {FILLS[kind][0]}" if coloured else "")
         trend = f"  {say(lang, f'demo.trend.{s.trend}')}" if layout.trend and s.trend else ""
         line.append(trend.ljust(wide - len(told)))
@@ -364,7 +421,7 @@ def station_line(s: StationFacts, *, coloured: bool, lang: str = LANG, layout: L
     line.append(f"{km:<7}" if layout.km else "")
     line.append(f"{sparkline(s)[-layout.hours :]}  " if layout.hours else "")
     if not layout.below:
-        line.append(verdict_words(s, lang))
+        line.append(verdict_words(s, lang, short=layout.short))
     return line
 
 
@@ -374,38 +431,45 @@ def sparkline(s: StationFacts) -> str:
 
 
 def reach_lines(facts: Facts, lang: str = LANG, width: int = 240) -> list[Text]:
-    """Where the 4 and the 1 g/L line stand on each waterway with stations; a line for each of the two where both are too wide."""
-    found: list[Text] = []
-    for way in facts.waterways:
-        if way.stations:
-            bar = max(3, min(30, width - 32))
-            shown = [_reach(r, way.waterway.length_km, lang, bar) for r in sorted(way.reaches, key=lambda r: -r.line)]
-            name, title = way.waterway.name, "" if found else say(lang, "demo.reach")
-            if width > 40 + 56 * len(shown):
-                found.append(Text(f"{title:<25}{name:<14} {''.join(part.ljust(56) for part in shown)}".rstrip()))
-            else:
-                found += [Text(title)] if title else []
-                found += [Text(f"{name if i == 0 else '':<14} {part}") for i, part in enumerate(shown)]
+    """Where the 4 and the 1 g/L line stand on each waterway with stations, all on one scale; a line for each of the two where both are too wide."""
+    ways = [way for way in facts.waterways if way.stations]
+    longest = max((r.km for way in ways for r in way.reaches if r.km is not None), default=0.0)
+    cell_km = max(1, math.ceil(longest / max(3, min(BAR, width - 50))))
+    title = say(lang, "demo.reach", km=cell_km)
+    found = [Text(title)] if ways else []
+    lines = [(way.waterway.name, [_reach(r, cell_km, lang) for r in sorted(way.reaches, key=lambda r: -r.line)]) for way in ways]
+    wide = max((len(part) for _, parts in lines for part in parts), default=0) + 4
+    for name, parts in lines:
+        if 15 + wide * len(parts) <= width:
+            found.append(Text(f"{name:<14} {''.join(part.ljust(wide) for part in parts)}".rstrip()))
+        else:
+            found += [Text(f"{name if i == 0 else '':<14} {part}") for i, part in enumerate(parts)]
     return found
 
 
-def _reach(r: Reach, length_km: float, lang: str, widest: int) -> str:
+def _reach(r: Reach, cell_km: int, lang: str) -> str:
     name = f"{r.line:g} g/L "
     if r.km is None:
         return f"{name}{say(lang, 'demo.reach.unknown')}"
     km = f"{r.km:.0f}"
     told = km if r.side == "at" else say(lang, f"demo.reach.{r.side}", km=km)
-    bar = ("┄" if r.hatched else "─") * max(1, round(widest * min(1.0, r.km / max(1.0, length_km))))
-    return f"{name}├{bar}{SHAPES[band(r.line)]} {told}"
+    bar = ("┄" if r.hatched else "─") * max(1, round(r.km / cell_km))
+    doubt = f" {say(lang, 'demo.reach.silent')}" if r.hatched else ""
+    return f"{name}├{bar}{SHAPES[band(r.line)]} {told}{doubt}"
 
 
-def alert_line(a: AlertFacts, now: int, lang: str = LANG) -> Text:
-    """`07:10 đang mở ◆ Kênh Lầu: Đừng lấy nước. …`."""
-    shape = UNKNOWN if a.level == 0 else SHAPES[a.level]
+def alert_line(a: AlertFacts, now: int, lang: str = LANG, width: int = 240) -> Text:
+    """`07:10 đang mở ◆ Kênh Lầu: Đừng lấy nước. …`, with the sign the pages give it; what is too long ends with a whole word."""
+    shape = UNKNOWN if a.sign is None else SHAPES[a.sign]
     then = words.local(a.at, ZONE)
     at = f"{then:%H:%M}" if then.date() == words.local(now, ZONE).date() else f"{then.day}/{then.month} {then:%H:%M}"
     state = say(lang, f"demo.{a.state}") if f"demo.{a.state}" in texts(lang) else a.state
-    return Text(f"{at:>11}  {state:<12} {shape} {visible(a.words)}")
+    return Text(_cut(f"{at:>11}  {state:<12} {shape} {visible(a.words)}", width))
+
+
+def _cut(line: str, width: int) -> str:
+    """At most `width` columns, ending with a whole word."""
+    return line if cell_len(line) <= width else f"{line[: width - 1].rpartition(' ')[0].rstrip(' :.,;')} …"
 
 
 def counts_line(facts: Facts, counts: str, refused: int) -> Text:

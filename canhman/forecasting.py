@@ -20,7 +20,7 @@ from canhman.judge_lock import JudgeLock
 from canhman.loops import for_ever, tell, unless_stopped
 from canhman.settings import Settings
 from canhman.signals import Signals
-from core.clock import Clock, rfc3339
+from core.clock import Clock, local, rfc3339
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.forecast import Forecast
 from ingest.health import Health
@@ -52,7 +52,7 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
     """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
     async with _opened(settings, wait_s) as parts, _alone(settings):
         service = _Service(settings, parts)
-        started(f"forecasting ({MODEL}), it is {rfc3339(parts.clock.now_ms())}")
+        started(f"forecasting ({MODEL}), it is {local(parts.clock.now_ms())}")
         beats = [asyncio.create_task(for_ever(service.beat))]
         if isinstance(parts.clock, FollowedClock):
             beats.append(asyncio.create_task(for_ever(parts.clock.follow)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Protocol
 
+VIETNAM = timezone(timedelta(hours=7))
 Y2000_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 
 
@@ -94,3 +95,9 @@ def rfc3339(ms: int) -> str:
     """`2026-03-02T03:00:00Z`, with milliseconds only where there are some."""
     moment = datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{moment}.{ms % 1000:03d}Z" if ms % 1000 else f"{moment}Z"
+
+
+def local(ms: int) -> str:
+    """`2026-03-02 10:00 in Vietnam (03:00 UTC)`: for people who read a log there."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment.astimezone(VIETNAM):%Y-%m-%d %H:%M} in Vietnam ({moment:%H:%M} UTC)"

@@ -16,11 +16,13 @@ from rich.color import Color
 from rich.console import Console
 from rich.text import Text
 
+from canhman.demo_view import KEYS
+
 COLUMNS, LINES = 124, 31
 CELL_W, CELL_H = 8, 19  # [px]
 GROUND, INK = "#0E1614", "#F6F2E6"  # the dark tokens of the look
 NEW_SCREEN = "\x1b[1A\x1b[2K"  # rich goes up line by line before it draws anew
-END = "q quits, o opens the app"  # of the screen's last line
+END = KEYS  # the screen's last line
 OPEN, ENOUGH = "đang mở", 5  # alerts
 # the first has no ầ, the last draws it so that its mark stands over the next letter
 FONT = '"Liberation Mono","Noto Sans","DejaVu Sans Mono",monospace'

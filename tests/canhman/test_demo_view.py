@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from api.reach_now import WaterwayNow
+from api.web import view
 from api.web.history import History
 from canhman import demo_view
 from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
@@ -77,10 +79,10 @@ def test_no_forecast_is_said() -> None:
 
 @given(st.floats(0, 40))
 def test_shape_word_and_colour_go_together(value: float) -> None:
-    """The three of a band, always."""
+    """Colour and word are the water's, the shape says what to do, as on the pages: a stop has its sign in fresh water too."""
     found = station(verdict("stop", of=value), value=value)
     line, kind = station_line(found, coloured=True), band(value)
-    assert line.plain.startswith(demo_view.SHAPES[kind])
+    assert line.plain.startswith("◆" if kind == 4 else "⬣")
     assert texts("vi")[f"band.{kind}"] in line.plain
     assert [str(span.style) for span in line.spans] == [f"{demo_view.FILLS[kind][1]} on {demo_view.FILLS[kind][0]}"]
     assert not station_line(found, coloured=False).spans
@@ -140,21 +142,48 @@ def test_reach_says_where_and_how_sure() -> None:
         stations=(StationMax(station="a", km=5.0, value=3.0),),
         reaches=(Reach(line=1.0, side="over", km=82.0), Reach(line=4.0, side="at", km=47.4, hatched=True)),
     )
-    [line] = reach_lines(replace(facts(), waterways=(way,)))
+    title, line = reach_lines(replace(facts(), waterways=(way,)))
+    assert title.plain == "Mặn vào (km từ biển, mỗi ô 5 km)"
     assert "4 g/L ├┄" in line.plain
+    assert "◆ 47 (có trạm im)" in line.plain, "what the dots mean stands there in words"
     assert "◆ 47" in line.plain
     assert "▲ trên 82" in line.plain
     unknown = replace(way, reaches=(Reach(line=1.0, side="unknown", km=None),))
-    assert "chưa rõ" in reach_lines(replace(facts(), waterways=(unknown,)))[0].plain
+    assert "chưa rõ" in reach_lines(replace(facts(), waterways=(unknown,)))[1].plain
 
 
-ALERT = AlertFacts(id=1, at=NOW, level=4, kind="observed", state="open", words="Kênh Lầu: Đóng cống, bọng.")
+@given(st.lists(st.tuples(st.floats(0, 150), st.floats(40, 200)), min_size=1, max_size=4), st.integers(40, 240))
+def test_every_river_is_on_one_scale(rivers: list[tuple[float, float]], width: int) -> None:
+    """Law: whatever the rivers' lengths, what reaches further is no shorter, and all fit."""
+    ways = tuple(
+        WaterwayNow(
+            waterway=Waterway(id=str(i), name=str(i), sea="East Sea", length_km=length),
+            stations=(StationMax(station="a", km=5.0, value=3.0),),
+            reaches=(Reach(line=4.0, side="at", km=km),),
+        )
+        for i, (km, length) in enumerate(rivers)
+    )
+    _, *lines = reach_lines(replace(facts(), waterways=ways), width=width)
+    drawn = sorted((km, line.plain.count("─")) for (km, _), line in zip(rivers, lines, strict=True))
+    assert [cells for _, cells in drawn] == sorted(cells for _, cells in drawn)
+    assert all(line.cell_len <= width for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["take", "measure", "wait", "stop", "unknown", "something new"])
+@pytest.mark.parametrize("of", [None, 0.2, 0.7, 1.5, 3.0, 9.0])
+def test_the_sign_is_the_pages(kind: str, of: float | None) -> None:
+    """One verdict has one sign, in the terminal and on the phone."""
+    found = verdict(kind, of=of)
+    assert demo_view.sign(found) == view._number(found)
+
+
+ALERT = AlertFacts(id=1, at=NOW, sign=4, kind="observed", state="open", words="Kênh Lầu: Đóng cống, bọng.")
 
 
 def test_an_alert_is_one_line() -> None:
     """Time, shape of its level, words; a silent one has no band."""
     assert alert_line(ALERT, NOW).plain.split() == ["07:00", "đang", "mở", "◆", "Kênh", "Lầu:", "Đóng", "cống,", "bọng."]
-    assert "?" in alert_line(replace(ALERT, level=0), NOW).plain
+    assert "?" in alert_line(replace(ALERT, sign=None), NOW).plain
 
 
 def test_the_parts_that_have_started() -> None:
@@ -169,7 +198,7 @@ def test_one_screen_fits_and_is_plain_without_colour() -> None:
     view = View("http://127.0.0.1:8000", Signals(), speed=600, console=console)
     lines = view.screen(facts(*[station()] * 50, alerts=(ALERT,) * 9), "head", "received 1 · written 1")
     assert len(lines) <= 30
-    assert any("36 more on the page" in line.plain for line in lines)
+    assert any("26 more on the page" in line.plain for line in lines)
     assert not any("on #" in str(span.style) for line in lines for span in line.spans)
 
 
@@ -191,6 +220,54 @@ def test_address_and_verdict_are_whole_in_every_width(width: int, lang: str) -> 
     for text in ("http://127.0.0.1:8000", "▲ ", "◆ 47", *(verdict_words(s, lang) for s in stations), texts(lang)["demo.silent"].partition(" ")[0]):
         assert text in fitting
     assert (sparkline(stations[0]) in fitting) >= (width == 200)
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 40), (100, 24), (70, 24), (124, 31), (40, 15)])
+def test_a_small_terminal(width: int, height: int, lang: str) -> None:
+    """How to end it stands whole in the last line, every station comes before the first alert, and nothing is cut within a word."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=height, no_color=True, color_system=None)
+    shown = View("http://127.0.0.1:8000", Signals(), speed=600, lang=lang, console=console)
+    kinds = [verdict(of=9.0), verdict("take", of=0.2), verdict("measure", reason="no_forecast", of=0.2), verdict("unknown", reason="silent", of=None)]
+    long = replace(ALERT, words="Đại Ngãi: Đừng lấy nước. Tưới bằng nước đã trữ. Đo được 3,2 g/L lúc 7:10. Đã quá mức cảnh báo 2 g/L.")
+    everything = replace(facts(*[station(k, age_ms=9 * HOUR_MS) for k in kinds * 3], alerts=(long,) * 9), dead_letters=3)
+    lines = shown.screen(everything, "12 stations · 2 estuaries · simulated dry season, 600× faster", "received 69 084 · written 69 084")
+    assert len(lines) <= height
+    assert lines[-1].plain == demo_view.KEYS
+    assert lines[-1].plain[: min(width, 7)] == "q quits"
+    stations = sum(line.plain.startswith(("⬣", "◆", "▲", "■", "●", "? ")) for line in lines)
+    assert stations == 12 or width < 80
+    alerts = [line for line in lines if "Đại Ngãi" in line.plain]
+    assert stations >= 2
+    assert not alerts or stations == 12
+    for line in alerts:
+        assert line.cell_len <= width
+        words = line.plain.removesuffix(" …").split()
+        assert words[-1].rstrip(".,:;") in [w.rstrip(".,:;") for w in long.words.split()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_s_shows_what_a_sensor_sends(width: int) -> None:
+    """The whole line, at any time, in a terminal of any width; pressed again it goes."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, no_color=True, color_system=None)
+    shown = View("http://127.0.0.1:8000", Signals(), speed=600, console=console)
+    command = "mosquitto_pub -h 127.0.0.1 -p 1883 -u org:default -P " + "k" * 40 + " -q 1 -t canhman/default/vuon-toi/telemetry -m '{\"age_s\": 0}'"
+    shown.ready(16, [command])
+
+    def look() -> list[str]:
+        lines = shown.screen(facts(*[station()] * 12, alerts=(ALERT,) * 9), "head", "received 1")
+        assert len(lines) <= 24
+        assert lines[-1].plain == demo_view.KEYS
+        return [line.plain for line in lines]
+
+    assert command not in "".join(look())
+    read, write = os.pipe()
+    for expected in (True, False):
+        os.write(write, b"s")
+        shown._pressed(read)
+        assert (command in "".join(look())) is expected
+    os.close(read)
+    os.close(write)
 
 
 def test_what_was_gives_way_to_what_to_do() -> None:

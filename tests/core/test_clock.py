@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock import SimClock, SimTime, SystemClock, rfc3339
+from core.clock import SimClock, SimTime, SystemClock, local, rfc3339
 
 
 class HandClock:
@@ -121,3 +121,8 @@ def test_a_new_speed_is_saved_before_it_holds() -> None:
     system.ms = 4_500
     assert clock.now_ms() == 500 + 600_000
     assert clock.save() == SimTime(sim_ms=600_500, speed=600, anchor_ms=4_500)
+
+
+def test_local() -> None:
+    """The time people have on the wall stands first, its zone in words; UTC beside it, so that it can be found in a log."""
+    assert local(1_772_384_400_000) == "2026-03-02 00:00 in Vietnam (17:00 UTC)"
