@@ -14,21 +14,27 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from adapters.sql.engine import parse_url
 from canhman.settings import Settings, read_settings
-from core.errors import CanhManError, ConfigError, UnavailableError
+from canhman.wiring import no_installation
+from core.errors import CanhManError, ConfigError, NotFoundError, UnavailableError
 
 CURSOR = Path("journal", "influx.cursor")
 SMALL = ("secret", "broker-password")
 UNFINISHED = ".part"
+ANSWER_S = 5.0  # for a server to answer at all
+LAST_WORDS = 500  # characters
 
 
 def copy_database(path: Path, target: Path) -> None:
@@ -52,8 +58,48 @@ def copy_journal(folder: Path, target: Path) -> None:
         shutil.copyfile(path, target / path.name)
 
 
+def address(command: Sequence[str]) -> tuple[str, int] | None:
+    """Host and port that `influxd backup` (1.x) or `influx backup` (2.x) will speak to; None for another command."""
+    program = Path(command[0]).name
+    if program not in ("influxd", "influx"):
+        return None
+    usual = "127.0.0.1:8088" if program == "influxd" else os.environ.get("INFLUX_HOST", "http://localhost:8086")
+    given = [word.partition("=")[2] or after for word, after in pairwise([*command, ""]) if word.partition("=")[0] in ("-host", "--host")]
+    at = (given or [usual])[-1]
+    parts = urlsplit(at if "//" in at else f"//{at}")
+    try:
+        return parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 8088)
+    except ValueError:
+        raise ConfigError(f"BACKUP_STORE: {at} is no address, such as 127.0.0.1:8088") from None
+
+
+def ask(command: Sequence[str]) -> None:
+    """Whether anybody listens where the command will speak to, which itself would try for minutes. Raises UnavailableError."""
+    at = address(command)
+    if at is None:
+        return
+    try:
+        socket.create_connection(at, timeout=ANSWER_S).close()
+    except OSError as error:
+        where = f"InfluxDB does not answer at {at[0]}:{at[1]} ({error.strerror or error})"
+        raise UnavailableError(f"{where}: start it, or correct the address in BACKUP_STORE ({' '.join(command)})") from error
+
+
+def last_words(text: str) -> str:
+    """The end of what a program said, in one line, from the beginning of a line on."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept: list[str] = []
+    while lines and (not kept or sum(map(len, kept)) + len(lines[-1]) <= LAST_WORDS):
+        kept.insert(0, lines.pop())
+    return "; ".join(kept) or "it said nothing"
+
+
 def back_up(settings: Settings, target: Path, command: Sequence[str]) -> None:
     """Fill the folder `target`. Raises CanhManError in one line."""
+    if settings.store_address.path is None and command:
+        ask(command)
+    if not settings.database and not settings.data.joinpath("registry.db").exists():
+        raise NotFoundError(no_installation(settings))
     data = target / "data"
     data.joinpath(CURSOR).parent.mkdir(parents=True)
     if settings.data.joinpath(CURSOR).exists():
@@ -70,7 +116,7 @@ def back_up(settings: Settings, target: Path, command: Sequence[str]) -> None:
     else:
         done = subprocess.run([*command, str(target / "influxdb")], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise UnavailableError(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
+            raise UnavailableError(f"BACKUP_STORE: {' '.join(command)} ended with {done.returncode}: {last_words(done.stderr or done.stdout)}")
     for name in SMALL:
         if settings.data.joinpath(name).exists():
             shutil.copyfile(settings.data / name, data / name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from servers.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +78,7 @@ def test_cursor_and_database_before_the_store_and_the_journal_last(tmp_path: Pat
         ({"CANHMAN_STORE": "influxdb://127.0.0.1:8086/canhman"}, ["false"], "false ended with 1"),
         ({"CANHMAN_STORE": "influxdb://127.0.0.1:8086/canhman"}, ["/no/such"], "/no/such"),
         ({"CANHMAN_DATABASE": "postgresql+psycopg://u@h/d"}, [], "pg_dump"),
-        ({"CANHMAN_DATA": "/no/such/folder"}, [], "/no/such/folder"),
+        ({"CANHMAN_DATA": "/no/such/folder"}, [], "/no/such/folder): no installation is there"),
         ({"CANHMAN_DATTA": "x"}, [], "did you mean CANHMAN_DATA?"),
     ],
 )
@@ -85,6 +88,38 @@ def test_what_cannot_be_backed_up_is_one_line_and_leaves_nothing(tmp_path: Path,
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert says in done.stderr
     assert list((tmp_path / "b").iterdir()) == []
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("words", ["{folder}/influxd backup -portable -host 127.0.0.1:{port}", "{folder}/influx backup --host=http://127.0.0.1:{port}"])
+def test_a_wrong_port_is_said_at_once(tmp_path: Path, words: str) -> None:
+    """Before anything is copied and without calling the program, which would try for minutes; address and setting are named."""
+    settings = installation(tmp_path) | {"CANHMAN_STORE": "influxdb://127.0.0.1:8086/canhman"}
+    for name in ("influxd", "influx"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho called >"{tmp_path}/called"\nexit 1\n')
+        (tmp_path / name).chmod(0o755)
+    port = free_port()
+    command = words.format(folder=tmp_path, port=port).split()
+    done = backup(settings, str(tmp_path / "b"), *command)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"InfluxDB does not answer at 127.0.0.1:{port} (Connection refused)" in done.stderr
+    assert "BACKUP_STORE" in done.stderr
+    assert not (tmp_path / "called").exists()
+    with socket.create_server(("127.0.0.1", port)):
+        assert f"{command[0]} backup" in backup(settings, str(tmp_path / "b"), *command).stderr, "it is called where somebody listens"
+    assert (tmp_path / "called").exists()
+
+
+def test_what_the_program_said_is_told_in_whole_lines(tmp_path: Path) -> None:
+    """However much it said: the last lines, none of them from its middle on."""
+    settings = installation(tmp_path) | {"CANHMAN_STORE": "influxdb://127.0.0.1:8086/canhman"}
+    (tmp_path / "talks").write_text('#!/bin/sh\nfor i in $(seq 100); do echo "line $i of what went wrong" >&2; done\nexit 3\n')
+    (tmp_path / "talks").chmod(0o755)
+    done = backup(settings, str(tmp_path / "b"), str(tmp_path / "talks"))
+    said = done.stderr.partition("ended with 3: ")[2].strip().split("; ")
+    assert said[-1] == "line 100 of what went wrong"
+    assert all(re.fullmatch(r"line \d+ of what went wrong", line) for line in said)
+    assert len(said) > 10
 
 
 def test_a_damaged_database_is_no_backup(tmp_path: Path) -> None:
