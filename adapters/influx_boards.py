@@ -3,7 +3,8 @@
 `station,org=o,station=kl-01 name="Kênh Lầu",label="Kênh Lầu (kl-01)",waterway="cai-lon",…,lat=9.77,lon=105.6,km=41.5 1772402400000`
 `latest,org=o,point=main,station=kl-01 salinity=1.8,fresh=1i,seen=1772402400000i,flag=1i,verdict=1i,name="Kênh Lầu",waterway="cai-lon" 1772406000000`
 
-A text a person wrote never keeps a line from being written: a line break in it stands there as a space.
+A text a person wrote never keeps a line from being written: a line break in it stands there as a space. In `station`, whose texts
+are values of Grafana's variables, `$` and `[[` stand there in full width.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _row(station: Station, waterway_name: str) -> _Row:
     """What should stand of a station: texts always, numbers where they are known."""
     texts = (station.name, f"{station.name} ({station.id})", station.waterway, waterway_name, station.commune, station.verdict_point)
     numbers = (None if x is None or not math.isfinite(x) else float(x) for x in (station.lat, station.lon, station.km))
-    return (*map(_plain, texts), *numbers)
+    return (*(_inert(_plain(text)) for text in texts), *numbers)
 
 
 def _standing(ask: InfluxQL) -> dict[tuple[str, str], tuple[int, _Row]]:
@@ -131,6 +132,11 @@ def _send(sender: Sender, texts: Iterable[str], trouble: Sequence[str], where: s
 def _plain(text: str) -> str:
     """The text as a line can hold it: a line break ends a line whatever stands before it, and half a surrogate pair is no UTF-8."""
     return " ".join(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")).encode("utf-8", "replace").decode()
+
+
+def _inert(text: str) -> str:
+    """The text without the signs of a variable: up to 11 Grafana looks for `$station` and `[[station]]` in the value of a variable again."""
+    return text.replace("$", "＄").replace("[[", "［［")
 
 
 def _quoted(text: str) -> str:

@@ -17,7 +17,7 @@ LINK_KEYS = _paths("title url targetBlank")
 DEFAULTS = _paths("color decimals displayName links mappings max min noValue thresholds unit")
 MATCHERS = _paths("byName byRegexp byFrameRefID")
 COLOUR_MODES = _paths("fixed thresholds")
-CELLS = _paths("auto color-background")
+CELLS = _paths("auto color-background color-text")
 
 _LEGEND = "legend.calcs legend.displayMode legend.placement legend.showLegend"
 _TOOLTIP = "tooltip.mode tooltip.sort"

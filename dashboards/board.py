@@ -19,14 +19,14 @@ class Words:
 class Query:
     """One InfluxQL query of a panel, as Grafana's raw mode keeps it. `form` is `table` or `time_series`.
 
-    `may_be_empty` tells that no row is a sound answer too: nothing flagged, no soil probe, no alert.
+    `may_be_empty` says why no row is a sound answer too, empty where it is none: nothing flagged, no soil probe, no alert.
     """
 
     ref: str
     text: str
     form: str = "table"
     alias: str | Words = ""
-    may_be_empty: bool = False
+    may_be_empty: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class Variable:
     all_value: str | None = None  # what All stands for; None: no All
     current: str = ""  # chosen at first; empty: the first
     every: bool = False
+    may_be_empty: str = ""  # as of a query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ def _variable(variable: Variable, lang: str) -> dict[str, Any]:
         "current": {},
         "regex": variable.regex,
         "query": variable.query,
-        "refresh": 1,
+        "refresh": 1 if variable.kind == "datasource" else 2,  # 2: at each refresh of the board too, so that a new station appears by itself
     }
     if variable.kind == "datasource":
         return found | {"current": {"text": variable.current, "value": variable.current}}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from core.alert import KINDS, STATES
 from core.bands import LINES
-from core.forecast import QUANTILES
+from core.forecast import QUANTILES, TARGETS
 from core.quantities import QUANTITIES
 from dashboards.panels import NOTHING
 
@@ -16,6 +17,15 @@ MIRRORED: dict[str, frozenset[str]] = {
     "forecast": POINT_TAGS
     | {"target", "lead", "issued", "model", *(f"q{round(100 * q):02d}" for q in QUANTILES), *("p_gt_" + f"{x:g}".replace(".", "_") for x in LINES)},
     "alert": POINT_TAGS | {"kind", "line", "level", "state", "value", "p"},
+}
+
+TEXTS = frozenset({"station", "point", "sensor", "name", "label", "waterway", "waterway_name", "commune"})  # may look like numbers: 0012, 1e5
+# what a constant in a query may be
+VALUES: dict[str, frozenset[str]] = {
+    "target": frozenset(TARGETS),
+    "lead": frozenset({"latest", "d01", "d03", "d07", "d14"}),
+    "kind": frozenset(KINDS),
+    "state": frozenset(STATES),
 }
 
 

@@ -50,7 +50,7 @@ def bands_in_words() -> list[Json]:
 
 
 def in_words(texts: Mapping[str, Words], colours: Mapping[str, str] | None = None) -> Json:
-    """A mapping of values to texts, and to colours where given."""
+    """A mapping of values to texts, and to colours where given: never a band's."""
     return {
         "type": "value",
         "options": {value: {"text": text, "index": i, **({"color": colours[value]} if colours else {})} for i, (value, text) in enumerate(texts.items())},
@@ -77,7 +77,9 @@ def fixed(colour: str) -> Json:
     return {"mode": "fixed", "fixedColor": colour}
 
 
-PLAIN: Json = {"color": fixed(INK), "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True}}  # a table's columns
+# text in ink and not `auto`: up to 11 a column of nulls alone has no type, and `auto` prints it as JSON, "null"
+PLAIN: Json = {"color": fixed(INK), "noValue": "–", "custom": {"align": "auto", "cellOptions": {"type": "color-text"}, "inspect": False, "filterable": True}}
+AS_LINK: Json = {"type": "auto"}  # a column of texts that never lacks one, and is seen to be a link
 FILLED: Json = {"type": "color-background", "mode": "basic"}
 
 
@@ -133,6 +135,12 @@ def without(*names: str) -> Json:
 
 
 MERGE: Json = {"id": "merge", "options": {}}
+
+
+def without_heads() -> Json:
+    """The transformation that drops the rows of `heads` again: ids have no parentheses, labels end in one."""
+    filters = [{"fieldName": "station", "config": {"id": "regex", "options": {"value": "[)]$"}}}]
+    return {"id": "filterByValue", "options": {"type": "exclude", "match": "any", "filters": filters}}
 
 
 def only_where(name: str) -> Json:

@@ -18,13 +18,17 @@ _SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """One query as it is sent. `panel` is the panel's id, 0 for a variable's own query; `title` the panel's or the variable's name."""
+    """One query as it is sent. `panel` is the panel's id, 0 for a variable's own query; `title` the panel's or the variable's name.
+
+    `why_empty` tells what is missing where it may be empty and is.
+    """
 
     panel: int
     title: str
     ref: str
     text: str
     may_be_empty: bool
+    why_empty: str = ""
 
 
 def bound(document: Mapping[str, Any], *, start: int, end: int, interval_ms: int, values: Mapping[str, Sequence[str]]) -> list[Bound]:
@@ -35,15 +39,14 @@ def bound(document: Mapping[str, Any], *, start: int, end: int, interval_ms: int
     """
     variables = {v["name"]: v for v in document["templating"]["list"] if v["type"] == "query"}
     chosen = {name: _pattern(variable, values.get(name, ())) for name, variable in variables.items()}
-    found = [Bound(panel=0, title=name, ref=name, text=_fill(variable["query"], chosen, {}), may_be_empty=False) for name, variable in variables.items()]
     empty = _may_be_empty(document["uid"])
+    found = [_bound(0, name, name, _fill(variable["query"], chosen, {}), empty) for name, variable in variables.items()]
     for panel in document["panels"]:
         interval = _duration(max(interval_ms, _milliseconds(panel.get("interval", "1ms"))))
         times = {"timeFilter": f"time >= {start}ms and time <= {end}ms", "__interval": interval, "__from": str(start), "__to": str(end)}
         for target in panel.get("targets", ()):
             text = _fill(target["query"], chosen, times)
-            ref = target["refId"]
-            found.append(Bound(panel=panel["id"], title=panel["title"], ref=ref, text=text, may_be_empty=(panel["id"], ref) in empty))
+            found.append(_bound(panel["id"], panel["title"], target["refId"], text, empty))
     return found
 
 
@@ -74,9 +77,18 @@ def _fill(text: str, chosen: Mapping[str, str], times: Mapping[str, str]) -> str
     return "".join((*parts, text[at:]))
 
 
-def _may_be_empty(uid: str) -> set[tuple[int, str]]:
+def _bound(panel: int, title: str, ref: str, text: str, empty: Mapping[tuple[int, str], str]) -> Bound:
+    why = empty.get((panel, ref), "")
+    return Bound(panel=panel, title=title, ref=ref, text=text, may_be_empty=why != "", why_empty=why)
+
+
+def _may_be_empty(uid: str) -> dict[tuple[int, str], str]:
+    """Why, by panel and query; 0 for a variable."""
     board = boards().get(uid)
-    return {(panel.id, query.ref) for panel in board.panels for query in panel.queries if query.may_be_empty} if board else set()
+    if board is None:
+        return {}
+    found = {(panel.id, query.ref): query.may_be_empty for panel in board.panels for query in panel.queries}
+    return found | {(0, variable.name): variable.may_be_empty for variable in board.variables}
 
 
 def _milliseconds(duration: str) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import combinations
 from typing import Any
 
 from dashboards import allowed
+from dashboards.build import boards
 from dashboards.colour_rules import colour_faults
 from dashboards.query_rules import query_faults, text_faults
 
@@ -21,10 +22,12 @@ _GRAFANA = {"__data", "__url_time_range"}
 
 def faults(document: Document) -> list[str]:
     """Every fault of a board's JSON in words, empty for a sound one."""
+    uids = {str(document.get("uid")), *boards()}
+    chosen = any(v["name"] in ("station", "waterway") for v in document["templating"]["list"])
     found = [*_head(document), *_datasources(document), *_variables(document), *_ids(document), *_grid(document)]
     for panel in document["panels"]:
         name = f"panel {panel['id']} ({panel['title']})"
-        rules = (_panel(panel), _options(panel), _fields(panel), _transformations(panel), query_faults(panel), colour_faults(panel))
+        rules = (_panel(panel, uids), _options(panel), _fields(panel), _transformations(panel), query_faults(panel, chosen=chosen), colour_faults(panel))
         found += [f"{name}: {fault}" for rule in rules for fault in rule]
     return found
 
@@ -87,6 +90,13 @@ def _variables(document: Document) -> Iterator[str]:
             yield f"variable {variable['name']!r} is of type {variable['type']!r}, not query"
         else:
             yield from (f"variable {variable['name']!r}: {fault}" for fault in text_faults(variable["query"]))
+            try:
+                re.compile(re.sub(r"\(\?<(\w+)>", r"(?P<\1>", variable["regex"].strip("/")))
+            except re.error as error:
+                yield f"variable {variable['name']!r}: its regex does not parse: {error}"
+    for panel in document["panels"]:
+        if panel.get("repeat", names[0] if names else "") not in names:
+            yield f"panel {panel.get('id')} repeats {panel['repeat']!r}, which is no variable of the board"
     for path, value in leaves({key: value for key, value in document.items() if key != "templating"}):
         for name in _VARIABLE.findall(value) if isinstance(value, str) else ():
             if name not in names and name not in _GRAFANA:
@@ -109,7 +119,7 @@ def _grid(document: Document) -> Iterator[str]:
             yield f"panels {a} and {b} overlap"
 
 
-def _panel(panel: Document) -> Iterator[str]:
+def _panel(panel: Document, uids: Set[str]) -> Iterator[str]:
     if panel["type"] not in allowed.OPTIONS:
         yield f"type {panel['type']!r} is none of {', '.join(sorted(allowed.OPTIONS))}"
     yield from _unknown("key", panel, allowed.PANEL_KEYS)
@@ -123,6 +133,8 @@ def _panel(panel: Document) -> Iterator[str]:
         yield from _unknown("key of a link", link, allowed.LINK_KEYS)
         if not re.match(r"/d/[a-z0-9-]+\?", link["url"]):
             yield f"link {link['url']!r} leaves the boards"
+        elif link["url"].split("?")[0].removeprefix("/d/") not in uids:
+            yield f"link {link['url']!r} leads to no board"
 
 
 def _options(panel: Document) -> Iterator[str]:

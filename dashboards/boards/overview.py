@@ -9,7 +9,7 @@ from dashboards.overview.ground import SOIL
 from dashboards.overview.lines import FLAG_LINES, SALINITY_LINES
 from dashboards.overview.outlook import ALERTS, FORECAST
 from dashboards.overview.stations import MAP, TABLE
-from dashboards.overview.where import OF_WATERWAY, UID
+from dashboards.overview.where import NO_LATEST, OF_WATERWAY, UID
 
 BOARD = Board(
     uid=UID,
@@ -36,7 +36,7 @@ BOARD = Board(
             name="station",
             label="board.station",
             query=f'SELECT "label" FROM (SELECT last("label") AS "label", "waterway_name" FROM "station" GROUP BY "station") WHERE {OF_WATERWAY}',
-            regex=r"/^(?<text>.*) \((?<value>[a-z0-9-]+)\)$/",
+            regex=r"/^(?<text>.* \((?<value>[a-z0-9-]+)\))$/",
             multi=True,
         ),
         Variable(
@@ -46,6 +46,7 @@ BOARD = Board(
             ' AND "station" =~ /^${station:regex}$/ GROUP BY "point")',
             multi=True,
             all_value=".*",
+            may_be_empty=NO_LATEST,
         ),
     ),
     panels=(*STATS, MAP, TABLE, ALERTS, FORECAST, SALINITY_LINES, FLAG_LINES, *SOIL, HEALTH),

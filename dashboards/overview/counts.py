@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import INK, NOT_KNOWN
-from dashboards.overview.where import FRESH_STATIONS, OF_WATERWAY, OPEN_ALERTS, STATIONS
+from dashboards.overview.where import FRESH_STATIONS, NO_ALERT, NO_FRESH, OF_WATERWAY, OPEN_ALERTS, STATIONS
 from dashboards.panels import (
     STAT_OPTIONS,
     fixed,
@@ -17,14 +17,14 @@ def _over(line: int) -> str:
     return f'SELECT sum("over") AS "over" FROM (SELECT floor(2 * "salinity" / ("salinity" + {line})) AS "over" FROM {FRESH_STATIONS})'
 
 
-def _stat(id: int, name: str, at: tuple[int, int, int, int], query: str, no_value: str | Words, *, may_be_empty: bool = True) -> Panel:
+def _stat(id: int, name: str, at: tuple[int, int, int, int], query: str, no_value: str | Words, why_empty: str) -> Panel:
     return Panel(
         id=id,
         kind="stat",
         title=f"board.{name}",
         about=f"board.{name}.about",
         at=at,
-        queries=(Query(ref="A", text=query, may_be_empty=may_be_empty),),
+        queries=(Query(ref="A", text=query, may_be_empty=why_empty),),
         options=STAT_OPTIONS,
         defaults={"color": fixed(INK), "noValue": no_value, "decimals": 0},
         transformations=(without("Time"),),
@@ -32,9 +32,9 @@ def _stat(id: int, name: str, at: tuple[int, int, int, int], query: str, no_valu
 
 
 STATS = (
-    _stat(1, "over1", (0, 0, 5, 4), _over(1), NOT_KNOWN),
-    _stat(2, "over4", (5, 0, 5, 4), _over(4), NOT_KNOWN),
-    _stat(3, "known", (10, 0, 5, 4), f'SELECT count("salinity") AS "known" FROM {FRESH_STATIONS}', "0"),
-    _stat(4, "stations", (15, 0, 4, 4), f'SELECT count("name") AS "stations" FROM {STATIONS} WHERE {OF_WATERWAY}', "0", may_be_empty=False),
-    _stat(5, "open_alerts", (19, 0, 5, 4), f'SELECT count("level") AS "open" FROM {OPEN_ALERTS}', "0"),
+    _stat(1, "over1", (0, 0, 5, 4), _over(1), NOT_KNOWN, NO_FRESH),
+    _stat(2, "over4", (5, 0, 5, 4), _over(4), NOT_KNOWN, NO_FRESH),
+    _stat(3, "known", (10, 0, 5, 4), f'SELECT count("salinity") AS "known" FROM {FRESH_STATIONS}', "0", NO_FRESH),
+    _stat(4, "stations", (15, 0, 4, 4), f'SELECT count("name") AS "stations" FROM {STATIONS} WHERE {OF_WATERWAY}', "0", ""),
+    _stat(5, "open_alerts", (19, 0, 5, 4), f'SELECT count("level") AS "open" FROM {OPEN_ALERTS}', "0", NO_ALERT),
 )

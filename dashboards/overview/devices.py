@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
-from dashboards.overview.where import AGE, HERE, STATION_LINK
+from dashboards.overview.where import AGE, HERE, NO_SOIL, NO_STATUS, NO_WATER, STATION_LINK, heads
 from dashboards.panels import (
+    AS_LINK,
     MERGE,
     PLAIN,
     in_order,
@@ -12,16 +13,18 @@ from dashboards.panels import (
     table_options,
     unit,
     without,
+    without_heads,
 )
 
 RECENT = f'time > now() - 31d AND time < now() + 1h AND {HERE} GROUP BY "station", "sensor"'
+_WHY = {"water": NO_WATER, "soil": NO_SOIL, "device": NO_STATUS}
 
 
 def _heard(ref: str, measurement: str, name: str, more: str = "") -> Query:
     """When each sensor last sent something of this measurement."""
     inner = f'SELECT last("rx") AS "{name}"' + "".join(f', last("{field}") AS "{field}"' for field in more.split())
     outer = ", ".join(f'"{field}"' for field in ("station", "sensor", name, *more.split()))
-    return Query(ref=ref, text=f'SELECT {outer} FROM ({inner} FROM "{measurement}" WHERE {RECENT})', may_be_empty=measurement != "water")
+    return Query(ref=ref, text=f'SELECT {outer} FROM ({inner} FROM "{measurement}" WHERE {RECENT})', may_be_empty=_WHY[measurement])
 
 
 HEALTH = Panel(
@@ -30,12 +33,17 @@ HEALTH = Panel(
     title="board.health",
     about="board.health.about",
     at=(0, 53, 24, 10),
-    queries=(_heard("A", "water", "measured"), _heard("B", "soil", "soil"), _heard("C", "device", "heard", "battery rssi")),
-    transformations=(without("Time"), MERGE, in_order(("station", "sensor", "measured", "soil", "heard", "battery", "rssi"))),
+    queries=(
+        Query(ref="H", text=heads("station", "sensor")),
+        _heard("A", "water", "measured"),
+        _heard("B", "soil", "soil"),
+        _heard("C", "device", "heard", "battery rssi"),
+    ),
+    transformations=(without("Time"), MERGE, without_heads(), in_order(("station", "sensor", "measured", "soil", "heard", "battery", "rssi"))),
     options=table_options("board.measured"),
-    defaults={**PLAIN, "noValue": "–"},
+    defaults=PLAIN,
     overrides=(
-        override("station", displayName=Words("board.station"), links=[STATION_LINK]),
+        override("station", displayName=Words("board.station"), links=[STATION_LINK], custom__cellOptions=AS_LINK),
         override("sensor", displayName=Words("board.sensor")),
         override("measured", **AGE, displayName=Words("board.measured")),
         override("soil", **AGE, displayName=Words("board.soil_seen")),

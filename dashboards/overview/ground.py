@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.board import Panel, Query
 from dashboards.colours import LINES
 from dashboards.overview.lines import FIRST, PER_SERIES, SECOND, SPAN_MS
-from dashboards.overview.where import CHOSEN
+from dashboards.overview.where import CHOSEN, NO_SOIL
 from dashboards.panels import (
     CHART_OPTIONS,
     fixed,
@@ -29,7 +29,7 @@ def _soil(id: int, name: str, fields: tuple[str, ...], x: int) -> Panel:
         at=(x, 45, 12, 8),
         interval="15m",
         queries=tuple(
-            Query(ref=ref, text=_per_point("soil", field), form="time_series", alias="$tag_station $tag_point ($tag_sensor) $col", may_be_empty=True)
+            Query(ref=ref, text=_per_point("soil", field), form="time_series", alias="$tag_station $tag_point ($tag_sensor) $col", may_be_empty=NO_SOIL)
             for ref, field in zip("ABC", fields, strict=False)
         ),
         options=CHART_OPTIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import INK, LINES, PALE, UNKNOWN
-from dashboards.overview.where import CHOSEN
+from dashboards.overview.where import CHOSEN, NO_FORECAST, NO_WATER, NOT_FLAGGED
 from dashboards.panels import (
     CHART_OPTIONS,
     SALINITY,
@@ -44,20 +44,20 @@ SALINITY_LINES = Panel(
     repeat="station",
     interval="15m",
     queries=(
-        Query(ref="A", text=_salinity('"salinity_qc" = 1', "null"), form="time_series", alias="$tag_point ($tag_sensor)"),
+        Query(ref="A", text=_salinity('"salinity_qc" = 1', "null"), form="time_series", alias="$tag_point ($tag_sensor)", may_be_empty=NO_WATER),
         Query(
             ref="B",
             text=_salinity('("salinity_qc" = 3 OR "salinity_qc" = 4)', "none"),
             form="time_series",
             alias=Words("board.flagged", before="✕ ", after=" $tag_point ($tag_sensor)"),
-            may_be_empty=True,
+            may_be_empty=NOT_FLAGGED,
         ),
         Query(
             ref="C",
             text=_salinity('"salinity_qc" = 2', "none"),
             form="time_series",
             alias=Words("board.unjudged", before="? ", after=" $tag_point ($tag_sensor)"),
-            may_be_empty=True,
+            may_be_empty="nothing waits to be judged",
         ),
         Query(
             ref="D",
@@ -65,7 +65,7 @@ SALINITY_LINES = Panel(
             f' AND "target" = \'hour\' AND "lead" = \'latest\' AND {CHOSEN} GROUP BY "station", "point"',
             form="time_series",
             alias="$tag_point $col",
-            may_be_empty=True,
+            may_be_empty=NO_FORECAST,
         ),
     ),
     options=CHART_OPTIONS,
@@ -100,6 +100,7 @@ FLAG_LINES = Panel(
             text=f'SELECT max("salinity_qc") AS "flag" FROM "water" WHERE $timeFilter AND {CHOSEN} AND "salinity_qc" < 9 {PER_SERIES} fill(null)',
             form="time_series",
             alias="$tag_station $tag_point ($tag_sensor)",
+            may_be_empty=NO_WATER,
         ),
     ),
     options={

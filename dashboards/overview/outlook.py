@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
-from dashboards.colours import BANDS, SHAPES, UNKNOWN
-from dashboards.overview.where import AGE, CHOSEN, OPEN_ALERTS, STATION_LINK
+from dashboards.colours import SHAPES
+from dashboards.overview.where import AGE, CHOSEN, NO_ALERT, NO_FORECAST, OPEN_ALERTS, STATION_LINK
 from dashboards.panels import (
-    FILLED,
+    AS_LINK,
     PLAIN,
     in_order,
     in_words,
@@ -17,22 +17,22 @@ from dashboards.panels import (
 
 ALERT_KINDS = {kind: Words(f"board.kind.{kind}") for kind in ("observed", "forecast", "silent", "fault")}
 ALERT_STATES = {state: Words(f"board.state.{state}") for state in ("open", "acknowledged")}
+# word and shape in ink: what was warned of is no measured water, and a colour would speak of a sensor that is silent
 ALERT_LEVELS = {"0": Words("board.no_level"), **{str(i): Words(f"band.{i}", after=f" {SHAPES[i]}") for i in range(1, 5)}}
-ALERT_COLOURS = {"0": UNKNOWN, **{str(i): BANDS[i] for i in range(1, 5)}}
 ALERTS = Panel(
     id=8,
     kind="table",
     title="board.alerts",
     about="board.alerts.about",
     at=(0, 18, 12, 9),
-    queries=(Query(ref="A", text=f'SELECT "station", "point", "kind", "level", "state", "value", "p" FROM {OPEN_ALERTS}', may_be_empty=True),),
+    queries=(Query(ref="A", text=f'SELECT "station", "point", "kind", "level", "state", "value", "p" FROM {OPEN_ALERTS}', may_be_empty=NO_ALERT),),
     transformations=(in_order(("level", "station", "point", "kind", "value", "p", "state", "Time")),),
     options=table_options("board.level", descending=True),
     defaults=PLAIN,
     overrides=(
-        override("level", mappings=[in_words(ALERT_LEVELS, ALERT_COLOURS)], custom__cellOptions=FILLED, displayName=Words("board.level")),
-        override("station", displayName=Words("board.station"), links=[STATION_LINK]),
-        override("point", displayName=Words("board.point")),
+        override("level", mappings=[in_words(ALERT_LEVELS)], displayName=Words("board.level")),
+        override("station", unit="string", displayName=Words("board.station"), links=[STATION_LINK], custom__cellOptions=AS_LINK),
+        override("point", unit="string", displayName=Words("board.point")),
         override("kind", mappings=[in_words(ALERT_KINDS)], displayName=Words("board.kind")),
         override("value", unit=unit("water.salinity"), decimals=1, displayName=Words("board.value")),
         override("p", unit="percentunit", decimals=0, displayName=Words("board.p")),
@@ -52,6 +52,7 @@ FORECAST = Panel(
             ref="A",
             text='SELECT "station", "point", "q50", "q95", 10 * "p_gt_1" AS "over1", 10 * "p_gt_4" AS "over4", "issued" FROM "forecast"'
             " WHERE time > now() - 1d AND time < now() + 10d AND \"target\" = 'day_max' AND \"lead\" = 'latest' AND " + CHOSEN,
+            may_be_empty=NO_FORECAST,
         ),
     ),
     transformations=(in_order(("Time", "station", "point", "q50", "q95", "over1", "over4", "issued")),),
@@ -59,8 +60,8 @@ FORECAST = Panel(
     defaults=PLAIN,
     overrides=(
         override("Time", unit="time:ddd DD/MM", displayName=Words("board.day")),
-        override("station", displayName=Words("board.station")),
-        override("point", displayName=Words("board.point")),
+        override("station", unit="string", displayName=Words("board.station")),
+        override("point", unit="string", displayName=Words("board.point")),
         override("q50", unit=unit("water.salinity"), decimals=1, displayName=Words("board.q50")),
         override("q95", unit=unit("water.salinity"), decimals=1, displayName=Words("board.q95")),
         override("over1", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p1")),

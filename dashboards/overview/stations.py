@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import INK, UNKNOWN
-from dashboards.overview.where import AGE, FRESH_POINTS, FRESH_STATIONS, HERE, OF_WATERWAY, STATION_LINK, STATIONS, UNKNOWN_YET
+from dashboards.overview.where import (
+    AGE,
+    FRESH_POINTS,
+    FRESH_STATIONS,
+    HERE,
+    NO_FRESH,
+    NO_LATEST,
+    NO_PLACE,
+    OF_WATERWAY,
+    STATION_LINK,
+    STATIONS,
+    UNKNOWN_YET,
+    heads,
+)
 from dashboards.panels import (
+    AS_LINK,
     FILLED,
     MERGE,
     PLAIN,
@@ -20,6 +34,7 @@ from dashboards.panels import (
     override,
     table_options,
     without,
+    without_heads,
 )
 
 FLAGS = {str(flag): Words(f"flag.{flag}") for flag in (1, 2, 3, 4, 9)}
@@ -54,14 +69,15 @@ MAP = Panel(
     about="board.map.about",
     at=(0, 4, 10, 14),
     queries=(
+        Query(ref="H", text=heads("station", "name", "waterway_name")),
         Query(
             ref="A",
             text=f'SELECT "station", "name", "waterway_name", "km", "lat", "lon" FROM {STATIONS} WHERE {OF_WATERWAY} AND "lat" > -90',
-            may_be_empty=True,
+            may_be_empty=NO_PLACE,
         ),
-        Query(ref="B", text=f'SELECT "station", "salinity", "salinity" AS "band" FROM {FRESH_STATIONS}', may_be_empty=True),
+        Query(ref="B", text=f'SELECT "station", "salinity", "salinity" AS "band" FROM {FRESH_STATIONS}', may_be_empty=NO_FRESH),
     ),
-    transformations=(without("Time"), MERGE, only_where("lat")),
+    transformations=(without("Time"), MERGE, without_heads(), only_where("lat")),
     options={
         "basemap": {"type": "default", "name": "Layer 0", "config": {}},
         "controls": {"mouseWheelZoom": False, "showAttribution": True, "showDebug": False, "showMeasure": False, "showScale": True, "showZoom": True},
@@ -91,26 +107,28 @@ TABLE = Panel(
     title="board.table",
     about="board.table.about",
     at=(10, 4, 14, 14),
-    # the order matters to merge: rows of points first, then what is fresh, then what belongs to every point of a station;
-    # and two frames alone, both with salinity, would be joined by its value
+    # the order matters to merge: types of texts, rows of points, what is fresh, what belongs to every point of a station, and the columns of nulls
     queries=(
+        Query(ref="H", text=heads("station", "point", "name", "waterway_name")),
         Query(
             ref="A",
-            text=f'SELECT "station", "point", {UNKNOWN_YET}, "flag", "seen" FROM (SELECT last("seen") AS "seen", "flag" FROM "latest"'
+            text='SELECT "station", "point", "flag", "seen" FROM (SELECT last("seen") AS "seen", "flag" FROM "latest"'
             f' WHERE time > now() - 60d AND {HERE} GROUP BY "station", "point")',
+            may_be_empty=NO_LATEST,
         ),
         Query(
             ref="B",
             text=f'SELECT "station", "point", "salinity", "salinity" AS "band" FROM {FRESH_POINTS}',
-            may_be_empty=True,
+            may_be_empty=NO_FRESH,
         ),
         Query(ref="C", text=f'SELECT "station", "name", "waterway_name", "km" FROM {STATIONS} WHERE {OF_WATERWAY}'),
+        Query(ref="N", text=UNKNOWN_YET),
     ),
-    transformations=(without("Time"), MERGE, in_order(STATION_COLUMNS)),
+    transformations=(without("Time"), MERGE, without_heads(), in_order(STATION_COLUMNS)),
     options=table_options("board.salinity", descending=True),
     defaults=PLAIN,
     overrides=(
-        override("name", displayName=Words("board.station"), links=[STATION_LINK], custom__width=170),
+        override("name", displayName=Words("board.station"), links=[STATION_LINK], custom__cellOptions=AS_LINK, custom__width=170),
         override("waterway_name", displayName=Words("board.waterway"), custom__width=130),
         override("km", displayName=Words("board.km"), decimals=0, custom__width=60),
         override("point", displayName=Words("board.point"), custom__width=80),

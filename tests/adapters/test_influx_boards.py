@@ -192,6 +192,16 @@ def test_odd_names_come_back_as_they_are(world: World) -> None:
     assert {r.station: (r.name, r.waterway) for r in world.fresh()} == {s.id: (s.name, s.name) for s in stations}
 
 
+def test_no_name_is_a_variable_of_grafana() -> None:
+    """Up to 11 Grafana puts variables into the value of a variable again: `$` and `[[` stand in full width, in every text of a station."""
+    odd = replace(KL, name="$station [[point]] [1]", commune="${of_waterway}")
+    line = station_line(odd, "Kênh $station/[[station]]", AT)
+    assert "$" not in line
+    assert "[[" not in line
+    assert 'name="＄station ［［point]] [1]"' in line
+    assert 'waterway_name="Kênh ＄station/［［station]]"' in line
+
+
 @pytest.mark.servers
 def test_a_line_break_stands_as_a_space(world: World) -> None:
     """A line cannot hold it; it is no reason for the board to lack the station. Nor is half of a character."""

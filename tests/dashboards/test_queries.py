@@ -53,11 +53,14 @@ def test_values_as_regular_expressions() -> None:
 
 
 def test_what_may_be_empty() -> None:
-    """Nothing flagged and no soil probe are sound answers; a board without stations or lines is not."""
+    """Nothing flagged, no soil probe, no forecast yet are sound answers, and each says why; a board without stations is not."""
+    assert all(q.may_be_empty == (q.why_empty != "") for q in ask())
     empty = {(q.panel, q.ref): q.may_be_empty for q in ask()}
     assert empty[10, "B"]
     assert empty[12, "A"]
-    assert not empty[10, "A"]
+    assert empty[10, "A"]  # a farm with soil probes alone
+    assert empty[9, "A"]  # the first forecast comes after days
+    assert empty[0, "point"]
     assert not empty[7, "C"]
     assert not empty[0, "station"]
 

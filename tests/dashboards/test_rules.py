@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboards.build import as_json, boards
+from dashboards.overview.where import HERE
 from dashboards.query_rules import text_faults
 from dashboards.rules import faults
 
@@ -43,6 +44,12 @@ def query(document: Document, id: int, ref: str, old: str, new: str) -> None:
     target["query"] = target["query"].replace(old, new)
 
 
+def ask(document: Document, id: int, ref: str, text: str) -> None:
+    """Put another query in its place."""
+    next(t for t in panel(document, id)["targets"] if t["refId"] == ref)["query"] = text
+
+
+NOT_FRESH = "colours what is not fresh and good"
 Plant = Callable[[Document], object]
 FAULTS: dict[str, tuple[Plant, str]] = {
     "uid": (lambda d: d.update(uid="Tổng quan"), "is no slug"),
@@ -81,10 +88,10 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "link out": (lambda d: put(d, 7, "name", "links", [{"title": "x", "url": "https://x.example"}]), "leaves the boards"),
     "link script": (lambda d: put(d, 7, "name", "links", [{"title": "x", "url": "javascript:alert(1)"}]), "leaves the boards"),
     "transformation": (lambda d: panel(d, 7)["transformations"].append({"id": "joinByLabels", "options": {}}), "transformation 'joinByLabels'"),
-    "transformation option": (lambda d: panel(d, 7)["transformations"][2]["options"].update(orderByMode="auto"), "option 'orderByMode' of 'organize'"),
-    "two refs": (lambda d: panel(d, 7)["targets"][1].update(refId="A"), "a letter of their own"),
+    "transformation option": (lambda d: panel(d, 7)["transformations"][-1]["options"].update(orderByMode="auto"), "option 'orderByMode' of 'organize'"),
+    "two refs": (lambda d: panel(d, 7)["targets"][2].update(refId="A"), "a letter of their own"),
     "not raw": (lambda d: panel(d, 7)["targets"][0].update(rawQuery=False), "is not raw InfluxQL"),
-    "target key": (lambda d: panel(d, 7)["targets"][0].update(hide=True), "key 'hide' of query A"),
+    "target key": (lambda d: panel(d, 7)["targets"][0].update(hide=True), "key 'hide' of query H"),
     "field": (lambda d: query(d, 10, "A", '"salinity")', '"salt")'), "field 'salt' does not exist in water"),
     "flag field": (lambda d: query(d, 10, "A", "salinity_qc", "salinity_flag"), "field 'salinity_flag'"),
     "field elsewhere": (lambda d: query(d, 7, "A", '"seen"', '"battery"'), "field 'battery' does not exist in latest"),
@@ -109,10 +116,57 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "no time": (lambda d: query(d, 6, "B", "time > now() AND ", ""), "colours what is not fresh and good"),
     "all the time": (lambda d: query(d, 6, "B", "time > now() AND ", "time > now() - 2h AND "), "colours what is not fresh and good"),
     "the raw reading": (
-        lambda d: panel(d, 7)["targets"][1].update(query='SELECT "station", "point", "salinity" FROM "water" WHERE time > now() - 1h'),
+        lambda d: ask(d, 7, "B", f'SELECT "station", "point", "salinity" FROM "water" WHERE time > now() - 1h AND {HERE}'),
         "colours what is not fresh and good",
     ),
-    "the row of any age": (lambda d: query(d, 7, "A", '"nothing" AS "salinity"', '"salinity"'), "colours what is not fresh and good"),
+    "or": (lambda d: query(d, 7, "B", '"fresh" = 1 AND ', '"fresh" = 1 AND "flag" = 1 OR '), NOT_FRESH),
+    "or at the end": (lambda d: query(d, 7, "B", ' GROUP BY "station", "point"', ' OR "flag" = 3 GROUP BY "station", "point"'), NOT_FRESH),
+    "a second from": (lambda d: query(d, 7, "B", "FROM (", 'FROM (SELECT "salinity" FROM "water"), ('), NOT_FRESH),
+    "fresh as text": (lambda d: query(d, 7, "B", '"fresh" = 1', "\"fresh\" = '1'"), NOT_FRESH),
+    "a forecast": (lambda d: ask(d, 7, "B", f'SELECT "station", "point", "q50" AS "salinity" FROM "forecast" WHERE {HERE}'), NOT_FRESH),
+    "an alert's value": (lambda d: ask(d, 7, "B", f'SELECT "station", "point", "value" AS "band" FROM "alert" WHERE {HERE}'), NOT_FRESH),
+    "conductivity": (lambda d: ask(d, 7, "B", f'SELECT "station", "ec" AS "salinity" FROM "water" WHERE {HERE}'), NOT_FRESH),
+    "a flag": (lambda d: query(d, 7, "B", '"salinity" AS "band"', '"station" AS "band"'), NOT_FRESH),
+    "the row of any age": (lambda d: query(d, 7, "A", '"flag", "seen" FROM', '"flag", "seen", "flag" AS "salinity" FROM'), NOT_FRESH),
+    "everything": (lambda d: ask(d, 7, "B", f'SELECT * FROM "latest" WHERE {HERE}'), "'*' is no plain column"),
+    "one more query": (
+        lambda d: panel(d, 7)["targets"].append({**panel(d, 7)["targets"][1], "refId": "Z", "query": f'SELECT "salinity" FROM "water" WHERE {HERE}'}),
+        NOT_FRESH,
+    ),
+    "renamed": (lambda d: panel(d, 7)["transformations"][-1]["options"].update(renameByName={"flag": "salinity"}), "columns are renamed"),
+    "level coloured": (
+        lambda d: put(d, 8, "level", "mappings", [{"type": "value", "options": {"3": {"text": "Mặn", "color": "#a3261b"}}}]),
+        "#a3261b is a colour of the bands",
+    ),
+    "colour of Grafana's": (lambda d: panel(d, 10)["fieldConfig"]["defaults"].update(color={"mode": "fixed", "fixedColor": "light-blue"}), "'light-blue'"),
+    "colour by pattern": (
+        lambda d: panel(d, 14)["fieldConfig"]["overrides"].append(
+            {"matcher": {"id": "byRegexp", "options": "salinity"}, "properties": [{"id": "color", "value": {"mode": "thresholds"}}]}
+        ),
+        "only the field 'salinity' is filled by band",
+    ),
+    "colour of a number": (lambda d: panel(d, 1)["options"].update(colorMode="background"), "a number is coloured"),
+    "colour of a layer": (lambda d: panel(d, 6)["options"]["layers"][1]["config"]["style"]["color"].update(field="km"), "a colour of its own"),
+    "chart filled": (lambda d: panel(d, 10)["fieldConfig"]["defaults"]["custom"].update(thresholdsStyle={"mode": "area"}), "a chart is filled by band"),
+    "no word of the band": (lambda d: drop(d, 7, "band", "mappings"), "colour is never alone"),
+    "no heads": (lambda d: panel(d, 7)["targets"].pop(0), "texts of 'station' may look like numbers"),
+    "no head of names": (lambda d: query(d, 6, "H", ', "label" AS "name"', ""), "texts of 'name' may look like numbers"),
+    "no head of sensors": (lambda d: query(d, 14, "H", ', "label" AS "sensor"', ""), "texts of 'sensor' may look like numbers"),
+    "no text": (lambda d: drop(d, 8, "station", "unit"), "texts of 'station' may look like numbers"),
+    "heads stay": (lambda d: panel(d, 14)["transformations"].pop(2), "heads is not dropped"),
+    "no merge": (lambda d: panel(d, 7).update(transformations=[]), "several queries and no merge"),
+    "target": (lambda d: query(d, 10, "D", "'hour'", "'hours'"), "'target' is never 'hours'"),
+    "lead": (lambda d: query(d, 9, "A", "'latest'", "'last'"), "'lead' is never 'last'"),
+    "state": (lambda d: query(d, 8, "A", "'cleared'", "'clear'"), "'state' is never 'clear'"),
+    "alias": (lambda d: panel(d, 10)["targets"][0].update(alias="$tag_pont"), "$tag_pont is no tag"),
+    "alias not grouped": (lambda d: query(d, 10, "A", ', "station", "point", "sensor"', ""), "$tag_point is no tag"),
+    "alias of old": (lambda d: panel(d, 10)["targets"][0].update(alias="[[tag_point]]"), "is no tag the query groups by"),
+    "repeat": (lambda d: panel(d, 10).update(repeat="statoin"), "repeats 'statoin'"),
+    "regex": (lambda d: d["templating"]["list"][3].update(regex="/(/"), "its regex does not parse"),
+    "link nowhere": (lambda d: put(d, 7, "name", "links", [{"title": "x", "url": "/d/no-such-board?x=1"}]), "leads to no board"),
+    "every waterway": (lambda d: query(d, 1, "A", f" AND {HERE}", ""), "does not follow the chosen stations"),
+    "every point": (lambda d: query(d, 6, "B", ' AND "verdict" = 1', ""), "that of its verdict point"),
+    "every point counted": (lambda d: query(d, 3, "A", ' AND "verdict" = 1', ""), "that of its verdict point"),
 }
 
 
