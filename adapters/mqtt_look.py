@@ -50,4 +50,8 @@ def read_retained(
         raise UnavailableError(f"{host}:{port}: {error}") from error
     finally:
         client.disconnect()
+        while client.want_write() and client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS:  # else the broker waits for us, and logs a time-out
+            pass
+        if (line := client.socket()) is not None:
+            line.close()
     return found[0] if found else None

@@ -20,7 +20,7 @@ from canhman import broker, broker_record, heartbeat, listener_tls, service_line
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.service_lines import counted
 from canhman.settings import Settings
-from core.errors import CanhManError, ConfigError
+from core.errors import CanhManError, ConfigError, UnavailableError
 from registry.broker_files import INGEST_USER, broker_user
 from registry.directory import Directory
 from registry.permissions import BROKER_STATE
@@ -155,6 +155,11 @@ def _store(settings: Settings) -> list[Finding]:
             if isinstance(store, InfluxStore):
                 found += [Finding(part="store", mark="red", text=trouble) for trouble in await store.troubles()]
             return found
+        except UnavailableError as error:
+            if not isinstance(store, InfluxStore):
+                raise
+            text = f"{error}; CANHMAN_STORE says where it is; does it run (systemctl status influxdb)? What is acknowledged waits in the journal meanwhile"
+            return [Finding(part="store", mark="red", text=text)]
         finally:
             await store.close()
 

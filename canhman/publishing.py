@@ -78,6 +78,10 @@ async def publish(settings: Settings, org: str, topic: str, payload: bytes, *, w
         await wiring.patient(client.open, wait_s=wait_s, say=terminal.say)
         async with asyncio.timeout(wait_s + 10):
             return await client.publish(topic, payload)
+    except RefusedError as error:
+        if not login[0] or login[1]:
+            raise
+        raise RefusedError(f"{error}; CANHMAN_BROKER_PASSWORD is not set, and CANHMAN_BROKER logs in as {login[0]!r}") from error
     except TimeoutError as error:
         raise UnavailableError(f"no acknowledgement within {wait_s + 10:.0f} s: ingest may be stopped, or its journal full (`canhman doctor`)") from error
     finally:

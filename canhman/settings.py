@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
@@ -151,7 +152,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        raise ConfigError(f"{name}={_quoted(name, first.get('input'))}: {first['msg']}") from None
+        raise ConfigError(f"{name}={_quoted(name, first.get('input'))}: {_expected(first['type'], first.get('ctx') or {}, first['msg'])}") from None
     broker = parse_broker(settings.broker)
     if settings.broker_ca is not None and not broker.tls and not broker.embedded:
         secure = settings.broker.replace("mqtt://", "mqtts://", 1)
@@ -165,10 +166,17 @@ def read_settings() -> Settings:
         _check_address(PREFIX + name, text)
     _check_networks(PREFIX + "PROXY", settings.proxy)
     if settings.url and not (settings.url.startswith(("http://", "https://")) and _split(settings.url, PREFIX + "URL").hostname):
-        raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host")
+        raise ConfigError(f"{PREFIX}URL={_hide_password(settings.url)!r}: expected https://host, or in a local network http://192.168.1.10:8000")
     _check_webhook(settings.webhook.get_secret_value())
     _check_grafana(settings.grafana)
     return settings
+
+
+def _expected(kind: str, context: Mapping[str, object], said: str) -> str:
+    """What may stand there, in our words."""
+    if kind == "literal_error":
+        return f"expected {str(context.get('expected', '')).replace(chr(39), '')}"
+    return "expected 1 (yes) or 0 (no)" if kind.startswith("bool") else said
 
 
 def _check_webhook(text: str) -> None:
@@ -270,6 +278,8 @@ def parse_store(text: str) -> StoreAddress:
     if api == "v2" and not options.get("org"):
         raise ConfigError(f"{where}={text!r}: api=v2 needs org=NAME")
     database = parts.path.strip("/") or "canhman"
+    if parts.path == "/":
+        raise ConfigError(f"{where}={text!r}: no database after the /; expected such as influxdb://{parts.netloc}/canhman")
     return StoreAddress(
         kind="influxdb",
         host=parts.hostname or "",

@@ -82,7 +82,7 @@ def _local(plan: Plan) -> tuple[Clock, int | None]:
     if begin > now:
         raise ConfigError(f"--start {plan.start!r} lies in the future; a reading from the future is refused (CANHMAN_CLOCK=sim has a clock of its own)")
     if plan.speed <= 0:
-        raise ConfigError("--speed 0 stands still; it needs CANHMAN_CLOCK=sim")
+        raise ConfigError("--speed 0 stands still, and needs CANHMAN_CLOCK=sim; with the machine's clock give --speed 1")
     return SimClock(begin, plan.speed), now
 
 

@@ -184,12 +184,19 @@ def influx(settings: Settings, *, shared: bool = True, patience_s: float = 60.0,
     address = settings.store_address
     if address.kind != "influxdb":
         raise RefusedError("CANHMAN_STORE is SQLite; this needs InfluxDB 1.6 to 2.x")
+    token = settings.store_token.get_secret_value()
+    if address.api == "v1" and token and ":" not in token:
+        raise ConfigError(
+            "CANHMAN_STORE_TOKEN is no user:password, which InfluxDB 1.x (api=v1) needs; a token alone is for 2.x: CANHMAN_STORE=…?api=v2&org=NAME"
+        )
+    if address.api == "v2" and not token:
+        raise ConfigError("CANHMAN_STORE_TOKEN is not set, and api=v2 in CANHMAN_STORE needs a token that may read and write the bucket")
     return InfluxStore(
         f"http{'s' if address.tls else ''}://{address.host}:{address.port}",
         database=address.database,
         api=address.api,
         org=address.org,
-        token=settings.store_token.get_secret_value(),
+        token=token,
         cursor_path=cursor_path,
         shared=shared,
         timeout=min(10.0, patience_s),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from canhman.settings import Settings
     from core.place import Deployment
     from registry.directory import Directory
 
@@ -94,7 +95,7 @@ def add(
         run(lambda db: db.put(*items, actor=terminal.actor()))
     if model != "native":
         terminal.say(f"model {model!r} is kept, but only native has a decoder in this version: frames of other models become dead letters.", style="yellow")
-    _print_credential(id, password, json)
+    _print_credential(settings, id, password, json)
 
 
 @APP.command("credential", epilog="Example: canhman devices credential kl01")
@@ -106,26 +107,29 @@ def credential(id: Id, json: Json = False) -> None:
     from canhman.settings import read_settings
     from core.errors import NotFoundError
 
+    settings = read_settings()
     password, hashed = wiring.new_credential()
-    with wiring.registry(read_settings()) as (directory, run):
+    with wiring.registry(settings) as (directory, run):
         device = directory.device(id)
         if device is None:
             raise NotFoundError(f"no device is called {id!r}; `canhman devices list` shows them")
         changed = replace(device, credential=hashed)
         run(lambda db: db.put(changed, actor=terminal.actor(), why="new credential"))
-    _print_credential(id, password, json)
+    _print_credential(settings, id, password, json)
 
 
-def _print_credential(id: str, password: str, json: bool) -> None:
+def _print_credential(settings: Settings, id: str, password: str, json: bool) -> None:
     from canhman import terminal
     from registry.broker_files import broker_user
 
     if json:
         terminal.as_json({"user": id, "broker_user": broker_user(id), "password": password})
         return
-    terminal.result(f"user     {id}" + (f"  (at Mosquitto: {broker_user(id)})" if broker_user(id) != id else ""))
+    at_broker = broker_user(id) != id and not settings.broker_address.embedded
+    terminal.result(f"user     {id}" + (f"  (at Mosquitto: {broker_user(id)})" if at_broker else ""))
     terminal.result(f"password {password}")
-    terminal.say("It is not shown again. At Mosquitto run `canhman broker sync` now.", style="yellow")
+    sync = "" if settings.broker_address.embedded else " Mosquitto takes it after `canhman broker sync` and `systemctl reload mosquitto`."
+    terminal.say(f"It is not shown again.{sync}", style="yellow")
 
 
 @APP.command("approve", epilog="Example: canhman devices approve kl01 --station kenh-lau")

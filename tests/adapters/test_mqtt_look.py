@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
+from servers.waiting import until
 
 from adapters.mqtt import PahoSource, create_session
 from adapters.mqtt_look import read_retained
@@ -51,6 +52,7 @@ def test_a_topic_nobody_filled_is_none(tmp_path: Path) -> None:
     """Nothing retained: None, after the time-out."""
     with Mosquitto(tmp_path) as broker:
         assert read_retained("127.0.0.1", broker.port, "nothing/here", client_id="look", timeout_s=0.3) is None
+        until(lambda: "Client look disconnected." in broker.log, 15, lambda: f"it says good-bye:\n{broker.log}")
 
 
 def test_no_broker_is_unavailable() -> None:
