@@ -118,7 +118,7 @@ async def measure(stations: int, folder: Path) -> None:
         print(f"  the peer: {points} points of one series as stored, {plain:.1f} ms")
         found: list[Asked] = []
         for document in documents("vi").values():
-            found += await asked(document, store.ask, now=now, days=DAYS)
+            found += (await asked(document, store.ask, now=now, days=DAYS)).queries
         for one in sorted(found, key=lambda a: -a.ms)[:5]:
             print(f"  {one.ms:7.1f} ms = {one.ms / plain:5.1f} × the peer  {one.series:5} series {one.points:6} points  {one.panel} {one.ref}")
         print(

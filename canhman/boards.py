@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from canhman.settings import Settings
-from core.errors import CanhManError, ConfigError, RefusedError, UnavailableError
+from core.errors import CanhManError, ConfigError, NotFoundError, RefusedError, UnavailableError
 from dashboards import provisioning
 from dashboards.build import as_json, boards, dump
 from dashboards.push import Grafana, Step
@@ -21,20 +22,23 @@ from dashboards.rules import faults
 
 RUNS = 3  # of each query; the middle one counts
 SLOW_MS = 300.0
+PREFIX = "canhman-"  # of the uids of our boards
 WIDTH_PX = 1200  # of a panel: Grafana asks for no more points than it can draw
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_SOURCES = {
-    "forecast": "does canhman forecast run?",
-    "latest": "does canhman alerts run?",
-    "station": "does canhman alerts run?",
-    "alert": "does canhman alerts run, and was there an alert?",
+_WRITERS = {"forecast": "forecast", "latest": "alerts", "station": "alerts", "alert": "alerts"}  # measurement → service; ingest for readings
+_WHILE_IT_RUNS = {
+    "forecast": "not enough readings yet: forecasts need three days",
+    "latest": "no point has a judged salinity yet",
+    "station": "no station is registered yet",
+    "alert": "there was no alert yet",
 }
+_FRESH_STATIONS = 'SELECT "station", "seen" FROM (SELECT last("seen") AS "seen" FROM "latest" GROUP BY "station")'
 _UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One query and what came of it: series, points, milliseconds (the middle of three runs), and what is wrong with it."""
+    """One query and what came of it: series, points, milliseconds (the middle of three runs), what is wrong with it, or why it may well be empty."""
 
     board: str
     panel: str
@@ -43,6 +47,7 @@ class Asked:
     points: int
     ms: float
     fault: str
+    note: str = ""
 
 
 class Found(Protocol):
@@ -87,6 +92,10 @@ def store_for_grafana(settings: Settings, *, url: str = "") -> provisioning.Stor
 
 def build(settings: Settings, folder: Path, *, lang: str, store_url: str = "", seen_as: str = "") -> dict[str, bool]:
     """Write every file that differs; returns whether each was written. Raises ConfigError where `folder` is no place for files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--folder {str(folder)!r} is no folder and cannot be made: {error.strerror}") from error
     texts = {uid: dump(board, lang) for uid, board in boards().items()}
     made = provisioning.files(texts, store=store_for_grafana(settings, url=store_url), path=seen_as or str(folder.absolute()))
     written = {}
@@ -102,6 +111,27 @@ def build(settings: Settings, folder: Path, *, lang: str, store_url: str = "", s
         except OSError as error:
             raise ConfigError(f"--folder {str(folder)!r}: {path} cannot be written: {error.strerror}") from error
     return written
+
+
+def left_over(folder: Path, *, prune: bool) -> list[str]:
+    """Names of files in `folder` of boards of ours that no longer exist; with `prune` they are removed. Boards of others stay. Raises ConfigError."""
+    now = boards()
+    found = [path for path in sorted((folder / "dashboards").glob(f"{PREFIX}*.json")) if path.stem not in now and _uid(path) == path.stem]
+    for path in found if prune else ():
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--prune: {path} cannot be removed: {error.strerror}") from error
+    return [str(path.relative_to(folder)) for path in found]
+
+
+def _uid(path: Path) -> str:
+    """Of the board in a file; empty where there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return str(found.get("uid", "")) if isinstance(found, dict) else ""
 
 
 # ---------------------------------------------------------------- pushing
@@ -136,26 +166,45 @@ def offline(built: Mapping[str, dict[str, Any]]) -> list[str]:
     return [f"{uid}: {fault}" for uid, document in built.items() for fault in faults(document)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """One board as it was looked at: the station it opened with (empty where there is none), and its queries."""
+
+    station: str
+    queries: list[Asked]
+
+
 async def asked(
-    document: dict[str, Any], ask: Ask, *, now: int, days: float, slow_ms: float = SLOW_MS, moved: Callable[[int, int], None] = lambda done, total: None
-) -> list[Asked]:
-    """Every query of one board as it opens, over the last `days` and as far ahead as it looks. Raises UnavailableError."""
+    document: dict[str, Any],
+    ask: Ask,
+    *,
+    now: int,
+    days: float,
+    station: str = "",
+    running: Collection[str] = (),
+    slow_ms: float = SLOW_MS,
+    moved: Callable[[int, int], None] = lambda done, total: None,
+) -> Looked:
+    """Every query of one board over the last `days` and as far ahead as it looks, as it opens: with `station`, else the first that has a newest value.
+
+    `running` are the services known to run. Raises UnavailableError, or NotFoundError where the board knows no such station.
+    """
     start, end = now - round(days * _UNITS_MS["d"]), now + ahead_ms(document["time"]["to"])
     interval = interval_ms(end - start)
-    values = await _values(document, ask, start=start, end=end, interval=interval)
+    values = await _values(document, ask, start=start, end=end, interval=interval, station=station)
     queries = bound(document, start=start, end=end, interval_ms=interval, values=values)
     absent: dict[str, str] = {}
     found = []
     for n, query in enumerate(queries):
-        found.append(await _one(document["uid"], query, ask, slow_ms=slow_ms, absent=absent))
+        found.append(await _one(document["uid"], query, ask, slow_ms=slow_ms, absent=absent, running=running))
         moved(n + 1, len(queries))
-    return found
+    return Looked(station=next(iter(values.get("station", ())), ""), queries=found)
 
 
-async def _one(board: str, query: Bound, ask: Ask, *, slow_ms: float, absent: dict[str, str]) -> Asked:
+async def _one(board: str, query: Bound, ask: Ask, *, slow_ms: float, absent: dict[str, str], running: Collection[str]) -> Asked:
     took: list[float] = []
     answer: Sequence[Found] = ()
-    fault = ""
+    fault = note = ""
     try:
         for _ in range(RUNS):
             begun = time.perf_counter()
@@ -167,26 +216,38 @@ async def _one(board: str, query: Bound, ask: Ask, *, slow_ms: float, absent: di
         fault = str(error)
     ms = statistics.median(took) if took else 0.0
     points = count_points(answer)
-    if not fault and not points and not query.may_be_empty:
-        fault = await _missing(query.text, ask, absent)
+    if not fault and not points:
+        why = await _missing(query.text, ask, absent, running)
+        fault, note = ("", why or query.why_empty) if query.may_be_empty else (why or "no points in this time", "")
     if not fault and ms > slow_ms:
         fault = f"slower than {slow_ms:g} ms"
-    return Asked(board=board, panel=query.title, ref=query.ref, series=len(answer), points=points, ms=round(ms, 1), fault=fault)
+    return Asked(board=board, panel=query.title, ref=query.ref, series=len(answer), points=points, ms=round(ms, 1), fault=fault, note=note)
 
 
-async def _missing(text: str, ask: Ask, known: dict[str, str]) -> str:
-    """Why there is no point: a measurement without any row, or nothing in this time."""
+async def _missing(text: str, ask: Ask, known: dict[str, str], running: Collection[str]) -> str:
+    """The measurement without any row, and who would write it; empty where each has some."""
     for name in re.findall(r'\bFROM\s+"(\w+)"', text, re.IGNORECASE):
         if name not in known:
             rows = await ask(f'SELECT * FROM "{name}" LIMIT 1')  # noqa: S608  a name of \w only, from a board of ours
-            known[name] = "" if rows else f"no rows of `{name}`: {_SOURCES.get(name, 'does canhman ingest run, and do devices send?')}"
+            known[name] = "" if rows else f"no rows of `{name}`: {_why_none(name, running)}"
         if known[name]:
             return known[name]
-    return "no points in this time"
+    return ""
 
 
-async def _values(document: Mapping[str, Any], ask: Ask, *, start: int, end: int, interval: int) -> dict[str, Sequence[str]]:
-    """The values of the board's variables as it opens: what is set, All where it has that (each value where All has no pattern), else the first."""
+def _why_none(measurement: str, running: Collection[str]) -> str:
+    """A service that runs is not asked after."""
+    service = _WRITERS.get(measurement, "ingest")
+    if service in running:
+        return _WHILE_IT_RUNS.get(measurement, "do devices send?")
+    return f"does canhman {service} run{'' if measurement in _WRITERS else ', and do devices send'}?"
+
+
+async def _values(document: Mapping[str, Any], ask: Ask, *, start: int, end: int, interval: int, station: str) -> dict[str, Sequence[str]]:
+    """The values of the board's variables as it opens: what is set, All where it has that (each value where All has no pattern), else the first.
+
+    Of stations the first that has a newest value: those that are planned and have no sensor yet would find nothing.
+    """
     values: dict[str, Sequence[str]] = {}
     for variable in document["templating"]["list"]:
         name, current = variable["name"], variable["current"].get("value") or []
@@ -199,6 +260,11 @@ async def _values(document: Mapping[str, Any], ask: Ask, *, start: int, end: int
             queries = bound(document, start=start, end=end, interval_ms=interval, values=values)
             own = next(query for query in queries if query.panel == 0 and query.title == name)
             found = choices(await ask(own.text), variable["regex"])
+            if name == "station" and station and station not in found:
+                raise NotFoundError(f"--station {station!r}: the board {document['uid']} knows no such station; it knows {', '.join(found[:10]) or 'none'}")
+            if name == "station" and not chosen:
+                speaking = {str(row[series.columns.index("station")]) for series in await ask(_FRESH_STATIONS) for row in series.rows}
+                found = [station] if station else sorted(found, key=lambda one: one not in speaking)  # a stable sort: else in the board's order
             values[name] = found if chosen else found[:1]
     return values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from canhman.boards import Asked
+    from canhman.boards import Looked
     from canhman.settings import Settings
 
 APP = typer.Typer(no_args_is_help=True, help="Grafana boards: building their files, checking them, bringing them to a Grafana.")
@@ -23,6 +23,7 @@ def build(
     lang: Lang = "vi",
     store_url: StoreUrl = "",
     seen_as: Annotated[str, typer.Option("--seen-as", help="The folder's path as Grafana sees it (default: where it is here).")] = "",
+    prune: Annotated[bool, typer.Option("--prune", help="Remove the files of our boards that no longer exist; without it they are named.")] = False,
     json: Json = False,
 ) -> None:
     """Write the boards, and the provisioning files of datasource and boards; what stands there already is left alone."""
@@ -33,11 +34,17 @@ def build(
 
     one_of("--lang", lang, LANGUAGES)
     written = boards.build(read_settings(), folder, lang=lang, store_url=store_url, seen_as=seen_as)
+    gone = boards.left_over(folder, prune=prune)
     if json:
-        terminal.as_json({"folder": str(folder), "files": [{"name": name, "written": done} for name, done in written.items()]})
+        files = [{"name": name, "written": done} for name, done in written.items()]
+        terminal.as_json({"folder": str(folder), "files": files, "left_over": gone, "removed": prune})
     else:
         for name, done in written.items():
             terminal.result(f"{'written  ' if done else 'unchanged'} {folder / name}")
+        for name in gone:
+            terminal.result(f"{'removed  ' if prune else 'left over'} {folder / name}")
+    if gone and not prune:
+        terminal.say(f"Boards that no longer exist: {len(gone)}. Grafana shows them as long as their files stand there; --prune removes these.", style="yellow")
     if not any(name.startswith("provisioning/datasources/") for name in written):
         terminal.say("No datasource: CANHMAN_STORE is SQLite, which Grafana cannot read; the boards need InfluxDB 1.6 to 2.x.", style="yellow")
 
@@ -47,6 +54,7 @@ def check(
     lang: Lang = "vi",
     days: Annotated[float, typer.Option(min=0.01, help="How many days back the queries look.")] = 30,
     slow_ms: Annotated[float, typer.Option("--slow-ms", min=1, help="A query that takes longer is a fault [ms].")] = 300,
+    station: Annotated[str, typer.Option("--station", help="Id of the station the boards are opened with (default: the first that has a newest value).")] = "",
     json: Json = False,
 ) -> None:
     """Check every board by its rules, and with InfluxDB run every query there. Exit code 1 where anything is at fault."""
@@ -63,16 +71,20 @@ def check(
     built = boards.documents(lang)
     faults = boards.offline(built)
     with_store = settings.store_address.kind == "influxdb"
-    asked = asyncio.run(_ask_all(settings, built, days=days, slow_ms=slow_ms, quiet=json)) if with_store else []
+    looked = asyncio.run(_ask_all(settings, built, days=days, slow_ms=slow_ms, station=station, quiet=json)) if with_store else {}
+    asked = [a for board in looked.values() for a in board.queries]
+    stations = {uid: board.station for uid, board in looked.items()}
     bad = [a for a in asked if a.fault]
     if json:
-        terminal.as_json({"boards": list(built), "faults": faults, "store": with_store, "queries": [asdict(a) for a in asked]})
+        terminal.as_json({"boards": list(built), "faults": faults, "store": with_store, "stations": stations, "queries": [asdict(a) for a in asked]})
     else:
-        rows = [[a.board, a.panel, a.ref, a.series, a.points, f"{a.ms:.1f}", a.fault] for a in asked]
+        rows = [[a.board, a.panel, a.ref, a.series, a.points, f"{a.ms:.1f}", a.fault or (a.note and f"({a.note})")] for a in asked]
         if rows:
-            terminal.table(["board", "panel", "query", "series", "points", "ms", "fault"], rows, empty="")
+            terminal.table(["board", "panel", "query", "series", "points", "ms", "fault (or note)"], rows, empty="")
         for fault in faults:
             terminal.result(fault)
+        for uid, one in stations.items():
+            terminal.result(f"{uid} was looked at with station {one}" if one else f"{uid}: no station to look at")
         slowest = max((a.ms for a in asked), default=0.0)
         told = f", {len(asked)} queries asked, {len(bad)} at fault, the slowest took {slowest:.0f} ms" if with_store else ""
         terminal.result(f"{len(built)} boards, {len(faults)} faults by the rules{told}")
@@ -124,21 +136,25 @@ def push(
         terminal.result("Nothing changed.")
 
 
-async def _ask_all(settings: Settings, built: dict[str, dict[str, Any]], *, days: float, slow_ms: float, quiet: bool) -> list[Asked]:
-    from canhman import boards, terminal, wiring
+async def _ask_all(settings: Settings, built: dict[str, dict[str, Any]], *, days: float, slow_ms: float, station: str, quiet: bool) -> dict[str, Looked]:
+    from canhman import boards, heartbeat, terminal, wiring
     from core.clock import SystemClock
 
-    found: list[Asked] = []
+    beats = {name: heartbeat.read(settings.data, name) for name in ("ingest", "forecast", "alerts")}
+    running = [name for name, beat in beats.items() if beat is not None and beat.is_fresh]
+    found: dict[str, Looked] = {}
     store = wiring.influx(settings)
     try:
         await store.open()
         for uid, document in built.items():
             with terminal.progress(uid, None, quiet=quiet) as bar:
-                found += await boards.asked(
+                found[uid] = await boards.asked(
                     document,
                     store.ask,
                     now=SystemClock().now_ms(),
                     days=days,
+                    station=station,
+                    running=running,
                     slow_ms=slow_ms,
                     moved=lambda done, total, bar=bar: bar(done, f"of {total}"),  # type: ignore[misc]  # a default argument is no part of the call
                 )

@@ -17,7 +17,7 @@ from servers.ports import free_port
 
 from canhman import boards
 from canhman.boards import ahead_ms, asked, choices, count_points, interval_ms
-from core.errors import RefusedError
+from core.errors import NotFoundError, RefusedError
 from dashboards.build import boards as all_boards
 
 INFLUX1 = {"STORE": "influxdb://127.0.0.1:8086/canhman", "STORE_TOKEN": "writer:s3cret-password"}
@@ -54,6 +54,27 @@ def test_the_files_are_written_once(front: Front, tmp_path: Path, settings: dict
     assert json.loads(one.read_text("utf-8"))["panels"]
 
 
+def test_boards_that_no_longer_exist(front: Front, tmp_path: Path) -> None:
+    """Their files are named; --prune removes them, and nothing that somebody else put there."""
+    folder = tmp_path / "out"
+    front.ok("dashboards", "build", "--folder", str(folder), **INFLUX1)
+    old, others = (
+        folder / "dashboards/canhman-old.json",
+        {"mine.json": '{"uid": "mine"}', "canhman-copy.json": '{"uid": "x1"}', "canhman-b.json": "[", "canhman-c.json": "[]"},
+    )
+    old.write_text('{"uid": "canhman-old"}')
+    for name, text in others.items():
+        (folder / "dashboards" / name).write_text(text)
+    done = front.ok("dashboards", "build", "--folder", str(folder), **INFLUX1)
+    assert f"left over {old}" in done.out
+    assert done.out.count("left over") == 1
+    assert "--prune" in done.err
+    told = front.ok("dashboards", "build", "--folder", str(folder), "--prune", "--json", **INFLUX1).json
+    assert (told["left_over"], told["removed"]) == (["dashboards/canhman-old.json"], True)
+    assert {p.name for p in (folder / "dashboards").iterdir()} == others.keys() | {f"{uid}.json" for uid in all_boards()}
+    assert "left over" not in front.ok("dashboards", "build", "--folder", str(folder), **INFLUX1).out
+
+
 def test_two_languages_are_two_builds(front: Front, tmp_path: Path) -> None:
     """The same boards with other words, under the same uids."""
     built = {}
@@ -83,11 +104,11 @@ def test_sqlite_has_boards_and_no_datasource(front: Front, tmp_path: Path) -> No
     assert (tmp_path / "out/dashboards").is_dir()
 
 
-@pytest.mark.parametrize("place", ["file", "file/below"])
+@pytest.mark.parametrize("place", ["file", "file/below", "x" * 300])
 def test_a_place_that_is_no_folder(front: Front, tmp_path: Path, place: str) -> None:
     """One line that names it; the file stays."""
     (tmp_path / "file").write_text("mine")
-    assert str(tmp_path / place) in front("dashboards", "build", "--folder", str(tmp_path / place)).line
+    assert f"--folder {str(tmp_path / place)!r} is no folder and cannot be made" in front("dashboards", "build", "--folder", str(tmp_path / place)).line
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -272,7 +293,7 @@ BOARD: dict[str, Any] = {
     ids=["sound", "nothing in this time", "no measurement", "an error", "slow"],
 )
 def test_what_is_a_fault_of_a_query(answers: dict[str, Any], slow_ms: float, fault: str) -> None:
-    """No points where some are expected, an error, and a slow answer; the first is told in words."""
+    """No points where some are expected, an error, and a slow answer; the first is told in words. A board without stations is looked at all the same."""
     some = [Answer(columns=["time", "v"], rows=[[1, 2.0]])]
 
     async def ask(query: str) -> list[Answer]:
@@ -281,6 +302,75 @@ def test_what_is_a_fault_of_a_query(answers: dict[str, Any], slow_ms: float, fau
             raise found
         return list(found)
 
-    (one,) = asyncio.run(asked(BOARD, ask, now=1_772_420_400_000, days=30, slow_ms=slow_ms))
+    looked = asyncio.run(asked(BOARD, ask, now=1_772_420_400_000, days=30, slow_ms=slow_ms))
+    (one,) = looked.queries
+    assert looked.station == ""
     assert one.fault.startswith(fault)
     assert bool(one.fault) == bool(fault)
+
+
+def variable(name: str, query: str, **more: Any) -> dict[str, Any]:
+    """A choice at the head of a board."""
+    return {"name": name, "type": "query", "query": query, "regex": "", "current": {}} | more
+
+
+@pytest.mark.parametrize(
+    ("speaking", "station", "looked_at"),
+    [(["kl-02", "zz-9"], "", "kl-02"), ([], "", "a-plan"), (["kl-02"], "zz-9", "zz-9")],
+    ids=["the first with a newest value", "none has one", "the one that is named"],
+)
+def test_the_station_a_board_is_looked_at_with(speaking: list[str], station: str, looked_at: str) -> None:
+    """Planned stations without a sensor stand first in the list and would find nothing; its choice is told."""
+    board = BOARD | {"templating": {"list": [variable("station", 'SELECT "label" FROM "station"')]}}
+    board["panels"] = [{"id": 1, "title": "P", "targets": [{"refId": "A", "query": 'SELECT "v" FROM "water" WHERE "station" =~ /^${station:regex}$/'}]}]
+    sent: list[str] = []
+
+    async def ask(query: str) -> list[Answer]:
+        sent.append(query)
+        if 'FROM "latest"' in query:
+            return [Answer(columns=["time", "station", "seen"], rows=[[1, one, 2] for one in speaking])]
+        if '"label"' in query:
+            return [Answer(columns=["time", "label"], rows=[[1, one] for one in ("b-plan", "zz-9", "kl-02", "a-plan")])]
+        return [Answer(columns=["time", "v"], rows=[[1, 2.0]])]
+
+    looked = asyncio.run(asked(board, ask, now=1_772_420_400_000, days=30, station=station))
+    assert looked.station == looked_at
+    assert f'SELECT "v" FROM "water" WHERE "station" =~ /^{looked_at}$/' in sent
+    with pytest.raises(NotFoundError, match=r"--station 'nowhere': .*a-plan"):
+        asyncio.run(asked(board, ask, now=1_772_420_400_000, days=30, station="nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("measurement", "running", "hint"),
+    [
+        ("forecast", (), "does canhman forecast run?"),
+        ("forecast", ("ingest", "alerts"), "does canhman forecast run?"),
+        ("forecast", ("forecast",), "not enough readings yet: forecasts need three days"),
+        ("latest", ("alerts",), "no point has a judged salinity yet"),
+        ("station", (), "does canhman alerts run?"),
+        ("water", ("ingest",), "do devices send?"),
+        ("water", (), "does canhman ingest run, and do devices send?"),
+    ],
+)
+def test_a_service_that_runs_is_not_asked_after(measurement: str, running: tuple[str, ...], hint: str) -> None:
+    """Why a measurement has no row, by what the heartbeats say."""
+    board = BOARD | {"panels": [{"id": 1, "title": "P", "targets": [{"refId": "A", "query": f'SELECT "v" FROM "{measurement}"'}]}]}
+
+    async def ask(query: str) -> list[Answer]:
+        return []
+
+    (one,) = asyncio.run(asked(board, ask, now=1_772_420_400_000, days=30, running=running)).queries
+    assert one.fault == f"no rows of `{measurement}`: {hint}"
+
+
+def test_a_query_that_may_be_empty_says_why_it_is() -> None:
+    """On the board we ship, before anything was measured: no fault, and what is missing as a note."""
+
+    async def ask(query: str) -> list[Answer]:
+        return []
+
+    (document,) = boards.documents("vi").values()
+    looked = asyncio.run(asked(document, ask, now=1_772_420_400_000, days=30, running=("forecast",)))
+    notes = {one.note for one in looked.queries if not one.fault}
+    assert "no rows of `forecast`: not enough readings yet: forecasts need three days" in notes
+    assert "" not in notes
