@@ -11,6 +11,8 @@ from typing import Literal, TypeVar
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
+from core.forecast import TARGETS
+
 M = TypeVar("M")
 
 
@@ -38,7 +40,7 @@ def _gauge(name: str, about: str, **labels: str) -> Family:
 
 
 _SERVICE = "ingest, judge, forecast, alerts: those that run, or ran, on this CANHMAN_DATA"
-_TARGET = "a target of the forecast (core.forecast.TARGETS)"
+_TARGET = f"what is forecast: {', '.join(TARGETS)}"
 _DECLARED: Iterable[Family] = (
     _gauge("canhman_build_info", "Always 1, by the version that runs.", version="the installed version"),
     _gauge("canhman_database_up", "1 where the database answers, else 0; then the figures that come from it are absent."),

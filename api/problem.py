@@ -139,6 +139,8 @@ _MUST = {
 def _must(error: Mapping[str, Any], lang: str) -> dict[str, str]:
     """One failed check of pydantic, in `lang`: which parameter, what it must be."""
     context = {k: _plain(v, lang) if isinstance(v, float) else short(v) for k, v in (error.get("ctx") or {}).items()}
+    if "expected" in context:  # pydantic joins the values in English: 'cleared' or 'all'
+        context["expected"] = context["expected"].replace("' or '", say(lang, "problem.or"))
     key = f"problem.must.{_MUST.get(str(error['type']), '')}"
     detail = say(lang, key, **context) if key in texts(lang) else short(error["msg"])
     return {"parameter": _where(error["loc"]), "detail": detail}

@@ -19,7 +19,8 @@ class About(NamedTuple):
     @property
     def bounds(self) -> str:
         """Where it may lie, in signs."""
-        signs = ((">", self.above), ("≥", self.least), ("≤", self.most), ("<", self.under))
+        under = None if self.most is not None and self.under is not None and self.most < self.under else self.under  # said already
+        signs = ((">", self.above), ("≥", self.least), ("≤", self.most), ("<", under))
         return ", ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
 
 

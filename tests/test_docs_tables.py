@@ -306,6 +306,13 @@ def test_the_bounds_in_the_page_are_the_parsers_own(parse: Callable[..., Any], n
         assert "must" not in refusal(parse, {name: value}).replace("must not exceed", "")
 
 
+def test_a_bound_that_another_holds_already_is_not_said() -> None:
+    """At most 0.7 is below 1; each bound that does hold is there."""
+    assert About(text="", above=0, most=0.7, under=1).bounds == "> 0, ≤ 0.7"
+    assert About(text="", above=0, most=1, under=1).bounds == "> 0, ≤ 1, < 1"
+    assert About(text="", above=0, under=1).bounds == "> 0, < 1"
+
+
 @pytest.mark.parametrize(("kind", "parse", "file"), [(Risk, parse_risk, "risk.toml"), (AlertRules, parse_alerts, "alerts.toml")])
 def test_the_defaults_in_the_page_are_those_of_the_shipped_file(kind: Any, parse: Callable[..., Any], file: str) -> None:
     """The file says each key, with the value the page shows."""

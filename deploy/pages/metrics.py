@@ -28,7 +28,7 @@ station ids and paths are in none.
 ## Figures of the services
 
 The values of `figure` in `canhman_service_figure`: what a service says of itself in its heartbeat, counted since it started unless the sentence says
-otherwise. `listener_…` is there where our own listener takes the messages, `broker_…` where a broker does. `canhman doctor` prints them too.
+otherwise. `listener_…` is there where our own listener takes the messages, `broker_…` where a broker does.
 
 {figures}
 

@@ -257,3 +257,11 @@ def test_no_control_character_of_a_search_reaches_the_page(rig: Rig) -> None:
     """Whatever was typed."""
     text = rig.get("/?q=%00%1b%E2%80%AEx", headers={"Accept": "text/html"}).text
     assert not {"\x00", "\x1b", "\u202e"} & set(text)
+
+
+@pytest.mark.parametrize(("lang", "joined"), [("vi", "phải là một trong 'open', 'acknowledged', 'cleared' hoặc 'all'"), ("en", "'cleared' or 'all'")])
+def test_a_choice_is_in_one_language(rig: Rig, lang: str, joined: str) -> None:
+    """The framework joins the values there are with an English word; each language has its own."""
+    found = sound(rig.get("/api/v1/alerts?state=x", headers={"Accept-Language": lang}), 422, "invalid")
+    assert joined in found["detail"]
+    assert (" or " in str(found)) == (lang == "en")
