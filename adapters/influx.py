@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from adapters.influx_ask import Answered, ask
 from adapters.influx_boards import known_rows, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
-from adapters.influx_mirror import alert_line, forecast_lines, send_lines, send_rows
+from adapters.influx_mirror import alert_lines, forecast_lines, send_rows
 from adapters.influx_newest import Newest
 from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
@@ -146,13 +146,13 @@ class InfluxStore:
         """See the port; reads the oldest row of every series."""
         return stored_series(self._ask, station)
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         """See the port `Mirror`."""
-        send_lines(self._out, forecast_lines(forecasts), self._where, self._database)
+        return send_rows(self._out, forecasts, forecast_lines, self._where, self._database)
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """See the port `Mirror`."""
-        return send_rows(self._out, alerts, alert_line, self._where, self._database)
+        return send_rows(self._out, alerts, alert_lines, self._where, self._database)
 
     async def mirror_stations(self, stations: Sequence[Station], waterways: Mapping[str, str], at: int) -> int:
         """See the port `Mirror`; reads the newest row of every station."""

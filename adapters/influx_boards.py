@@ -55,7 +55,7 @@ def write_stations(ask: InfluxQL, sender: Sender, stations: Sequence[Station], w
 
 def write_latest(sender: Sender, rows: Sequence[Shown], where: str, database: str) -> list[RefusedRow]:
     """Write them in this order; returns those that are refused, after the others are written."""
-    return send_rows(sender, rows, latest_line, where, database)
+    return send_rows(sender, rows, lambda row: (latest_line(row),), where, database)
 
 
 def known_rows(ask: InfluxQL, since: int) -> list[Shown]:

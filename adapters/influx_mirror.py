@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -26,24 +26,23 @@ _FIELDS = tuple(f"q{round(100 * q):02d}" for q in QUANTILES) + tuple("p_gt_" + f
 T = TypeVar("T")
 
 
-def forecast_lines(forecasts: Sequence[Forecast]) -> Iterator[str]:
+def forecast_lines(f: Forecast) -> Iterator[str]:
     """Every lead as `latest` (a later issue overwrites it), and days ahead also as d01, d03, d07, d14. Raises ValueError for what no line can hold."""
-    for f in forecasts:
-        tags = f"org={escape_tag(f.org)},point={escape_tag(f.point)},station={escape_tag(f.station)},target={escape_tag(f.target)}"
-        end = f"issued={f.issued_at}i,model={_text(f.model)}"
-        for lead, time, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True):
-            fields = ",".join(f"{name}={float(x)!r}" for name, x in zip(_FIELDS, (*quantiles, *p_gt), strict=True))
-            yield f"forecast,lead=latest,{tags} {fields},{end} {time}"
-            if f.target != "hour" and lead in DAY_LEADS:
-                yield f"forecast,lead=d{lead:02d},{tags} {fields},{end} {time}"
+    tags = f"org={escape_tag(f.org)},point={escape_tag(f.point)},station={escape_tag(f.station)},target={escape_tag(f.target)}"
+    end = f"issued={f.issued_at}i,model={_text(f.model)}"
+    for lead, time, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True):
+        fields = ",".join(f"{name}={float(x)!r}" for name, x in zip(_FIELDS, (*quantiles, *p_gt), strict=True))
+        yield f"forecast,lead=latest,{tags} {fields},{end} {time}"
+        if f.target != "hour" and lead in DAY_LEADS:
+            yield f"forecast,lead=d{lead:02d},{tags} {fields},{end} {time}"
 
 
-def alert_line(a: Alert) -> str:
+def alert_lines(a: Alert) -> Iterator[str]:
     """The alert as it stands at `updated_at`; without a line the tag is left out. Raises ValueError for what no line can hold."""
     line = "" if a.line is None else f"line={a.line:g},"
     tags = f"kind={escape_tag(a.kind)},{line}org={escape_tag(a.org)},point={escape_tag(a.point)},station={escape_tag(a.station)}"
     facts = "".join(f",{name}={float(x)!r}" for name, x in (("value", a.value), ("p", a.p)) if x is not None and np.isfinite(x))
-    return f"alert,{tags} level={a.level}i,state={_text(a.state)}{facts} {a.updated_at}"
+    yield f"alert,{tags} level={a.level}i,state={_text(a.state)}{facts} {a.updated_at}"
 
 
 def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) -> None:
@@ -57,19 +56,22 @@ def send_lines(sender: Sender, lines: Iterator[str], where: str, database: str) 
         raise RefusedError(f"{where}: {len(refused)} lines refused: {refused[0][1]}")
 
 
-def send_rows(sender: Sender, rows: Sequence[T], line: Callable[[T], str], where: str, database: str) -> list[RefusedRow]:
-    """Send the line of each in their order; returns those that no line can hold or the store will never take, after all others are sent."""
+def send_rows(sender: Sender, rows: Sequence[T], lines: Callable[[T], Iterable[str]], where: str, database: str) -> list[RefusedRow]:
+    """Send the lines of each in their order; returns those of which one fits no line or will never be taken, after all others are sent."""
     texts: list[str] = []
     sent: list[int] = []
-    refused: list[RefusedRow] = []
+    refused: dict[int, str] = {}
     for n, row in enumerate(rows):
         try:
-            texts.append(line(row))
-            sent.append(n)
+            of_row = list(lines(row))
         except ValueError as error:
-            refused.append(RefusedRow(row=n, text=f"{where}: cannot be written: {error}"))
-    refused += [RefusedRow(row=sent[n], text=f"{where}: {said}") for n, said in _send(sender, texts, where, database)]
-    return sorted(refused, key=lambda r: r.row)
+            refused[n] = f"{where}: cannot be written: {error}"
+            continue
+        texts += of_row
+        sent += [n] * len(of_row)
+    for n, said in _send(sender, texts, where, database):
+        refused.setdefault(sent[n], f"{where}: {said}")
+    return [RefusedRow(row=n, text=text) for n, text in sorted(refused.items())]
 
 
 def _send(sender: Sender, texts: Sequence[str], where: str, database: str) -> list[tuple[int, str]]:

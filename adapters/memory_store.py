@@ -93,9 +93,10 @@ class MemoryStore:
         self._check()
         return sorted(key for key, cells in self._rows.items() if cells and station in (None, key.station))
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         """Takes nothing."""
         self._check()
+        return []
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """Takes nothing."""

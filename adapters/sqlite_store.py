@@ -149,8 +149,9 @@ class SqliteStore:
             found = self._db.execute("SELECT org, station, point, sensor, quantity FROM series WHERE station = ?1 OR ?1 IS NULL", (station,)).fetchall()
         return sorted(SeriesKey(*row) for row in found)
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         """Takes nothing: no Grafana reads this file."""
+        return []
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """Takes nothing: no Grafana reads this file."""

@@ -23,11 +23,20 @@ class Mirroring:
         self._mirror = mirror
         self._cursor: int | None = None
         self._newest: dict[tuple[str, str, str], int] = {}  # issued_at of what is mirrored
+        self._refused = ""
+
+    @property
+    def refused(self) -> str:
+        """What the store did not take at the last time there was something to send, in words; empty where it took all."""
+        return self._refused
 
     async def run(self) -> int:
-        """Mirror all that is new; returns how many issues. Raises what database and store raise; what had no answer comes again."""
+        """Mirror all that is new; returns how many issues were taken. Raises what database and store raise; what had no answer comes again.
+
+        What the store will never take is told in `refused` and not sent again: it keeps nothing that comes later from being mirrored.
+        """
         cursor = await self._start() if self._cursor is None else self._cursor
-        done = 0
+        done, refused = 0, ""
         while new := await self._db.forecasts_after(cursor, limit=AT_ONCE):
             live = []
             newest = dict(self._newest)
@@ -35,11 +44,15 @@ class Mirroring:
                 if f.issued_at >= newest.get((f.station, f.point, f.target), 0):
                     newest[f.station, f.point, f.target] = f.issued_at
                     live.append(f)
-            await self._mirror.mirror_forecasts(live)
+            lost = await self._mirror.mirror_forecasts(live)
+            if lost:
+                first = live[lost[0].row]
+                refused = f"the {first.target} of {first.station}/{first.point} cannot be shown: {lost[0].text}"
             cursor = new[-1].id
             await self._db.save_cursor(CURSOR, cursor)
             self._cursor, self._newest = cursor, newest
-            done += len(live)
+            done += len(live) - len(lost)
+            self._refused = refused
         return done
 
     async def _start(self) -> int:

@@ -160,4 +160,7 @@ class _Service:
             self._health.red("mirror", str(error))
             self._mirror_at = time.monotonic() + MIRROR_AGAIN_S
         else:
-            self._health.green("mirror")
+            if self._mirroring.refused:
+                self._health.red("mirror", self._mirroring.refused)
+            else:
+                self._health.green("mirror")

@@ -373,8 +373,11 @@ class Forecasts(Protocol):
 class Mirror(Protocol):
     """What Grafana reads beside the readings, in InfluxDB: measurements `forecast`, `alert`, `station` and `latest`. Other stores take nothing."""
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
-        """Upsert them, as `latest` and as the leads d01, d03, d07, d14. Raises UnavailableError or RefusedError."""
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
+        """Upsert them, as `latest` and as the leads d01, d03, d07, d14; returns those that were not taken whole and never will be.
+
+        Raises UnavailableError, or RefusedError where it refuses us.
+        """
         ...
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:

@@ -14,13 +14,13 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 
 from adapters.influx import InfluxStore
-from adapters.influx_mirror import alert_line, forecast_lines, send_lines
+from adapters.influx_mirror import alert_lines, forecast_lines, send_rows
 from adapters.memory_store import MemoryStore
 from adapters.sql.database import open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
 from core.alert import Alert
-from core.errors import RefusedError, UnavailableError
+from core.errors import UnavailableError
 from core.forecast import Forecast
 from core.instant import parse_rfc3339
 from core.ports import Mirror
@@ -190,13 +190,15 @@ def test_an_alert_is_one_point_at_each_change(world: World) -> None:
 
 @pytest.mark.servers
 def test_strange_text_comes_back_as_it_was(world: World) -> None:
-    """Spaces, commas and quotes in tags and strings are escaped; a line break is refused before anything is sent."""
+    """Spaces, commas and quotes in tags and strings are escaped; an issue with a line break is told of, and its neighbours are written."""
     odd = replace(days(model='say "x" \\ y'), station="a b,c=d")
     world.mirror(odd)
     rows = world.ask('SELECT "model" FROM "forecast" WHERE "lead" = \'latest\' GROUP BY "station"')
     assert {(r["station"], r["model"]) for r in rows} == {("a b,c=d", 'say "x" \\ y')}
-    with pytest.raises(RefusedError, match="line break"):
-        world.mirror(days(model="a\nb"))
+    (lost,) = asyncio.run(world.store.mirror_forecasts([replace(days(), station="before"), days(model="a\nb"), replace(days(), station="after")]))
+    assert lost.row == 1
+    assert "line break" in lost.text
+    assert {r["station"] for r in world.ask('SELECT "model" FROM "forecast" GROUP BY "station"')} == {"a b,c=d", "before", "after"}
 
 
 @pytest.mark.servers
@@ -260,19 +262,19 @@ def test_many_lines_go_in_several_bodies() -> None:
 
     spy = Spy()
     forecasts = [replace(days(), station=f"s{n}") for n in range(700)]
-    send_lines(spy, forecast_lines(forecasts), "here", "canhman")
+    assert send_rows(spy, forecasts, forecast_lines, "here", "canhman") == []
     sent = [line for body in spy.bodies for line in body.decode().split("\n")]
-    assert sent == list(forecast_lines(forecasts))
+    assert sent == [line for f in forecasts for line in forecast_lines(f)]
     assert len(spy.bodies) > 1
     assert max(map(len, spy.bodies)) < 2_000_000
 
 
 def test_lines_as_text() -> None:
     """One line of each kind, as it is sent."""
-    assert [alert_line(alert(p=0.25))] == [
+    assert list(alert_lines(alert(p=0.25))) == [
         f'alert,kind=observed,line=4,org=default,point=main,station=kl-01 level=4i,state="open",value=4.5,p=0.25 {ISSUED + HOUR}'
     ]
-    first = next(forecast_lines([days()]))
+    first = next(forecast_lines(days()))
     assert first == (
         "forecast,lead=latest,org=default,point=main,station=kl-01,target=day_max q05=1.0,q25=1.25,q50=1.5,q75=1.75,q95=2.0,"
         f'p_gt_0_5=0.9,p_gt_1=0.8,p_gt_2=0.5,p_gt_4=0.01,issued={ISSUED}i,model="persistence" {MIDNIGHT}'

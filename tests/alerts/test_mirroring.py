@@ -23,7 +23,7 @@ class Grafana:
         self.asked = 0
         self.points: dict[tuple[object, int], tuple[str, float | None]] = {}
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         raise AssertionError
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:

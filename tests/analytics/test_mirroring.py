@@ -11,6 +11,7 @@ from analytics.mirroring import CURSOR, Mirroring
 from core.alert import Alert
 from core.errors import UnavailableError
 from core.forecast import Forecast
+from core.ports import RefusedRow
 
 
 class Wall:
@@ -19,11 +20,13 @@ class Wall:
     def __init__(self) -> None:
         self.got: list[tuple[str, int]] = []
         self.away = False
+        self.never = ""  # a target it will never take
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         if self.away:
             raise UnavailableError("away")
-        self.got += [(f.target, f.issued_at) for f in forecasts]
+        self.got += [(f.target, f.issued_at) for f in forecasts if f.target != self.never]
+        return [RefusedRow(row=n, text="a field of another type") for n, f in enumerate(forecasts) if f.target == self.never]
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> None:
         raise AssertionError("forecasts only")
@@ -54,6 +57,23 @@ def test_what_the_store_missed_is_made_up_in_order(world: World) -> None:
     assert world.run(Mirroring(world.db, wall).run()) == 3
     assert [at for target, at in wall.got if target == "hour"] == [FIVE + n * HOUR for n in range(1, 5)]
     assert world.run(Mirroring(world.db, wall).run()) == 0
+    assert world.run(world.db.load_cursor(CURSOR)) == world.run(world.db.forecasts_after(0))[-1].id
+
+
+def test_what_is_never_taken_holds_up_nothing_else(world: World) -> None:
+    """One target that the store refuses is told of; the others are mirrored, now and later, and the cursor goes on."""
+    wall = Wall()
+    wall.never = "day_max"
+    fill(world, 1)
+    mirroring = Mirroring(world.db, wall)
+    assert world.run(mirroring.run()) == 2
+    assert "a field of another type" in mirroring.refused
+    assert "day_max" in mirroring.refused
+    world.measure(world.station("a"), FIVE + HOUR, FIVE + 2 * HOUR)
+    world.round(FIVE + 2 * HOUR)
+    assert world.run(mirroring.run()) == 1
+    assert mirroring.refused == ""
+    assert [at for target, at in wall.got if target == "hour"] == [FIVE + HOUR, FIVE + 2 * HOUR]
     assert world.run(world.db.load_cursor(CURSOR)) == world.run(world.db.forecasts_after(0))[-1].id
 
 

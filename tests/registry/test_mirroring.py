@@ -48,7 +48,7 @@ class Grafana:
     never: Callable[[Shown], bool] = lambda row: False
     now: int = NOW  # of whoever looks while a send is half done
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
         raise AssertionError
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
