@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import os
 import pwd
 import secrets
@@ -18,13 +20,14 @@ from canhman import broker_record, heartbeat, terminal, wiring
 from canhman.settings import Settings
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import RegistrySnapshot
-from registry.broker_files import INGEST_USER, BrokerTls, acl_file, configuration
+from registry.broker_files import INGEST_USER, SALT_BYTES, BrokerTls, acl_file, configuration, hash_password
 from registry.broker_files import password_file as password_text
 
 CONFIGURATION = "mosquitto.conf"
 SYNCED = ".synced"  # stands in the folder once devices have been let in, so that a second init does not shut them out
 MOSQUITTO = "mosquitto"  # the user it drops to where root starts it
 FOLDER = Path("broker")
+LOOK_USER = "org/_look"  # neither a device (org: is not theirs) nor an org (no _) can be called so
 GOOD_FOLDER = "/etc/mosquitto/canhman"
 
 
@@ -125,23 +128,42 @@ def write_accounts(folder: Path, settings: Settings, *, password: str, only_inge
 def account_texts(snapshot: RegistrySnapshot, settings: Settings, *, password: str) -> dict[str, str]:
     """What belongs into `passwd` and `acl` by the registry and the settings."""
     closed = settings.enrol == "closed"
-    return {
+    texts = {
         "passwd": password_text(snapshot, secret=wiring.secret(settings), closed=closed, ingest_password=password),
         "acl": acl_file(snapshot, closed=closed),
     }
+    look = look_password(settings, texts)
+    salt = hashlib.sha256(look.encode()).digest()[:SALT_BYTES]  # the same files, the same line
+    return texts | {"passwd": f"{texts['passwd']}{LOOK_USER}:{hash_password(look, salt=salt)}\n"}
+
+
+def look_password(settings: Settings, texts: dict[str, str]) -> str:
+    """The password of an account that may do nothing: another one with each change of the files, so that who logs in knows that these were read."""
+    passwd = "".join(line for line in texts["passwd"].splitlines(keepends=True) if not line.startswith(f"{LOOK_USER}:"))
+    return hmac.new(wiring.secret(settings), b"canhman look\0" + passwd.encode() + b"\0" + texts["acl"].encode(), hashlib.sha256).hexdigest()
+
+
+def look_login(settings: Settings, folder: Path) -> tuple[str, str] | None:
+    """User and password that the broker takes once it has read the files that stand in `folder`; None where they are of an older version."""
+    texts = _standing(folder)
+    return (LOOK_USER, look_password(settings, texts)) if f"\n{LOOK_USER}:" in texts["passwd"] else None
 
 
 def not_synced(snapshot: RegistrySnapshot, settings: Settings, folder: Path) -> list[str]:
     """The accounts that stand otherwise in `folder` than the registry has them now, or not at all. Raises ConfigError for files we cannot read."""
     wanted = account_texts(snapshot, settings, password=ingest_password(settings))
+    now, then = (_accounts(texts) for texts in (wanted, _standing(folder)))
+    return sorted(name for name in (now.keys() | then.keys()) - {LOOK_USER} if now.get(name) != then.get(name))
+
+
+def _standing(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name in wanted:
+    for name in ("passwd", "acl"):
         try:
             found[name] = (folder / name).read_text("utf-8")
         except OSError as error:
             raise ConfigError(f"{folder / name} cannot be read: {error.strerror}; canhman broker sync --folder {folder} writes it") from error
-    now, then = (_accounts(texts) for texts in (wanted, found))
-    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+    return found
 
 
 def _accounts(texts: dict[str, str]) -> dict[str, tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.influx import InfluxStore
-from adapters.mqtt_look import read_retained
+from adapters.mqtt_look import lets_in, read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
@@ -258,7 +258,7 @@ def _accounts(settings: Settings) -> list[Finding]:
         snapshot = directory.snapshot
         behind = broker.not_synced(snapshot, settings, Path(folder))
     if not behind:
-        return []
+        return _reloaded(settings, Path(folder))
     devices = {broker_user(d.id) for d in snapshot.devices}
     named = [name for name in behind if name in devices] or behind  # a new device changes the rules of its org's join key too
     what = "device" if named is not behind or devices.issuperset(behind) else "account"
@@ -266,6 +266,27 @@ def _accounts(settings: Settings) -> list[Finding]:
     count = f"1 {what} is" if len(named) == 1 else f"{len(named)} {what}s are"
     text = f"{count} not in Mosquitto's files as registered: {names}; canhman broker sync --folder {shlex.quote(folder)}, then systemctl reload mosquitto"
     return [Finding(part="accounts", mark="warn", text=text)]
+
+
+def _reloaded(settings: Settings, folder: Path) -> list[Finding]:
+    """Whether Mosquitto has read the files as they stand: only then it knows today's password of an account that may do nothing."""
+    login = broker.look_login(settings, folder)
+    if login is None:
+        return []
+    address = settings.broker_address
+    taken = lets_in(
+        address.host,
+        address.port,
+        client_id="canhman-doctor-files",
+        username=login[0],
+        password=login[1],
+        tls=address.tls,
+        tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
+    )
+    if taken is False:  # None, no answer, is another check's finding
+        text = "Mosquitto has not read its files since the last canhman broker sync or init: systemctl reload mosquitto"
+        return [Finding(part="accounts", mark="warn", text=text)]
+    return []
 
 
 def _dropped(settings: Settings) -> list[Finding]:

@@ -11,7 +11,7 @@ from servers.front import Front
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 
-from canhman import broker_record, heartbeat
+from canhman import broker, broker_record, heartbeat
 
 pytestmark = pytest.mark.servers
 
@@ -35,7 +35,8 @@ class Rig:
 
     @property
     def users(self) -> list[str]:
-        return [line.split(":")[0] for line in (self.folder / "passwd").read_text().splitlines()]
+        found = [line.split(":")[0] for line in (self.folder / "passwd").read_text().splitlines()]
+        return [name for name in found if name != broker.LOOK_USER]
 
     def broker_findings(self) -> list[tuple[str, str]]:
         found = self.front("doctor", "--json", BROKER=self.url).json
@@ -129,8 +130,12 @@ def test_doctor_knows_what_is_not_synced(rig: Rig) -> None:
         assert "kl01" in text
         assert f"canhman broker sync --folder '{rig.folder}'" in text
         rig.ok("sync")
+        [_, (mark, text)] = rig.broker_findings()
+        assert mark == "warn"
+        assert "has not read its files" in text
+        assert "systemctl reload mosquitto" in text
         rig.mosquitto.reload()
-        assert [mark for mark, _ in rig.broker_findings()] == ["ok"]
+        assert [x for x in rig.broker_findings() if x[0] != "ok"] == [], rig.mosquitto.log
     (rig.folder / "acl").unlink()
     assert [mark for mark, text in rig.broker_findings() if "acl cannot be read" in text] == ["red"]
 

@@ -202,11 +202,11 @@ def test_broker_files(front: Front, tmp_path: Path) -> None:
     said = front.ok("broker", "init", "--folder", str(folder), "--port", "1884", "--host", "127.0.0.1")
     assert "Next: start Mosquitto" in said.err
     assert "listener 1884 127.0.0.1" in (folder / "mosquitto.conf").read_text()
-    assert [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()] == ["canhman-ingest"]
+    assert [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()] == ["canhman-ingest", broker.LOOK_USER]
     assert "kl01" not in (folder / "acl").read_text()
     assert "Have Mosquitto read them again" in sync(front, folder).err
     users = [line.split(":")[0] for line in (folder / "passwd").read_text().splitlines()]
-    assert users == ["canhman-ingest", "org/default", "kl01"]
+    assert users == ["canhman-ingest", "org/default", "kl01", broker.LOOK_USER]
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
     assert sync(front, folder).code == 0
     front.ok("broker", "init", "--folder", str(folder), "--port", "1884", "--host", "127.0.0.1")
@@ -292,7 +292,7 @@ def test_broker_closed_has_no_join_users(front: Front, tmp_path: Path) -> None:
     front.ok("devices", "add", "kl01")
     front.ok("broker", "init", "--folder", str(folder))
     assert sync(front, folder, ENROL="closed").code == 0
-    assert "org/" not in (folder / "passwd").read_text() + (folder / "acl").read_text()
+    assert "org/default" not in (folder / "passwd").read_text() + (folder / "acl").read_text()
 
 
 @pytest.mark.parametrize(
