@@ -9,6 +9,7 @@ from typing import Any
 
 import config
 from alerts.config import AlertRules, parse_alerts
+from analytics.crops import Crops, parse_crops
 from core.errors import ConfigError
 from core.place import Waterway
 from core.risk import Risk, parse_risk
@@ -64,6 +65,11 @@ def read_risk(folder: Path | None) -> Risk:
 def read_alerts(folder: Path | None) -> AlertRules:
     """When alerts open and clear. Raises ConfigError."""
     return parse_alerts(read_toml("alerts.toml", folder), where=where("alerts.toml", folder))
+
+
+def read_crops(folder: Path | None) -> Crops:
+    """What salt does to crops. Raises ConfigError."""
+    return parse_crops(read_toml("crops.toml", folder), where=where("crops.toml", folder))
 
 
 def read_waterways(folder: Path | None) -> tuple[Waterway, ...]:

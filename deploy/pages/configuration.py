@@ -11,7 +11,9 @@ import msgspec
 
 from alerts import config as alert_rules
 from alerts.config import AlertRules
-from canhman.configuration import FILES, read_alerts, read_qc, read_risk
+from analytics import crops
+from analytics.crops import Crop, Crops, Figure
+from canhman.configuration import FILES, read_alerts, read_crops, read_qc, read_risk
 from core import risk as verdict
 from core.bands import LINES
 from core.parameter import parameters
@@ -24,6 +26,7 @@ from registry.waterways import ABOUT
 # file → what it holds, who reads it, when it is read again
 FILES_ABOUT = {
     "alerts.toml": ("When alerts open and clear.", "`alerts`", "at SIGHUP"),
+    "crops.toml": ("What salt does to crops.", "no service yet", "never"),
     "network.toml": ("The simulated network.", "`simulate`, `demo`", "never"),
     "qc.toml": ("Parameters of quality control.", "`ingest`, `judge`", "at SIGHUP; then `canhman judge --again`"),
     "risk.toml": ("The numbers behind the verdict.", "`serve`, `alerts`", "at SIGHUP"),
@@ -46,6 +49,22 @@ nobody's but ours.
 {approved(read_alerts(None).approved_by)} How they work together: [alerts.md](alerts.md). `lines` are out of {", ".join(f"{line:g}" for line in LINES)}.
 
 {_numbers(AlertRules, alert_rules.ORDERED)}
+
+## crops.toml
+
+{approved(read_crops(None).approved_by)} What it is for: [soil.md](soil.md). One `[[crop]]` each, with its `[[crop.stage]]`s.
+
+{_numbers(Crops, ())}
+
+{table(("Figure of a crop", "Unit", "Bounds", "What it is"), ((mark(name), about.unit, about.bounds, about.text) for name, about in crops.FIGURES.items()))}
+
+Each figure is a table `{{ value = …, source = …, verified = …, approved_by = … }}`; `threshold` and `slope` come together or not at all.
+
+{table(("Key", "What it is"), ((mark(key), text) for key, text in crops.ABOUT.items()))}
+
+As shipped; `?` stands at a figure that nobody has held against its source yet:
+
+{table(("Crop", *(f"{mark(name)}, {about.unit}" for name, about in crops.FIGURES.items()), "Sensitive stages"), map(_crop, read_crops(None).crops))}
 
 ## risk.toml
 
@@ -76,6 +95,16 @@ What `canhman simulate` and `canhman demo` simulate. `[[waterways]]` and `[[stat
 {table(("Key", "Form", "Default", "What it is"), _network(network_file.NetworkFile, ""))}"""
 
 
+def _crop(crop: Crop) -> tuple[str, ...]:
+    figures = (_figure(getattr(crop, name)) for name in crops.FIGURES)
+    stages = ((mark(s.id), f" ({_figure(s.threshold)})" if s.threshold else "") for s in crop.stages if s.is_sensitive)
+    return (mark(crop.id), *figures, ", ".join(map("".join, stages)))
+
+
+def _figure(figure: Figure | None) -> str:
+    return f"{figure.value:g}{'' if figure.verified else ' ?'}" if figure else ""
+
+
 def _numbers(kind: Any, ordered: tuple[tuple[str, str], ...]) -> str:
     types = {f.name: f for f in fields(kind)}
     rows = (
@@ -83,9 +112,10 @@ def _numbers(kind: Any, ordered: tuple[tuple[str, str], ...]) -> str:
         for name, about in parameters(kind).items()
     )
     order = "; ".join(f"`{low}` ≤ `{high}`" for low, high in ordered)
+    besides = f"Besides: {order}. " if order else ""
     return f"""{table(("Key", "Default", "Unit", "Bounds", "What it does"), rows)}
 
-Besides: {order}. `approved_by` is the name of who stands behind the numbers."""
+{besides}`approved_by` is the name of who stands behind the numbers."""
 
 
 def _whole(annotation: Any) -> str:
@@ -134,6 +164,6 @@ def _form(kind: Any) -> str:
 PAGE = Page(
     title="Configuration",
     about="Every key of the TOML files: default, unit, bounds, what it does, and who approved it.",
-    source="`config/`, `core/risk.py`, `alerts/config.py`, `quality/tests/`, `registry/waterways.py`, `firmware_sim/network_file.py`",
+    source="`config/`, `core/risk.py`, `alerts/config.py`, `analytics/crops.py`, `quality/tests/`, `registry/waterways.py`, `firmware_sim/network_file.py`",
     body=body,
 )
