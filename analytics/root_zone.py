@@ -129,7 +129,8 @@ def _ranges(days: SoilDays) -> dict[str, Span]:
 
 
 def _ec(column: Floats) -> Span:
-    return _between(column, MOST_EC)
+    column = np.asarray(column, dtype=np.float64)
+    return _between(np.where(column <= MOST_EC, column, np.nan), MOST_EC)
 
 
 def _between(column: Floats, most: float) -> Span:

@@ -68,6 +68,14 @@ def test_a_stage_has_its_own_threshold_or_the_crops() -> None:
     assert READ.crop("durian").threshold_at(None) is None
 
 
+def test_a_stage_that_bears_more_does_not_speak_for_the_others() -> None:
+    """Where the stage is not known, the crop's own threshold counts beside those of its stages."""
+    document = changed("crop.0.stage.0.threshold.value", 5.0)
+    del document["crop"][0]["stage"][1]
+    rice = parse_crops(document).crop("rice")
+    assert [rice.threshold_at(s).value for s in ("seedling", None)] == [5.0, 3.0]  # type: ignore[union-attr]  # rice has them
+
+
 def test_what_is_not_there_is_named() -> None:
     """An unknown crop and an unknown stage, with those there are."""
     with pytest.raises(NotFoundError, match=r"no crop 'coffee'.*rice"):

@@ -115,6 +115,15 @@ def test_numbers_that_make_no_sense_are_missing(wrong: float) -> None:
     assert np.isfinite(holed.water.high[0])
 
 
+def test_water_saltier_than_any_is_missing() -> None:
+    """Past the scale there is no salinity: from none to all there can be, never NaN."""
+    done = run(constant(2, irrigation=10.0, ec_irrigation=80.0))
+    unknown = run(constant(2, irrigation=10.0, ec_irrigation=NAN))
+    np.testing.assert_array_equal(done.ece.high, unknown.ece.high)
+    np.testing.assert_array_equal(done.ece.low, unknown.ece.low)
+    assert (done.ece.high > 5).all()
+
+
 def test_an_unknown_start_is_unknown_until_it_is_washed() -> None:
     """From 0 to infinity; no amount of known water makes it look known."""
     done = balance(ZONE, constant(3, irrigation=100.0, ec_irrigation=0.5), moisture=point(0.3), ece=point(NAN))
