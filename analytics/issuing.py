@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Protocol
@@ -22,7 +22,7 @@ from analytics.model import HISTORY_MS, Issue, Model
 from analytics.readings import QUANTITY, Known, Place, Readings
 from core.clock import Clock
 from core.errors import NotFoundError
-from core.forecast import HOUR_MS, Forecast
+from core.forecast import HINDCAST, HOUR_MS, Forecast
 from core.ports import Forecasts, Registry, SeriesStore, States
 from core.series import SeriesKey
 from core.state import SeriesState
@@ -116,7 +116,7 @@ class Issuer:
         places = _places(directory, self._states.values(), at)
         known = await self._readings.of(places, directory, at, moved=lambda done: moved(done, len(places)))
         wanted = [(p, t) for p in places for t in self._model.targets if station in ("", p.station.id)]
-        forecasts = _forecasts(self._model, places, known, wanted, at)
+        forecasts = [replace(f, version=f.version + HINDCAST) for f in _forecasts(self._model, places, known, wanted, at)]
         if forecasts:
             await self._db.issue(forecasts)
         return forecasts

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.history import History
 from analytics.model import HISTORY_MS
@@ -121,6 +122,18 @@ class Readings:
             self._kept[place.key] = _kept(place, Batch.concat(parts), at, marks[place.key])
 
 
+async def good_readings(store: SeriesStore, place: Place, directory: Directory, start: int, end: int) -> History:
+    """The good readings of a point's primary sensors with start ≤ time < end [ms], read from the store each time."""
+    found = [(key, max(a, start), min(z, end)) for key, a, z in _stretches(place, directory, start) if a < end]
+    batch = await store.read([key for key, _, _ in found], start, end) if found else Batch.empty()
+    edges = np.searchsorted(batch.series, np.arange(len(found) + 1))
+    parts = []
+    for n, (_, a, z) in enumerate(found):
+        rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
+        parts.append(rows.take((rows.time >= a) & (rows.time < z)))
+    return _good(place, Batch.concat(parts))
+
+
 def _stretches(place: Place, directory: Directory, start: int) -> list[tuple[SeriesKey, int, int]]:
     """Which primary sensors' rows are the point's, from when to when [ms]."""
     standing = [p for p in directory.sensors_at(place.station.id, place.point, start, FOREVER) if p.role == "primary"]
@@ -129,8 +142,17 @@ def _stretches(place: Place, directory: Directory, start: int) -> list[tuple[Ser
 
 def _kept(place: Place, rows: Batch, at: int, mark: object) -> _Kept:
     past = rows.take(rows.time < at)
-    good = past.take((past.flag == Flag.GOOD) & np.isfinite(past.value))
-    good = good.take(np.argsort(good.time, kind="stable"))
-    history = History(station=place.station.id, point=place.point, zone=place.station.timezone, time=good.time, value=good.value)
-    known = Known(history=history, received=int(good.received.max(initial=0)), whole=len(past) == len(rows))
+    good = past.take(_is_good(past))
+    known = Known(history=_good(place, past), received=int(good.received.max(initial=0)), whole=len(past) == len(rows))
     return _Kept(known=known, mark=mark, since=at - HISTORY_MS)
+
+
+def _good(place: Place, rows: Batch) -> History:
+    good = rows.take(_is_good(rows))
+    good = good.take(np.argsort(good.time, kind="stable"))
+    return History(station=place.station.id, point=place.point, zone=place.station.timezone, time=good.time, value=good.value)
+
+
+def _is_good(rows: Batch) -> NDArray[np.bool_]:
+    good: NDArray[np.bool_] = (rows.flag == Flag.GOOD) & np.isfinite(rows.value)
+    return good

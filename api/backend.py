@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from core.clock import Clock
-from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, People, Registry, SeriesStore, States
+from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, People, Records, Registry, SeriesStore, States
 from core.risk import Risk
 
 
@@ -23,6 +23,7 @@ class Backend:
     states: States
     store: SeriesStore
     forecasts: Forecasts
+    records: Records
     alerts: Alerts
     people: People
     dead_letters: DeadLetters

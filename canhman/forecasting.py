@@ -1,4 +1,4 @@
-"""`canhman forecast`: issues what is due, on the installation's clock, and mirrors it for Grafana."""
+"""`canhman forecast`: issues what is due, on the installation's clock, mirrors it for Grafana, and scores what is over."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from adapters.sql.database import SqlDatabase
 from analytics.issuing import Issuer, Round
 from analytics.mirroring import Mirroring
 from analytics.model import Model, models
+from analytics.scoring import Scorer
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
 from canhman.judge_lock import JudgeLock
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 MODEL = "persistence"  # the one that speaks; others are scored beside it before one takes its place
 POLL_S = 1.0
 PATIENCE_S = 10.0  # for one answer of the store: a read is of a few points
+FAULT_AGAIN_S = 600.0  # after a fault of ours in scoring: each try logs a trace
 MIRROR_AGAIN_S = 10.0  # after a failed try: a server that is away costs seconds to ask
 
 Moved = Callable[[int, int], None]
@@ -67,10 +69,13 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
 
 
 async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
-    """Issue what is due now, mirror it, and end. Raises UnavailableError, or RefusedError while the service runs."""
+    """Issue what is due now, mirror it, score what is over, and end. Raises UnavailableError, or RefusedError while the service runs."""
     async with _opened(settings, wait_s) as parts, _alone(settings):
         done = await parts.issuer.round(moved=moved)
         await Mirroring(parts.db, parts.store).run()
+        scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
+        while await scorer.run():
+            pass
         return done
 
 
@@ -116,14 +121,18 @@ class _Service:
         self._issuer = parts.issuer
         self._mirroring = Mirroring(parts.db, parts.store)
         self._mirror_at = 0.0
+        self._scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
+        self._score_at = 0.0
         self._health = Health(tell)
-        self._figures = {"issued": 0, "mirrored": 0, "points": 0, "points_read": 0, "last_round_ms": 0}
+        self._figures = {"issued": 0, "mirrored": 0, "scored": 0, "points": 0, "points_read": 0, "last_round_ms": 0}
 
     async def step(self) -> None:
-        """What is due, then what is not mirrored yet."""
+        """What is due, then what is not mirrored yet, then a part of what is not scored yet."""
         await self._issue()
         if time.monotonic() >= self._mirror_at:
             await self._mirror()
+        if time.monotonic() >= self._score_at:
+            await self._score()
 
     async def beat(self) -> None:
         """Until cancelled: say how it is, each two seconds."""
@@ -164,3 +173,16 @@ class _Service:
                 self._health.red("mirror", self._mirroring.refused)
             else:
                 self._health.green("mirror")
+
+    async def _score(self) -> None:
+        try:
+            self._figures["scored"] += await self._scorer.run()
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("record", str(error))
+            self._score_at = time.monotonic() + MIRROR_AGAIN_S
+        except Exception as error:  # a fault in scoring keeps no forecast from being issued; the trace is in the log
+            log.exception("a fault while scoring forecasts")
+            self._health.red("record", f"a fault of ours, see the log: {error}")
+            self._score_at = time.monotonic() + FAULT_AGAIN_S
+        else:
+            self._health.green("record")

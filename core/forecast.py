@@ -13,6 +13,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIAN = QUANTILES.index(0.5)
 TARGETS = ("day_max", "day_min", "hour")  # a local day's maximum and minimum, an hour's maximum
 HOUR_MS = 3_600_000
+HINDCAST = "+hindcast"  # ends the version of what was issued as of a past instant: the record does not score it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ class Forecast:
     times: tuple[int, ...]
     quantiles: tuple[tuple[float, ...], ...]
     p_gt: tuple[tuple[float, ...], ...]
+
+    @property
+    def hindcast(self) -> bool:
+        """Whether it was made afterwards, as of a past instant: no forecast that could have been believed."""
+        return self.version.endswith(HINDCAST)
 
     def exceedance(self, i: int, limit: float) -> float:
         """P(S > `limit`) of the i-th lead; NaN where the forecast is not sound there.

@@ -21,6 +21,7 @@ from core.http import Request, Response
 from core.message import Message
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
+from core.record import Score
 from core.series import SeriesKey
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
@@ -367,6 +368,21 @@ class Forecasts(Protocol):
 
     async def forecasts_after(self, id: int, *, limit: int = 100) -> list[Forecast]:
         """Issues with a greater id, in rising order: for the mirror and the alerts."""
+        ...
+
+
+class Records(Protocol):
+    """`forecast_score`: how issued forecasts scored, as sums that add up; each interval is scored once."""
+
+    async def add_scores(self, scores: Sequence[Score], *, name: str, was: int, value: int) -> bool:
+        """Add these to what is there and move the cursor `name` from `was` to `value`, in one transaction.
+
+        Returns False, and changes nothing, where the cursor does not stand at `was`: another has scored that stretch.
+        """
+        ...
+
+    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
+        """The sums of these stations and one target (of these leads; none = all), sorted by key."""
         ...
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
-from adapters.sql import cursors, deadletters, enrolment, identities, people, registry, schema, simclock, states
+from adapters.sql import cursors, deadletters, enrolment, identities, people, records, registry, schema, simclock, states
 from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
 from core.alert import Alert, AlertEvent, Intent, Step
@@ -18,6 +18,7 @@ from core.forecast import Forecast
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
+from core.record import Score
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 
@@ -36,7 +37,7 @@ def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
 
 
 class SqlDatabase:
-    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Alerts, Cursors and People.
+    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Records, Alerts, Cursors and People.
 
     The methods are async for the ports' sake and *block*: they run for milliseconds, in a loop of their own thread, or
     where others must not wait behind `adapters.offload.offload`.
@@ -217,6 +218,18 @@ class SqlDatabase:
         """Issues with a greater id, in rising order."""
         with reading(self._engine) as c:
             return issues.after(c, id, limit)
+
+    # ------------------------------------------------------------ Records
+
+    async def add_scores(self, scores: Sequence[Score], *, name: str, was: int, value: int) -> bool:
+        """Add these to what is there and move cursor `name`, all or nothing; False where it did not stand at `was`."""
+        with writing(self._engine) as c:
+            return records.add(c, scores, name=name, was=was, value=value)
+
+    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
+        """The sums of these stations and one target (of these leads), by key."""
+        with reading(self._engine) as c:
+            return records.scores(c, stations=stations, target=target, leads=leads)
 
     # ------------------------------------------------------------ Alerts
 

@@ -271,6 +271,20 @@ forecast_issue = Table(
 # what was ever forecast, so that the latest of each is one seek and not a pass over all issues
 forecast_point = Table("forecast_point", metadata, _id("target", key=True), _id("station", key=True), _id("point", key=True))
 
+# sums of scores; see `core.record.Score`
+forecast_score = Table(
+    "forecast_score",
+    metadata,
+    *(_id(name, key=True) for name in ("station", "point", "target", "model")),
+    Column("lead", Integer, primary_key=True, nullable=False, autoincrement=False),
+    Column("line", Double, primary_key=True, nullable=False),
+    Column("bin", SmallInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("month", Integer, primary_key=True, nullable=False, autoincrement=False),
+    *(_int(name) for name in ("n", "missing", "events", "right", "known", "inside")),
+    *(Column(name, Double, nullable=False) for name in ("said", "squares", "squares_known", "squares_reference", "error")),
+    sqlite_with_rowid=False,
+)
+
 # ---------------------------------------------------------------- alerts
 
 alert = Table(

@@ -40,6 +40,8 @@ PUBLIC_ROUTES = {
     ("GET", "/api/v1/stations/{id}/series"),
     ("GET", "/api/v1/stations/{id}/forecast"),
     ("GET", "/api/v1/stations/{id}/forecasts"),
+    ("GET", "/api/v1/stations/{id}/record"),
+    ("GET", "/api/v1/record"),
     ("GET", "/api/v1/alerts"),
     ("GET", "/api/v1/alerts/{id}"),
     ("GET", "/api/v1/waterways"),

@@ -26,6 +26,8 @@ ROUTES = {
     "GET /api/v1/stations/{id}": "public",
     "GET /api/v1/stations/{id}/forecast": "public",
     "GET /api/v1/stations/{id}/forecasts": "public",
+    "GET /api/v1/stations/{id}/record": "public",
+    "GET /api/v1/record": "public",
     "GET /api/v1/stations/{id}/series": "public",
     "GET /api/v1/users": "admin",
     "POST /api/v1/users": "admin",

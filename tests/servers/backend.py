@@ -286,7 +286,7 @@ def make_backend(folder: Path, *, sown: bool = True, **changed: Any) -> Backend:
     async def ready() -> dict[str, str]:
         return {}
 
-    parts: dict[str, Any] = dict.fromkeys(("registry", "states", "forecasts", "alerts", "people", "dead_letters", "enrolment", "identities"), db)
+    parts: dict[str, Any] = dict.fromkeys(("registry", "states", "forecasts", "records", "alerts", "people", "dead_letters", "enrolment", "identities"), db)
     parts |= {"store": store, "clock": Hands(), "system": system, "speed": lambda: 1.0, "risk": Risk, "ready": ready, "secret": b"test" * 8, "version": "0.0"}
     return Backend(**(parts | changed))
 

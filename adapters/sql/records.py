@@ -1,0 +1,32 @@
+"""`forecast_score`: sums of scores. New ones are added to what is there, in one transaction with how far they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, select
+
+from adapters.sql import cursors
+from adapters.sql import tables as t
+from adapters.sql.engine import in_chunks, incoming, upsert
+from core.record import KEY, SUMS, Score
+
+_T = t.forecast_score
+
+
+def add(c: Connection, scores: Sequence[Score], *, name: str, was: int, value: int) -> bool:
+    """Add these and move cursor `name` from `was` to `value`; False, and nothing changed, where it stands elsewhere."""
+    if cursors.load(c, name) != was:
+        return False
+    upsert(c, _T, [asdict(s) for s in scores], key=KEY, update={column: _T.c[column] + incoming(_T)[column] for column in SUMS})
+    cursors.save(c, name, value)
+    return True
+
+
+def scores(c: Connection, *, stations: Sequence[str], target: str, leads: Sequence[int]) -> list[Score]:
+    """All months of these stations and one target (of these leads, none = all), sorted by key."""
+    query = select(_T).where(_T.c.target == target).order_by(*(_T.c[name] for name in KEY))
+    if leads:
+        query = query.where(_T.c.lead.in_(list(leads)))
+    return [Score(**row._mapping) for chunk in in_chunks(sorted(set(stations))) for row in c.execute(query.where(_T.c.station.in_(chunk)))]

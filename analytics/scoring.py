@@ -1,0 +1,118 @@
+"""The record is kept while the service runs: what is over and settled is scored once, point by point, a few in each round.
+
+A point's cursor says up to which local midnight its intervals are scored. It moves in the transaction that adds their scores, so that a kill or a
+second scorer scores nothing twice. Readings that come later than `SETTLE_MS` after the midnight change no score.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from analytics.history import DAY_MS, local_date, local_times
+from analytics.readings import QUANTITY, Place, good_readings
+from analytics.record import CLIMATE_DAYS, scored
+from core.clock import Clock
+from core.forecast import HOUR_MS, TARGETS, Forecast
+from core.ports import Cursors, Forecasts, Records, Registry, SeriesStore, States
+from registry.directory import Directory
+
+SETTLE_MS = 26 * HOUR_MS  # backlog of a day without network has come, and the judge has answered
+POINTS = 8  # in one round
+DAYS = 7  # of a point in one round
+_SAID_BEFORE_MS = {"hour": 4 * DAY_MS, "day_max": 16 * DAY_MS, "day_min": 16 * DAY_MS}  # how long before its interval a forecast may have been issued
+_MOST = 100_000  # issues of one point in one read
+
+
+class Database(Registry, States, Forecasts, Records, Cursors, Protocol):
+    """What scoring asks of the database."""
+
+
+def cursor_of(station: str, point: str) -> str:
+    """The name of a point's cursor."""
+    return f"record {station} {point}"
+
+
+class Scorer:
+    """Goes on from where it stood, at most `POINTS` points of `DAYS` days each time; one per service."""
+
+    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock) -> None:
+        self._db = database
+        self._store = store
+        self._clock = clock
+        self._directory: Directory | None = None
+        self._hour = -1  # in which all points were looked at
+        self._queue: deque[tuple[str, str]] = deque()
+        self._until: dict[tuple[str, str], int] = {}
+
+    async def run(self) -> int:
+        """Score what is due, in part where that is much; returns how many stretches of days were scored. Raises what store and database raise."""
+        now = self._clock.now_ms()
+        if not self._queue:
+            if now // HOUR_MS == self._hour:
+                return 0
+            points = {(f.station, f.point) for target in TARGETS for f in await self._db.latest_forecasts(target=target)}
+            self._queue.extend(sorted(points))
+            self._hour = now // HOUR_MS
+        if self._directory is None or self._directory.version != await self._db.version():
+            self._directory = Directory(await self._db.snapshot())
+        done = 0
+        while self._queue and done < POINTS:
+            station, point = self._queue[0]
+            more = await self._score(self._directory, station, point, now)
+            done += more
+            if more:
+                self._queue.rotate(-1)  # it may be further behind; the others have their turn first
+            else:
+                self._queue.popleft()
+            await asyncio.sleep(0)
+        return done
+
+    async def _score(self, directory: Directory, station: str, point: str, now: int) -> bool:
+        """One stretch of one point; whether there was one."""
+        known = directory.station(station)
+        if known is None:
+            return False
+        name, zone = cursor_of(station, point), known.timezone
+        settled = midnight(now - SETTLE_MS, zone)
+        was = self._until.get((station, point))
+        if was is not None and was >= settled:
+            return False
+        was = await self._db.load_cursor(name)
+        after = was or await self._first(station, point, zone)
+        until = min(settled, midnight(after, zone, days=DAYS))
+        self._until[station, point] = after
+        if until <= after:
+            return False
+        states = tuple(s for s in await self._db.states(station=station) if (s.key.point, s.key.quantity) == (point, QUANTITY))
+        if any(s.dirty_from is not None and s.dirty_from < until for s in states):
+            return False  # the judge has not answered yet: what is good is not known
+        issues = await self._issues(station, point, after, until)
+        scores = []
+        if issues:
+            start = min(f.issued_at for f in issues) - (CLIMATE_DAYS + 2) * DAY_MS
+            history = await good_readings(self._store, Place(station=known, point=point, states=states), directory, start, until)
+            scores = scored(issues, history, after=after, until=until)
+        await self._db.add_scores(scores, name=name, was=was, value=until)
+        self._until[station, point] = until
+        return True
+
+    async def _first(self, station: str, point: str, zone: str) -> int:
+        """The midnight before the first issue: nothing that ended by then was forecast."""
+        firsts = [f.issued_at for target in TARGETS for f in await self._db.forecasts(station=station, point=point, target=target, limit=1)]
+        return midnight(min(firsts), zone)
+
+    async def _issues(self, station: str, point: str, after: int, until: int) -> Sequence[Forecast]:
+        found: list[Forecast] = []
+        for target in TARGETS:
+            since = max(0, after - _SAID_BEFORE_MS[target])
+            found += await self._db.forecasts(station=station, point=point, target=target, since=since, until=until, limit=_MOST)
+        return [f for f in found if not f.hindcast]
+
+
+def midnight(at: int, zone: str, *, days: int = 0) -> int:
+    """The local midnight that began the local day of an instant, or that many days later [ms]."""
+    return int(local_times(zone, local_date(at, zone) + timedelta(days=days), 1)[0])

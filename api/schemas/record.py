@@ -1,0 +1,78 @@
+"""How issued forecasts scored."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from analytics.record import LineRecord, Record
+from core.verdict import UNIT
+
+
+class TenthShape(BaseModel):
+    """The forecasts whose probability lay in one tenth: how many, their mean, how often the line was passed, and its 95 % interval of independent days."""
+
+    n: int
+    said: float
+    came: float
+    came_lo: float
+    came_hi: float
+
+
+class LineShape(BaseModel):
+    """One line. A rate is null where fewer than 20 forecasts stand behind it."""
+
+    n: int
+    events: int = Field(description="How often the line was passed.")
+    right: float | None = Field(description="Share where at least one half was said and the line was passed, or less and it was not.")
+    brier: float | None = Field(description="Mean squared error of the probability: 0 is perfect.")
+    skill: float | None = Field(description="1 − Brier / Brier of how often the line was passed in the 60 days before each issue; null for hours.")
+    reliability: list[TenthShape]
+
+
+class RecordShape(BaseModel):
+    """All issues of one model for one target and lead at a point, scored once each. Of hours, `lead` is the last of its 24."""
+
+    station: str
+    point: str
+    target: str
+    model: str
+    lead: int
+    unit: str
+    n: int = Field(description="How many were scored.")
+    missing: int = Field(description="How many could not be scored: no whole good readings of their time.")
+    inside_90: float | None = Field(description="Share of truths within the 90 % interval.")
+    mean_absolute_error: float | None = Field(description="Of the median, in `unit`.")
+    lines: dict[str, LineShape] = Field(description="By line in g/L.")
+
+
+class RecordList(BaseModel):
+    """Records by station, point, model and lead; empty where no forecast's time has passed and settled yet."""
+
+    items: list[RecordShape]
+    next: str | None
+
+
+def record_shape(r: Record) -> RecordShape:
+    """The JSON of a record."""
+    return RecordShape(
+        station=r.station,
+        point=r.point,
+        target=r.target,
+        model=r.model,
+        lead=r.lead,
+        unit=UNIT,
+        n=r.n,
+        missing=r.missing,
+        inside_90=_short(r.inside),
+        mean_absolute_error=_short(r.error),
+        lines={f"{line.line:g}": _line(line) for line in r.lines},
+    )
+
+
+def _line(line: LineRecord) -> LineShape:
+    tenths = [TenthShape(n=t.n, said=round(t.said, 4), came=round(t.came, 4), came_lo=round(t.low, 4), came_hi=round(t.high, 4)) for t in line.tenths]
+    return LineShape(n=line.n, events=line.events, right=_short(line.right), brier=_short(line.brier), skill=_short(line.skill), reliability=tenths)
+
+
+def _short(x: float | None) -> float | None:
+    return None if x is None else round(x, 4)

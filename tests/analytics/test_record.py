@@ -1,0 +1,184 @@
+"""The record: each interval scored once, by hand values, in any split; nothing dropped, nothing rated on a few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics.history import DAY_MS, History
+from analytics.record import Record, bin_of, records, scored
+from core.forecast import HINDCAST, HOUR_MS, Forecast
+from core.record import VALUES, Score
+
+ZONE = "Asia/Ho_Chi_Minh"
+DAY0 = 1_772_298_000_000  # midnight there, 1 March 2026
+FIVE = DAY0 + 5 * HOUR_MS
+
+
+def history(start: int, end: int, value: Callable[[int], float], *, step: int = HOUR_MS) -> History:
+    times = np.arange(start, end, step, dtype=np.int64)
+    return History(station="a", point="main", zone=ZONE, time=times, value=np.array([value(int(t)) for t in times]))
+
+
+def issue(day: int = 0, *, p: float = 0.7, median: float = 2.0, target: str = "day_max", leads: int = 1, at: int | None = None, **more: object) -> Forecast:
+    """Issued at 05:00 of a day for those after it; `p` of every line."""
+    step, first = (HOUR_MS, FIVE + day * DAY_MS) if target == "hour" else (DAY_MS, DAY0 + (day + 1) * DAY_MS)
+    found = Forecast(
+        org="o",
+        station="a",
+        point="main",
+        target=target,
+        model="m",
+        version="1",
+        issued_at=FIVE + day * DAY_MS if at is None else at,
+        data_until=0,
+        inputs="",
+        leads=tuple(range(1, leads + 1)),
+        times=tuple(first + i * step for i in range(leads)),
+        quantiles=((median / 2, median, median, median, median * 2),) * leads,
+        p_gt=((p,) * 4,) * leads,
+    )
+    return replace(found, **more)  # type: ignore[arg-type]
+
+
+def whole(issues: Sequence[Forecast], readings: History, *, after: int = 0, days: int = 30) -> list[Score]:
+    return scored(issues, readings, after=after, until=DAY0 + days * DAY_MS)
+
+
+def value_of(scores: Sequence[Score]) -> Score:
+    [found] = [s for s in scores if s.line == VALUES]
+    return found
+
+
+def line_of(scores: Sequence[Score], line: float) -> Score:
+    [found] = [s for s in scores if s.line == line]
+    return found
+
+
+def test_one_day_by_hand() -> None:
+    """70 % said, highest 3 g/L: Brier .09 under the lines 1 and 2, .49 for 4; the median erred by 1, the interval 1-4 held it; month of the day itself."""
+    readings = history(DAY0, DAY0 + 2 * DAY_MS, lambda t: 3.0 if t == DAY0 + 30 * HOUR_MS else 0.6)
+    found = whole([issue()], readings)
+    assert len(found) == 5
+    value = value_of(found)
+    assert (value.n, value.missing, value.inside, value.error, value.lead, value.month) == (1, 0, 1, 1.0, 1, 202603)
+    one, four = line_of(found, 1.0), line_of(found, 4.0)
+    assert (one.n, one.bin, one.events, one.right, one.said) == (1, 7, 1, 1, 0.7)
+    assert (one.squares, four.squares) == pytest.approx((0.09, 0.49))
+    assert (four.events, four.right, one.known) == (0, 0, 0)
+
+
+def test_the_lowest_of_the_day_and_the_highest_of_the_hour() -> None:
+    """day_min is scored on the day's lowest; hours on their own highest, in blocks of 24 leads."""
+    readings = history(DAY0, DAY0 + 4 * DAY_MS, lambda t: 3.0 if t // HOUR_MS % 2 else 0.6)
+    low = whole([issue(target="day_min")], readings)
+    assert line_of(low, 0.5).events == 1
+    assert line_of(low, 1.0).events == 0
+    hours = [s for s in whole([issue(target="hour", leads=72)], readings) if s.line == 1.0]
+    assert {s.lead: (s.n, s.events) for s in hours} == {24: (24, 12), 48: (24, 12), 72: (24, 12)}
+
+
+def test_what_has_no_truth_is_counted_missing() -> None:
+    """A gap over 4 h in the day, and a day never read: missing, and in no line."""
+    readings = history(DAY0, DAY0 + 2 * DAY_MS, lambda t: 2.0)
+    hole = DAY0 + 30 * HOUR_MS
+    keep = (readings.time < hole) | (readings.time > hole + 5 * HOUR_MS)
+    holed = replace(readings, time=readings.time[keep], value=readings.value[keep])
+    found = whole([issue(leads=2)], holed)
+    assert [(s.line, s.lead, s.n, s.missing) for s in found] == [(VALUES, 1, 0, 1), (VALUES, 2, 0, 1)]
+
+
+def test_nothing_is_scored_before_its_end() -> None:
+    """An interval that ends behind `until` waits; one that ended by `after` was scored before."""
+    readings = history(DAY0, DAY0 + 9 * DAY_MS, lambda t: 2.0)
+    assert scored([issue()], readings, after=0, until=DAY0 + 2 * DAY_MS - 1) == []
+    assert scored([issue()], readings, after=DAY0 + 2 * DAY_MS, until=DAY0 + 9 * DAY_MS) == []
+
+
+def test_the_first_issue_of_a_slot_counts_and_no_hindcast() -> None:
+    """A second issue of the same day ahead adds nothing, in whatever order they come; a hindcast adds nothing; another model has its own record."""
+    readings = history(DAY0, DAY0 + 2 * DAY_MS, lambda t: 2.0)
+    first, second = issue(p=0.9), issue(p=0.1, at=FIVE + HOUR_MS)
+    assert whole([second, first], readings) == whole([first], readings)
+    assert whole([issue(p=0.2, at=FIVE - HOUR_MS, version=f"1{HINDCAST}"), first], readings) == whole([first], readings)
+    both = whole([first, issue(p=0.9, model="n")], readings)
+    assert sorted(s.model for s in both if s.line == VALUES) == ["m", "n"]
+
+
+def test_later_readings_than_the_interval_change_no_score() -> None:
+    """No look-ahead and no look-aside: the score of a day is made of that day and of what was before the issue."""
+    quiet = history(DAY0 - 61 * DAY_MS, DAY0 + 2 * DAY_MS, lambda t: 1.5)
+    stormy = history(DAY0 - 61 * DAY_MS, DAY0 + 5 * DAY_MS, lambda t: 1.5 if t < FIVE or DAY0 + DAY_MS <= t < DAY0 + 2 * DAY_MS else 30.0)
+    until = DAY0 + 2 * DAY_MS
+    assert scored([issue()], quiet, after=0, until=until) == scored([issue()], stormy, after=0, until=until)
+
+
+def test_the_reference_is_how_often_it_was_so_before() -> None:
+    """Every second day over 1 g/L for 60 days: the reference says one half, and its Brier is .25; without 20 such days there is none."""
+    readings = history(DAY0 - 62 * DAY_MS, DAY0 + 2 * DAY_MS, lambda t: 2.0 if (t - DAY0) // DAY_MS % 2 else 0.2)
+    one = line_of(whole([issue()], readings), 1.0)
+    assert (one.known, one.squares_known) == (1, pytest.approx(0.09))
+    assert one.squares_reference == pytest.approx(0.25)
+    short = history(DAY0 - 19 * DAY_MS, DAY0 + 2 * DAY_MS, lambda t: 2.0)
+    assert line_of(whole([issue()], short), 1.0).known == 0
+
+
+@given(cuts=st.sets(st.integers(1, 29), max_size=8), seed=st.integers(0, 9), order=st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_in_any_split_and_order_the_sums_are_the_same(cuts: set[int], seed: int, order: object) -> None:
+    """Scored in one go or in stretches that follow each other, of issues in any order: the same record."""
+    rng = np.random.default_rng(seed)
+    readings = history(DAY0, DAY0 + 30 * DAY_MS, lambda t: float(rng.gamma(2.0)))
+    issues = [issue(d, p=float(rng.random()), leads=14) for d in range(25)] + [issue(3, p=0.5, at=FIVE + 3 * DAY_MS + HOUR_MS, leads=14)]
+    at_once = records(whole(issues, readings))
+    order.shuffle(issues)  # type: ignore[attr-defined]
+    bounds = [0, *(DAY0 + c * DAY_MS for c in sorted(cuts)), DAY0 + 30 * DAY_MS]
+    parts = [s for a, z in pairwise(bounds) for s in scored(issues, readings, after=a, until=z)]
+    order.shuffle(parts)  # type: ignore[attr-defined]
+    split = records(parts)
+    assert [(r.lead, r.n, r.missing, r.inside) for r in split] == [(r.lead, r.n, r.missing, r.inside) for r in at_once]
+    for a, b in zip(split, at_once, strict=True):
+        assert [(line.n, line.events, line.right) for line in a.lines] == [(line.n, line.events, line.right) for line in b.lines]
+        assert [line.brier for line in a.lines] == pytest.approx([line.brier for line in b.lines])
+    assert sum(r.n + r.missing for r in at_once) == sum(min(14, 29 - d) for d in range(25))
+
+
+def drawn(seed: int, claim: Callable[[float], float]) -> Record:
+    """2,000 days, each over every line with a probability of its own, of which the forecaster says `claim`."""
+    rng = np.random.default_rng(seed)
+    chances = rng.random(2000)
+    wet = {DAY0 + (d + 1) * DAY_MS: rng.random() < c for d, c in enumerate(chances.tolist())}
+    readings = history(DAY0, DAY0 + 2002 * DAY_MS, lambda t: 9.0 if wet.get(t - (t - DAY0) % DAY_MS) else 0.1, step=4 * HOUR_MS)
+    return records(whole([issue(d, p=claim(c)) for d, c in enumerate(chances.tolist())], readings, days=2002))[0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_forecaster_who_says_the_truth_is_reliable(seed: int) -> None:
+    """Said and come lie within three standard errors in each tenth; one who halves the danger does not, and loses Brier."""
+    true, mild = drawn(seed, lambda c: c).lines[1], drawn(seed, lambda c: c / 2).lines[1]
+    assert len(true.tenths) == 10
+    assert all(abs(t.said - t.came) < 3.5 * (0.25 / t.n) ** 0.5 for t in true.tenths)
+    assert sum(t.low <= t.said <= t.high for t in true.tenths) >= 8
+    assert mild.tenths[4].came - mild.tenths[4].said > 0.3
+    assert (true.brier or 0) < (mild.brier or 0)
+    assert (true.brier or 0) == pytest.approx(1 / 6, abs=0.02)  # ∫ p(1 − p)
+
+
+def test_a_rate_needs_twenty() -> None:
+    """19 scored forecasts give counts and no rate; 20 give one."""
+    readings = history(DAY0, DAY0 + 30 * DAY_MS, lambda t: 2.0)
+    few, enough = (records(whole([issue(d) for d in range(n)], readings))[0] for n in (19, 20))
+    assert (few.n, few.inside, few.error, few.lines[1].right, few.lines[1].brier) == (19, None, None, None, None)
+    assert (enough.n, enough.inside, enough.error, enough.lines[1].right) == (20, 1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("p", "bin"), [(0.0, 0), (0.1, 1), (0.3, 3), (0.7, 7), (1 - 0.9, 1), (0.999, 9), (1.0, 9)])
+def test_tenths(p: float, bin: int) -> None:
+    """A probability belongs to the tenth it begins; 1 to the last."""
+    assert bin_of(p) == bin

@@ -1,0 +1,129 @@
+"""The scorer: issued, the day passes, the truth arrives and settles, the record shows it; once, after any restart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from servers.forecast_world import DAY, FIVE, HOUR, MINUTE, World
+
+from analytics import scoring
+from analytics.history import History
+from analytics.record import Record, records, scored
+from analytics.scoring import SETTLE_MS, Scorer, cursor_of
+from core.forecast import TARGETS
+
+MIDNIGHT = FIVE - 5 * HOUR
+
+
+def scorer(world: World) -> Scorer:
+    return Scorer(database=world.db, store=world.store, clock=world.clock)
+
+
+def drain(world: World, made: Scorer | None = None) -> int:
+    """Rounds until there is nothing left to do now; how many did something."""
+    made, done = made or scorer(world), 0
+    while world.run(made.run()):
+        done += 1
+    return done
+
+
+def record(world: World, target: str = "day_max", station: str = "a") -> dict[int, Record]:
+    return {r.lead: r for r in records(world.run(world.db.scores(stations=[station], target=target)))}
+
+
+def test_issued_passed_arrived_shown(world: World) -> None:
+    """Nothing before the day is over and settled; then one of one day ahead and the hours since the issue; no issue has changed."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE)
+    world.round()
+    said = world.issued("a", "day_max")
+    over = MIDNIGHT + 2 * DAY
+    world.measure(a, FIVE, over)
+    world.clock.now = over + SETTLE_MS - 1
+    drain(world)
+    assert record(world) == {}
+    world.clock.now = over + SETTLE_MS + HOUR
+    assert drain(world) == 1
+    assert {lead: (r.n, r.missing) for lead, r in record(world).items()} == {1: (1, 0)}
+    assert record(world)[1].lines[1].events == 1
+    assert sum(r.n for r in record(world, "hour").values()) == 43  # from 05:00 of the first day to midnight after the second
+    assert world.issued("a", "day_max") == said
+
+
+def test_a_silent_sensor_leaves_missing(world: World) -> None:
+    """No reading came: counted, not dropped."""
+    world.measure(world.station("a"), FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.clock.now = FIVE + 20 * DAY
+    drain(world)
+    assert {lead: (r.n, r.missing) for lead, r in record(world).items()} == dict.fromkeys(range(1, 15), (0, 1))
+
+
+@pytest.mark.parametrize("every", [1, 3, 11])
+def test_restarts_and_steps_score_the_same(world: World, every: int) -> None:
+    """Scored day by day, by a new scorer each time, with one that stopped behind: as all at once."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE, value=lambda t: 1 + t // HOUR % 7 / 3)
+    for day in range(12):
+        world.measure(a, FIVE + (day - 1) * DAY, FIVE + day * DAY, value=lambda t: 1 + t // HOUR % 7 / 3)
+        world.round(FIVE + day * DAY)
+        if day % every == 0:
+            drain(world)
+    stale = scorer(world)
+    world.run(stale.run())
+    world.clock.now = FIVE + 16 * DAY
+    drain(world)
+    assert sum(r.n + r.missing for r in record(world).values()) == sum(min(14, 13 - d + 1) for d in range(12))
+    before = world.run(world.db.scores(stations=["a"], target="day_max"))
+    drain(world, stale)
+    drain(world)
+    assert world.run(world.db.scores(stations=["a"], target="day_max")) == before
+    times = np.arange(FIVE - 80 * DAY, FIVE + 11 * DAY, 15 * MINUTE)
+    times = times[times >= FIVE - 40 * DAY]
+    truth = History(station="a", point="main", zone="Asia/Ho_Chi_Minh", time=times, value=1 + times // HOUR % 7 / 3)
+    for target in TARGETS:
+        at_once = records(scored(world.issued("a", target), truth, after=0, until=MIDNIGHT + 15 * DAY))
+        assert [(r.lead, r.n, r.missing, r.inside) for r in record(world, target).values()] == [(r.lead, r.n, r.missing, r.inside) for r in at_once]
+        for kept, fresh in zip(record(world, target).values(), at_once, strict=True):
+            assert [line.brier for line in kept.lines] == pytest.approx([line.brier for line in fresh.lines])
+
+
+def test_nothing_is_scored_before_the_judge_has_answered(world: World) -> None:
+    """What is not judged is neither truth nor missing: the point waits, others do not."""
+    for name in ("a", "b"):
+        world.measure(world.station(name), FIVE - 40 * DAY, FIVE)
+    world.round()
+    a, b = (world.station(name) for name in ("a", "b"))
+    world.measure(a, FIVE, MIDNIGHT + 2 * DAY, judged=False)
+    world.measure(b, FIVE, MIDNIGHT + 2 * DAY)
+    world.clock.now = MIDNIGHT + 2 * DAY + SETTLE_MS
+    drain(world)
+    assert (record(world), len(record(world, station="b"))) == ({}, 1)
+
+
+def test_a_hindcast_is_not_scored(world: World) -> None:
+    """Made afterwards, it is marked so, and in no record."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE + 5 * DAY)
+    world.clock.now = FIVE + 5 * DAY
+    made = world.run(world.issuer.hindcast(FIVE))
+    assert all(f.hindcast for f in made)
+    drain(world)
+    assert record(world) == record(world, "hour") == {}
+    assert world.run(world.db.load_cursor(cursor_of("a", "main"))) > 0
+
+
+def test_a_round_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three points, two in a round, of seven days each: the third has its turn before anybody's second."""
+    monkeypatch.setattr(scoring, "POINTS", 2)
+    for name in ("a", "b", "c"):
+        world.measure(world.station(name), FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.clock.now = FIVE + 16 * DAY
+    made = scorer(world)
+    assert world.run(made.run()) == 2
+    assert [len(record(world, station=s)) for s in "abc"] == [6, 6, 0]
+    assert world.run(made.run()) == 2
+    assert len(record(world, station="c")) == 6
+    drain(world, made)
+    assert [len(record(world, station=s)) for s in "abc"] == [14, 14, 14]
