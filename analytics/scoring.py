@@ -16,12 +16,14 @@ from analytics.history import DAY_MS, local_date, local_times
 from analytics.readings import QUANTITY, Place, good_readings
 from analytics.record import CLIMATE_DAYS, scored
 from core.clock import Clock
+from core.errors import RefusedError, UnavailableError
 from core.forecast import HOUR_MS, TARGETS, Forecast
 from core.ports import Cursors, Forecasts, Records, Registry, SeriesStore, States
 from registry.directory import Directory
 
 SETTLE_MS = 26 * HOUR_MS  # backlog of a day without network has come, and the judge has answered
 POINTS = 8  # in one round
+LEADS = 14  # days ahead that are forecast at most
 DAYS = 7  # of a point in one round
 _SAID_BEFORE_MS = {"hour": 4 * DAY_MS, "day_max": 16 * DAY_MS, "day_min": 16 * DAY_MS}  # how long before its interval a forecast may have been issued
 _MOST = 100_000  # issues of one point in one read
@@ -46,6 +48,7 @@ class Scorer:
         self._directory: Directory | None = None
         self._hour = -1  # in which all points were looked at
         self._queue: deque[tuple[str, str]] = deque()
+        self._newest: dict[tuple[str, str], int] = {}  # issued_at [ms]
         self._until: dict[tuple[str, str], int] = {}
 
     async def run(self) -> int:
@@ -54,20 +57,25 @@ class Scorer:
         if not self._queue:
             if now // HOUR_MS == self._hour:
                 return 0
-            points = {(f.station, f.point) for target in TARGETS for f in await self._db.latest_forecasts(target=target)}
-            self._queue.extend(sorted(points))
+            self._newest = {}
+            for target in TARGETS:
+                for f in await self._db.latest_forecasts(target=target):
+                    self._newest[f.station, f.point] = max(f.issued_at, self._newest.get((f.station, f.point), 0))
+            self._queue.extend(sorted(self._newest))
             self._hour = now // HOUR_MS
         if self._directory is None or self._directory.version != await self._db.version():
             self._directory = Directory(await self._db.snapshot())
         done = 0
         while self._queue and done < POINTS:
-            station, point = self._queue[0]
-            more = await self._score(self._directory, station, point, now)
-            done += more
+            station, point = self._queue.popleft()  # a fault of ours at one point must not keep the others waiting
+            try:
+                more = await self._score(self._directory, station, point, now)
+            except (UnavailableError, RefusedError):
+                self._queue.appendleft((station, point))
+                raise
             if more:
-                self._queue.rotate(-1)  # it may be further behind; the others have their turn first
-            else:
-                self._queue.popleft()
+                done += 1
+                self._queue.append((station, point))  # it may be further behind; the others have their turn first
             await asyncio.sleep(0)
         return done
 
@@ -77,7 +85,8 @@ class Scorer:
         if known is None:
             return False
         name, zone = cursor_of(station, point), known.timezone
-        settled = midnight(now - SETTLE_MS, zone)
+        # not past what was forecast: a clock that once ran years ahead would leave all of those years unscored
+        settled = min(midnight(now - SETTLE_MS, zone), midnight(self._newest[station, point], zone, days=LEADS + 1))
         was = self._until.get((station, point))
         if was is not None and was >= settled:
             return False

@@ -382,7 +382,7 @@ class Records(Protocol):
         ...
 
     async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
-        """The sums of these stations and one target (of these leads; none = all), sorted by key."""
+        """The sums over all months (`month` 0) of these stations and one target (of these leads; none = all), sorted by key."""
         ...
 
 

@@ -13,7 +13,7 @@ class Score:
     """The sums over some (issue, lead)s of one point, target and model.
 
     `lead` is the day ahead; of hours the last of its 24 (24, 48, 72). `line` [g/L] is one of `core.bands.LINES`, or `VALUES` for the
-    scores of the value. `bin` is the tenth of probability, `month` the local month of the interval as 202603. `n` were scored, `missing`
+    scores of the value. `bin` is the tenth of probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing`
     could not be: no whole good readings. Of a line: `said` is the sum of probabilities, `events` how often it came, `squares` the sum of
     (p − event)², `right` how often p ≥ ½ and the event agreed. `known` of the n had a reference (how often the line was passed in the
     60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Of the value: `inside` lay within the
@@ -43,3 +43,4 @@ class Score:
 
 KEY = ("station", "point", "target", "model", "lead", "line", "bin", "month")
 SUMS = ("n", "missing", "said", "events", "squares", "right", "known", "squares_known", "squares_reference", "inside", "error")
+COUNTS = ("n", "missing", "events", "right", "known", "inside")  # of them, the whole numbers

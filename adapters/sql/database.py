@@ -227,7 +227,7 @@ class SqlDatabase:
             return records.add(c, scores, name=name, was=was, value=value)
 
     async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
-        """The sums of these stations and one target (of these leads), by key."""
+        """The sums over all months of these stations and one target (of these leads), by key."""
         with reading(self._engine) as c:
             return records.scores(c, stations=stations, target=target, leads=leads)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from adapters.sql import cursors
 from adapters.sql import tables as t
 from adapters.sql.engine import in_chunks, incoming, upsert
-from core.record import KEY, SUMS, Score
+from core.record import COUNTS, KEY, SUMS, Score
 
 _T = t.forecast_score
 
@@ -25,8 +25,11 @@ def add(c: Connection, scores: Sequence[Score], *, name: str, was: int, value: i
 
 
 def scores(c: Connection, *, stations: Sequence[str], target: str, leads: Sequence[int]) -> list[Score]:
-    """All months of these stations and one target (of these leads, none = all), sorted by key."""
-    query = select(_T).where(_T.c.target == target).order_by(*(_T.c[name] for name in KEY))
+    """The sums over all months of these stations and one target (of these leads, none = all), sorted by key."""
+    key = [_T.c[name] for name in KEY if name != "month"]
+    query = select(*key, *(func.sum(_T.c[name]).label(name) for name in SUMS)).where(_T.c.target == target).group_by(*key).order_by(*key)
     if leads:
         query = query.where(_T.c.lead.in_(list(leads)))
-    return [Score(**row._mapping) for chunk in in_chunks(sorted(set(stations))) for row in c.execute(query.where(_T.c.station.in_(chunk)))]
+    found = [row for chunk in in_chunks(sorted(set(stations))) for row in c.execute(query.where(_T.c.station.in_(chunk)))]
+    # PostgreSQL sums whole numbers into a decimal
+    return [Score(**{**row._mapping, **{name: int(row._mapping[name]) for name in COUNTS}}, month=0) for row in found]

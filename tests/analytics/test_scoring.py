@@ -10,6 +10,7 @@ from analytics import scoring
 from analytics.history import History
 from analytics.record import Record, records, scored
 from analytics.scoring import SETTLE_MS, Scorer, cursor_of
+from core.errors import UnavailableError
 from core.forecast import TARGETS
 
 MIDNIGHT = FIVE - 5 * HOUR
@@ -127,3 +128,39 @@ def test_a_round_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(record(world, station="c")) == 6
     drain(world, made)
     assert [len(record(world, station=s)) for s in "abc"] == [14, 14, 14]
+
+
+def test_a_clock_that_ran_ahead_leaves_later_days_to_be_scored(world: World) -> None:
+    """Five years ahead and back: what is forecast afterwards is scored."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.clock.now = FIVE + 5 * 365 * DAY
+    drain(world)
+    world.measure(a, FIVE, FIVE + 30 * DAY)
+    world.again()
+    world.round(FIVE + 30 * DAY)
+    world.measure(a, FIVE + 30 * DAY, FIVE + 33 * DAY)
+    world.clock.now = MIDNIGHT + 32 * DAY + SETTLE_MS
+    drain(world)
+    assert (record(world)[1].n, record(world)[1].missing) == (1, 1)
+
+
+def test_a_fault_at_one_point_keeps_no_other_from_its_scores(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The point is passed over for the hour; a store that is away is asked again for the same point."""
+    for name in ("a", "b"):
+        world.measure(world.station(name), FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.clock.now = MIDNIGHT + 2 * DAY + SETTLE_MS
+    made = scorer(world)
+    wrong: list[Exception] = [UnavailableError("away"), ValueError("a fault")]
+    whole = scoring.scored
+    monkeypatch.setattr(scoring, "scored", lambda *args, **more: (_ for _ in ()).throw(wrong.pop(0)) if wrong else whole(*args, **more))
+    for error in (UnavailableError, ValueError):
+        with pytest.raises(error):
+            world.run(made.run())
+    drain(world, made)
+    assert (record(world), len(record(world, station="b"))) == ({}, 1)
+    world.clock.now += HOUR
+    drain(world, made)
+    assert len(record(world)) == 1

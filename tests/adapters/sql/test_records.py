@@ -19,7 +19,9 @@ def add(database: SqlDatabase, *scores: Score, was: int = 0, value: int = 1, nam
 
 
 def read(database: SqlDatabase, *stations: str, target: str = "day_max", leads: tuple[int, ...] = ()) -> list[Score]:
-    return asyncio.run(database.scores(stations=stations or ("kenh-lau",), target=target, leads=leads))
+    found = asyncio.run(database.scores(stations=stations or ("kenh-lau",), target=target, leads=leads))
+    assert all(s.month == 0 for s in found)  # of all months
+    return [replace(s, month=202603) for s in found]
 
 
 def test_sums_add_up(url: str, database: SqlDatabase) -> None:
@@ -52,10 +54,11 @@ def test_nothing_to_add_moves_the_cursor(database: SqlDatabase) -> None:
 
 
 def test_by_station_target_and_lead(database: SqlDatabase) -> None:
-    """Only what was asked for, sorted by key."""
+    """Only what was asked for, months added up, sorted by key."""
     others = [replace(ONE, station="b"), replace(ONE, lead=3), replace(ONE, target="hour", lead=24), replace(ONE, month=202604)]
     add(database, *others, ONE)
-    assert read(database) == [ONE, replace(ONE, month=202604), replace(ONE, lead=3)]
+    april = replace(ONE, n=4, said=2.8, events=2, squares=1.16, right=2)  # with March
+    assert read(database) == [april, replace(ONE, lead=3)]
     assert read(database, leads=(3,)) == [replace(ONE, lead=3)]
     assert read(database, "b", "none") == [replace(ONE, station="b")]
     assert read(database, target="hour") == [replace(ONE, target="hour", lead=24)]
