@@ -1,0 +1,85 @@
+"""One lead's learning: learners on all rows, and the spread of their errors from seasons each of them was kept from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.daily.dressing import Scale
+from analytics.daily.learners import Learner, Standard, fit_learners
+from analytics.daily.model import LEVELS, Said
+from analytics.daily.panel import Days, Floats, Index
+from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out
+from analytics.empirical import Curve, curve
+
+LEAST = 300  # rows
+_WILD = 4.0  # an error of so many spreads counts as so many in the expected value
+_STEPS = (np.arange(50) + 0.5) / 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """Of one lead and set of inputs. `columns`: their names, in order; `errors`: past errors in units of the spread that was stated for them."""
+
+    columns: tuple[str, ...]
+    standard: Standard
+    learners: tuple[Learner, ...]
+    spread: Spread
+    errors: Curve
+
+    def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float]) -> Said:
+        """Of inputs by name (k,)."""
+        x = matrix(inputs, self.columns)
+        change, apart = _members(self.learners, self.standard(x))
+        spread = self.spread(spread_inputs(x, self.columns, change, apart))
+        base = inputs["y"] + change
+        steps = np.clip(self.errors.quantile(_STEPS), -_WILD, _WILD)
+        point = np.zeros(len(base))
+        for step in steps.tolist():
+            point += scale.back(base + spread * step) / len(steps)
+        bounds = scale.of(np.array(lines, dtype=np.float64))
+        quantiles = scale.back(base[:, None] + spread[:, None] * self.errors.quantile(np.array(LEVELS)))
+        return Said(point=point, quantiles=quantiles, p_gt=self.errors.above((bounds - base[:, None]) / spread[:, None]))
+
+
+def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
+    """(k, f); a column that is not there is NaN."""
+    k = len(inputs["y"])
+    return np.stack([inputs.get(name, np.full(k, np.nan)) for name in columns], axis=1)
+
+
+def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index) -> Learned:
+    """Of inputs (n,) by name, the changes (n,) that came, the issues' days (n,) and their seasons, two at least (see `spread.seasons`)."""
+    columns = tuple(columns)
+    x = matrix(inputs, columns)
+    said, apart = np.empty(len(x)), np.empty(len(x))
+    for there, here in left_out(days, season):
+        standard = Standard.of(x[there])
+        said[here], apart[here] = _members(fit_learners(standard(x[there]), change[there]), standard(x[here]))
+    u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
+    for there, here in left_out(days, season):
+        spread[here] = fit_spread(u[there], error[there])(u[here])
+    standard = Standard.of(x)
+    return Learned(
+        columns=columns,
+        standard=standard,
+        learners=fit_learners(standard(x), change),
+        spread=fit_spread(u, error),
+        errors=curve(np.sort(error / spread)),
+    )
+
+
+def _members(learners: Sequence[Learner], x: Floats) -> tuple[Floats, Floats]:
+    """Mean (k,) of what they say, and how far they are apart."""
+    each = [learner(x) for learner in learners]
+    mean = sum(each, np.zeros(len(x))) / len(each)
+    apart = np.sqrt(sum(((one - mean) ** 2 for one in each), np.zeros(len(x))) / len(each))
+    return mean, apart
+
+
+def spread_inputs(x: Floats, columns: Sequence[str], change: Floats, apart: Floats) -> Floats:
+    """What the size of an error may depend on (k, g)."""
+    some = [i for i, name in enumerate(columns) if name in INPUTS]
+    return np.column_stack((np.log(apart + 1e-3), change, np.abs(change), x[:, list(columns).index("y")] + change, x[:, some]))

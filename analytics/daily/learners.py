@@ -1,0 +1,160 @@
+"""Three ways to learn a change from the same inputs; each bounded, so that none runs away in a drought; their mean is what is said.
+
+Fitted nets and kernel machines are kept as arrays, and worked out in blocks of fixed size: a row's bits do not depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from analytics.daily.panel import Floats
+
+TREES, LEAF, SHARE = 200, 5, 0.3
+HIDDEN, SEEDS, DECAY, EPOCHS, BATCH, RATE = 32, 3, 3.0, 60, 128, 3e-3
+COST, TUBE, WIDTH = 1.0, 0.1, 0.3
+MOST_ROWS, MOST_KERNEL_ROWS = 8000, 5000  # beyond these more rows cost time only
+CLIP, CLIP_NET = 4.0, 3.0
+_BLOCK = 96  # rows: whole in the widths that matrix products are cut to
+
+
+class Learner(Protocol):
+    """Says the change (k,) from inputs (k, f)."""
+
+    def __call__(self, x: Floats) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """Unknown inputs stand at their median; then mean 0, spread 1, nothing beyond ±clip."""
+
+    median: Floats
+    middle: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, x: Floats) -> Standard:
+        """Of training inputs (n, f); a column without any value stands at 0."""
+        median = np.array([np.median(column[seen]) if (seen := np.isfinite(column)).any() else 0.0 for column in x.T])
+        whole = np.where(np.isfinite(x), x, median)
+        return cls(median=median, middle=whole.mean(axis=0), spread=whole.std(axis=0) + 1e-9)
+
+    def __call__(self, x: Floats, clip: float = CLIP) -> Floats:
+        found: Floats = np.clip((np.where(np.isfinite(x), x, self.median) - self.middle) / self.spread, -clip, clip)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """Extremely randomised trees (Geurts et al. 2006)."""
+
+    forest: Any
+
+    def __call__(self, x: Floats) -> Floats:
+        return np.asarray(self.forest.predict(x), dtype=np.float64) if len(x) else np.empty(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nets:
+    """One hidden layer each; `weights` of a net: (f, h), (h,), (h,), ()."""
+
+    weights: tuple[tuple[Floats, Floats, Floats, float], ...]
+    unit: float
+    low: float
+    high: float
+
+    def __call__(self, x: Floats) -> Floats:
+        x = np.clip(x, -CLIP_NET, CLIP_NET)
+        total = np.zeros(len(x))
+        for into, bias, out, level in self.weights:
+            total += in_blocks(lambda part, i=into, b=bias, o=out: np.maximum(part @ i + b, 0.0) @ o, x) + level  # type: ignore[misc]  # bound here
+        return np.clip(total / len(self.weights) * self.unit, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Support vector regression with a radial kernel: Σ dual·exp(−γ|x − support|²) + level."""
+
+    support: Floats
+    dual: Floats
+    level: float
+    gamma: float
+    unit: float
+    low: float
+    high: float
+
+    def __call__(self, x: Floats) -> Floats:
+        size = (self.support**2).sum(axis=1)
+
+        def near(part: Floats) -> Floats:
+            apart = (part**2).sum(axis=1)[:, None] + size - 2 * (part @ self.support.T)
+            found: Floats = np.exp(-self.gamma * np.maximum(apart, 0.0)) @ self.dual
+            return found
+
+        return np.clip((in_blocks(near, x) + self.level) * self.unit, self.low, self.high)
+
+
+def in_blocks(rule: Callable[[Floats], Floats], x: Floats) -> Floats:
+    """`rule` of _BLOCK rows at a time, the last block padded with zeros."""
+    found = np.empty(len(x))
+    for start in range(0, len(x), _BLOCK):
+        part = np.zeros((_BLOCK, x.shape[1]))
+        rows = x[start : start + _BLOCK]
+        part[: len(rows)] = rows
+        found[start : start + _BLOCK] = rule(part)[: len(rows)]
+    return found
+
+
+def fit_learners(x: Floats, z: Floats) -> tuple[Learner, ...]:
+    """Of standardised inputs (n, f) and the changes (n,) that came. Deterministic."""
+    some = np.random.default_rng(0).permutation(len(z))[:MOST_ROWS] if len(z) > MOST_ROWS else np.arange(len(z))
+    x, z = x[some], z[some]
+    return _trees(x, z), _nets(x, z), _machine(x, z)
+
+
+def _trees(x: Floats, z: Floats) -> Learner:
+    from sklearn.ensemble import ExtraTreesRegressor  # costs seconds: only what trains pays
+
+    return Trees(forest=ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
+
+
+def _nets(x: Floats, z: Floats) -> Learner:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+
+    low, high = _bounds(z)
+    unit = float(z.std()) + 1e-9
+    clipped = np.clip(x, -CLIP_NET, CLIP_NET)
+    found = []
+    for seed in range(SEEDS):
+        net = MLPRegressor(
+            hidden_layer_sizes=(HIDDEN,), alpha=DECAY, learning_rate_init=RATE, max_iter=EPOCHS, batch_size=min(BATCH, len(z)), random_state=seed
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it stops after EPOCHS on purpose
+            net.fit(clipped, z / unit)
+        found.append((net.coefs_[0], net.intercepts_[0], net.coefs_[1][:, 0], float(net.intercepts_[1][0])))
+    return Nets(weights=tuple(found), unit=unit, low=low, high=high)
+
+
+def _machine(x: Floats, z: Floats) -> Learner:
+    from sklearn.svm import SVR
+
+    low, high = _bounds(z)
+    unit, gamma = float(z.std()) + 1e-9, WIDTH / x.shape[1]
+    some = np.random.default_rng(1).permutation(len(z))[:MOST_KERNEL_ROWS]
+    found = SVR(C=COST, epsilon=TUBE, gamma=gamma, cache_size=300).fit(x[some], z[some] / unit)
+    return Machine(
+        support=np.ascontiguousarray(found.support_vectors_), dual=found.dual_coef_[0].copy(), level=float(found.intercept_[0]),
+        gamma=gamma, unit=unit, low=low, high=high,
+    )  # fmt: skip
+
+
+def _bounds(z: Floats) -> tuple[float, float]:
+    """A tenth beyond nearly all changes seen."""
+    low, high = np.quantile(z, [0.002, 0.998]) * 1.1
+    return float(low), float(high)

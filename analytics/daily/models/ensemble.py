@@ -1,0 +1,140 @@
+"""Three learners and a Gaussian process, told the tide ahead; how sure they may be comes from seasons they were kept from.
+
+What is learned is the change from the issue day on a scale of logarithms (see `analytics.daily.dressing`), from the station's last 75 days, its
+drivers, the tide that is known ahead, its own answer to that tide, and its own Gaussian process (see `gaussian`). The value is the mean of
+extremely randomised trees, three small nets and a support vector machine. The size of its error is a model of its own; quantiles and
+chances are read from one curve of past errors in units of that size, all made on seasons that were left out of the learning.
+
+Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
+up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days, what learned
+without any driver speaks. Under 300 issues, or two seasons, it is the model `gaussian`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.daily.crossfit import LEAST, Learned, learn
+from analytics.daily.drivers import Driver, drivers_of
+from analytics.daily.features import Known, inputs, known
+from analytics.daily.last_value import from_last_value
+from analytics.daily.model import DayModel, Said
+from analytics.daily.models.gaussian import GaussianProcess, fit_gaussian
+from analytics.daily.panel import Daily, Days, Floats, Index
+from analytics.daily.spread import seasons
+
+_OFTEN = 0.5  # of the issues: a driver known as often is waited for
+_DRIVER = "v_"  # what names of their columns begin with
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """`driven` with drivers, `bare` without; None where there are none, or training days are too few."""
+
+    driven: Learned | None
+    bare: Learned | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """`waited`: names of the drivers without which `bare` speaks; `alone` where that does not either."""
+
+    drivers: tuple[Driver, ...]
+    waited: tuple[str, ...]
+    within: bool
+    leads: Mapping[int, Lead]
+    alone: GaussianProcess
+
+    def say(self, daily: Daily, day: Index, station: Index) -> Mapping[int, Said]:
+        """See `analytics.daily.model.Fitted`."""
+
+        def speak(day: Index, station: Index) -> Mapping[int, Said]:
+            found = _known(daily, day, station, self.alone, self.drivers, within=self.within, furthest=max(self.leads))
+            driven = _driven(found, self.waited)
+            return {lead: self._said(one, lead, found, driven) for lead, one in self.leads.items()}
+
+        return from_last_value(daily, day, station, self.alone.lines, speak) if self.leads else {}
+
+    def _said(self, lead: Lead, days: int, found: Known, driven: Mask) -> Said:
+        said = self.alone.dressed(days, found.mean[:, days - 1])
+        columns = inputs(found, days)
+        speaks = np.isfinite(found.mean[:, 0])
+        for learned, rows in ((lead.bare, speaks), (lead.driven, speaks & driven)):
+            if learned is not None and rows.any():
+                one = learned.say({name: column[rows] for name, column in columns.items()}, self.alone.scale, self.alone.lines)
+                said.point[rows], said.quantiles[rows], said.p_gt[rows] = one.point, one.quantiles, one.p_gt
+        return said
+
+
+def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, jobs: int | None = None) -> Ensemble:
+    """Of training days. `jobs`: processes that learn side by side; None leaves it to joblib's backend of the moment (one, where none is set)."""
+    from joblib import Parallel, delayed  # only what trains pays for it
+
+    alone, drivers = fit_gaussian(daily, leads, lines), drivers_of(daily)
+    within = any(bool((getattr(daily, name) != daily.target)[np.isfinite(daily.target)].any()) for name in ("low", "mean", "last", "high"))
+    day, station = (i.astype(np.int64) for i in np.nonzero(np.isfinite(daily.target)))
+    found = _known(daily, day, station, alone, drivers, within=within, furthest=max(leads, default=1))
+    waited = tuple(d.name for d in drivers if len(day) and np.isfinite(found.columns[_DRIVER + d.name]).mean() >= _OFTEN)
+    kinds = {"bare": np.isfinite(found.mean[:, 0])}
+    if drivers:
+        kinds["driven"] = kinds["bare"] & _driven(found, waited)
+    asked = [(lead, kind) for lead in leads for kind in kinds]
+    tasks = (delayed(_learn)(*_rows(daily, day, station, found, alone, lead, kinds[kind]), bare=kind == "bare") for lead, kind in asked)
+    learned = dict(zip(asked, Parallel(n_jobs=jobs)(tasks), strict=True))
+    return Ensemble(
+        drivers=drivers,
+        waited=waited,
+        within=within,
+        leads={lead: Lead(driven=learned.get((lead, "driven")), bare=learned[lead, "bare"]) for lead in leads},
+        alone=alone,
+    )
+
+
+def _rows(daily: Daily, day: Index, station: Index, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:
+    """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,)."""
+    later = day + lead < len(daily.days)
+    came = np.full(len(day), np.nan)
+    came[later] = daily.target[day[later] + lead, station[later]]
+    rows = usable & np.isfinite(came)
+    columns = {name: column[rows] for name, column in inputs(found, lead).items()}
+    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[day[rows]]
+
+
+def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: bool) -> Learned | None:
+    """None of under LEAST rows, or of one season."""
+    from threadpoolctl import threadpool_limits
+
+    if len(change) < LEAST:
+        return None
+    season = seasons(days, columns["y"])
+    if season.max() == 0:
+        return None
+    names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
+    with threadpool_limits(1):  # free threads are several times slower on matrices so small
+        return learn(columns, names, change, days, season)
+
+
+def _varies(column: Floats) -> bool:
+    seen = column[np.isfinite(column)]
+    return bool(len(seen) and seen.min() < seen.max())
+
+
+def _known(daily: Daily, day: Index, station: Index, alone: GaussianProcess, drivers: tuple[Driver, ...], *, within: bool, furthest: int) -> Known:
+    return known(daily, day, station, scale=alone.scale, kernel=alone.kernel, drivers=drivers, within=within, furthest=furthest)
+
+
+def _driven(found: Known, waited: Sequence[str]) -> Mask:
+    """Which issues know every driver that is waited for."""
+    every = np.ones(len(found.now), dtype=bool)
+    for name in waited:
+        every &= np.isfinite(found.columns[_DRIVER + name])
+    return every
+
+
+DAY_MODEL = DayModel(name="ensemble", version="1", fit=fit_ensemble)

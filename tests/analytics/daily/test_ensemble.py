@@ -1,0 +1,107 @@
+"""What the ensemble owes beyond every model: it learns, it knows when it may not, and it is less sure without what it learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from analytics.daily.model import Said
+from analytics.daily.models.ensemble import Ensemble, fit_ensemble
+from analytics.daily.models.gaussian import fit_gaussian
+from analytics.daily.panel import Daily, Floats, Pairs
+
+NAMES = ("high", "low", "mean", "last", "evening")
+LINES = (1.0, 4.0)
+
+
+def river(days: int = 900) -> Daily:
+    """Salt that yesterday's discharge drives, and little else; discharge of the days ahead is not to be guessed from salt."""
+    rng = np.random.default_rng(5)
+    discharge = np.zeros(days)
+    for t in range(1, days):
+        discharge[t] = 0.8 * discharge[t - 1] + rng.normal(0, 1)
+    salt = np.zeros((days, 3))
+    for t in range(1, days):
+        salt[t] = 3 * np.exp(-0.4 * discharge[t - 1] + rng.normal(0, 0.05, 3))
+    drivers = {"discharge": np.repeat(discharge[:, None], 3, axis=1)}
+    return Daily(
+        zone="Asia/Ho_Chi_Minh",
+        days=np.datetime64("2020-01-01") + np.arange(days),
+        stations=("a", "b", "c"),
+        target=salt,
+        drivers=drivers,
+        **dict.fromkeys(NAMES, salt),
+    )
+
+
+RIVER = river()
+LEARNED = 760
+
+
+@cache
+def fitted() -> Ensemble:
+    return fit_ensemble(RIVER.first(LEARNED), (1, 2, 3), LINES)
+
+
+def said(daily: Daily, lead: int = 1) -> tuple[Said, Floats]:
+    """Of every later day, and what came."""
+    pairs = Pairs.of(RIVER, lead)
+    pairs = pairs.where(pairs.day >= LEARNED)
+    return fitted().say(daily, pairs.day, pairs.station)[lead], pairs.truth(RIVER)
+
+
+def width(one: Said) -> Floats:
+    return np.log(one.quantiles[:, -1] / one.quantiles[:, 0])
+
+
+def test_it_learns_from_a_driver() -> None:
+    """With discharge its errors are under half of those of the Gaussian process, which does not know it."""
+    pairs = Pairs.of(RIVER, 1)
+    pairs = pairs.where(pairs.day >= LEARNED)
+    blind = fit_gaussian(RIVER.first(LEARNED), (1,), LINES).say(RIVER, pairs.day, pairs.station)[1]
+    one, came = said(RIVER)
+    assert np.abs(np.log(one.point / came)).mean() < 0.5 * np.abs(np.log(blind.point / came)).mean()
+
+
+@pytest.mark.parametrize("how", ["gone", "silent for a week"])
+def test_without_its_driver_it_is_less_sure_and_still_right(how: str) -> None:
+    """The interval is at least twice as wide, and holds about nine of ten."""
+    discharge = RIVER.drivers["discharge"].copy()
+    discharge[LEARNED - 6 :] = np.nan
+    there = replace(RIVER, drivers={} if how == "gone" else {"discharge": discharge})
+    (sure, came), (unsure, _) = said(RIVER), said(there)
+    assert np.median(width(unsure)) > 2 * np.median(width(sure))
+    for one in (sure, unsure):
+        assert 0.82 < ((came >= one.quantiles[:, 0]) & (came <= one.quantiles[:, -1])).mean() < 0.97
+
+
+def test_a_day_without_a_value_is_spoken_of_as_of_the_last_one() -> None:
+    """What is said of tomorrow is what yesterday said of two days on; nothing where no lead so long was learned."""
+    target = RIVER.target.copy()
+    target[800, 0] = np.nan
+    gap = replace(RIVER, target=target)
+    at = (np.array([800]), np.array([0]))
+    today, before = fitted().say(gap, *at), fitted().say(gap, np.array([799]), np.array([0]))
+    assert today[1].quantiles.tobytes() == before[2].quantiles.tobytes()
+    assert np.isnan(today[3].quantiles).all()
+
+
+def test_one_season_is_left_to_the_gaussian_process() -> None:
+    """Where no season can be left out nothing is known of a new one: the two models say the same."""
+    short = RIVER.first(150)
+    at = (np.array([140, 149]), np.array([0, 2]))
+    one, other = (fit(short, (1, 3), LINES).say(short, *at) for fit in (fit_ensemble, fit_gaussian))
+    for lead in (1, 3):
+        assert one[lead].quantiles.tobytes() == other[lead].quantiles.tobytes()
+
+
+def test_processes_side_by_side_learn_the_same() -> None:
+    """Two leads in two processes, or one after the other: equal to the bit."""
+    short = RIVER.first(500)
+    at = (np.array([480, 490]), np.array([0, 2]))
+    one, other = (fit_ensemble(short, (1, 2), LINES, jobs=jobs).say(short, *at) for jobs in (1, 2))
+    for lead in (1, 2):
+        assert one[lead].quantiles.tobytes() == other[lead].quantiles.tobytes()
