@@ -20,6 +20,7 @@ PUBLIC_ROUTES = {
     ("GET", "/"),
     ("GET", "/stations/{id}"),
     ("GET", "/river"),
+    ("GET", "/record"),
     ("GET", "/alerts"),
     ("GET", "/alerts/{id}"),
     ("GET", "/healthz"),

@@ -33,6 +33,7 @@ from core.flags import Flag
 from core.forecast import HOUR_MS, Forecast
 from core.person import Person
 from core.place import Deployment, Device, Org, Station
+from core.record import VALUES, Score
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
 from registry.waterways import default_waterways
@@ -137,6 +138,21 @@ def pages_backend(folder: Path, **changed: Any) -> Backend:
     return backend
 
 
+def scores() -> list[Score]:
+    """An invented record of three stations: a season, and a beginning."""
+    found = []
+    for station, days in (("cai-tu", 90), ("kenh-lau", 88), ("nuoc-trong", 9)):
+        for lead, worse in ((1, 0.0), (3, 0.04), (7, 0.1), (14, 0.16)):
+            facts: dict[str, Any] = {"station": station, "point": "main", "target": "day_max", "model": "persistence", "lead": lead, "month": 202602}
+            found.append(Score(**facts, line=VALUES, bin=0, n=days, missing=2, inside=round((0.91 - worse / 3) * days), error=(0.3 + worse) * days))
+            for i, weight in enumerate((0.3, 0.1, 0.07, 0.05, 0.06, 0.05, 0.06, 0.08, 0.1, 0.13)):
+                n, p = max(1, round(weight * days)), (0.005, 0.14, 0.25, 0.34, 0.45, 0.55, 0.66, 0.74, 0.85, 0.97)[i]
+                came = round(n * min(1.0, max(0.0, p + (0.5 - p) * worse + (0.02 if i in (3, 4) else 0))))
+                right = came if p >= 0.5 else n - came
+                found.append(Score(**facts, line=1.0, bin=i, n=n, said=n * p, events=came, squares=0.1 * n, right=right))
+    return found
+
+
 async def _sow(db: SqlDatabase, backend: Backend) -> None:
     others = (
         Station(id="ruong-8", org="vithanh", name="Ruộng tám Lúa", intake="kenh-nam", public=True),
@@ -150,6 +166,7 @@ async def _sow(db: SqlDatabase, backend: Backend) -> None:
     standing = [Deployment(device=f"d-{w.station}", channel="main", station=w.station, point="main", interval_s=900) for w in WATER]
     beside = Deployment(device="d-check", channel="main", station="kenh-lau", point="main", role="check", interval_s=900)
     await db.put(*standing, beside, actor="test")
+    await db.add_scores(scores(), name="record", was=0, value=1)
     await db.put_person(Person(name="lan", org="vithanh", role="officer", password="-", must_change=False), actor="test")
     states = []
     for w in WATER:

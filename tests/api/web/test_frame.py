@@ -12,7 +12,7 @@ import core.verdict
 from core.verdict import Verdict
 
 HTML = {"Accept": "text/html"}
-PATHS = ("/", "/stations/kenh-nam", "/stations/dai-ngai", "/river", "/alerts", "/alerts/1", "/login", "/docs", "/nowhere")
+PATHS = ("/", "/stations/kenh-nam", "/stations/dai-ngai", "/river", "/record", "/alerts", "/alerts/1", "/login", "/docs", "/nowhere")
 VERDICTS = ("/", "/?station=kenh-nam", "/stations/kenh-nam", "/stations/ruong-8", "/alerts/1")
 
 
