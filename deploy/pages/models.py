@@ -29,7 +29,8 @@ and `day_min` are a local day's extremes, `hour` an hour's maximum. Another one 
 
 A model of days is fitted on past days of a set of stations, and says at the end of a day what the days ahead may bring: an expected value, 19
 quantiles, and the chance of lying over each line, all of one distribution. It is tried on any folder of CSV files, in any unit
-(`analytics/daily`). These are the baselines; a better one has to show that it is better than each of them.
+(`analytics/daily`). `analogue`, `climatology`, `logistic` and `persistence` are the baselines: a better one has to show that it is better than each
+of them. `ensemble` is the best there is, `gaussian` what it is made of where there are only weeks ([why](decisions/0021-model-of-days.md)).
 
 {table(("Model", "Version", "What it does"), of_days)}
 
