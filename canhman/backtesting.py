@@ -23,7 +23,7 @@ from canhman.usage import UsageError, one_of
 from core.errors import ConfigError
 from core.table import ReadTable, Table
 
-MODEL = "persistence"  # the best there is
+MODEL = "ensemble"  # the best there is: docs/decisions/0021-model-of-days.md
 SHOWN = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles in --forecasts
 
 

@@ -21,6 +21,15 @@ SCORES = ["station", "lead_days", "threshold", "n", "prevalence", *VALUES, "brie
 COLUMNS = ["station", "issued", "lead_days", "valid", "observed", "q05", "q25", "q50", "q75", "q95", "p_gt_1", "p_gt_4"]
 
 
+BEST = backtesting.MODEL
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test names no model it is about the command: the quickest one stands for the best."""
+    monkeypatch.setattr(backtesting, "MODEL", "persistence")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A season's files, with made.toml beside them."""
@@ -147,6 +156,12 @@ def test_other_places_to_learn_from(front: Front, folder: Path, tmp_path: Path) 
     assert {row["station"] for row in rows(tmp_path / "out.csv")} == {"binh"}
     assert "note: 1 stations of made.toml are in one.toml too and are not learned from: binh" in done.err
     assert "made: binh, g/L" in done.out
+
+
+def test_the_best_model_is_what_is_tried_unasked(front: Front, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --model it is the ensemble."""
+    monkeypatch.setattr(backtesting, "MODEL", BEST)
+    assert "model ensemble " in front.ok("backtest", str(folder / "made.toml")).out
 
 
 @pytest.mark.parametrize("name", day_models())
