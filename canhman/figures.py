@@ -23,6 +23,7 @@ FIGURES: Mapping[str, Mapping[str, str]] = {
     "forecast": {
         "issued": "Forecasts issued.",
         "mirrored": "Forecasts written to the store for Grafana.",
+        "scored": "Forecasts scored against what came.",
         "points": "Points known in the last round that had something to issue.",
         "points_read": "Points whose readings were read from the store.",
         "last_round_ms": "How long the last round that had something to issue took [ms].",
