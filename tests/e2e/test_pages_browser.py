@@ -26,7 +26,19 @@ from core.state import Latest, SeriesState
 
 pytestmark = pytest.mark.servers
 
-PATHS = ("/", "/stations/nuoc-trong", "/stations/dai-ngai", "/stations/ruong-8", "/river", "/alerts", "/alerts/1", "/alerts?state=cleared", "/login", "/docs", "/record")
+PATHS = (
+    "/",
+    "/stations/nuoc-trong",
+    "/stations/dai-ngai",
+    "/stations/ruong-8",
+    "/river",
+    "/alerts",
+    "/alerts/1",
+    "/alerts?state=cleared",
+    "/login",
+    "/docs",
+    "/record",
+)
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 LIMIT_BYTES = 150_000
 AIM_BYTES = 40_000
