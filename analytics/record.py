@@ -51,7 +51,7 @@ def scored(issues: Sequence[Forecast], history: History, *, after: int, until: i
             for i, line in enumerate(LINES):
                 p = f.p_gt[row][i]
                 _add_line(sums[*where, line, bin_of(p), month], p, came > line, reference[i] if reference is not None else None)
-    return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in sums.items()]  # type: ignore[arg-type]
+    return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in sums.items()]  # type: ignore[arg-type]  # KEY names the fields in order
 
 
 def bin_of(p: float) -> int:
@@ -114,7 +114,7 @@ def _record(key: tuple[str, str, str, str, int], scores: list[Score]) -> Record:
     values = [s for s in scores if s.line == VALUES]
     n = sum(s.n for s in values)
     return Record(
-        **dict(zip(("station", "point", "target", "model", "lead"), key, strict=True)),  # type: ignore[arg-type]
+        **dict(zip(("station", "point", "target", "model", "lead"), key, strict=True)),  # type: ignore[arg-type]  # `key` holds them in this order
         n=n,
         missing=sum(s.missing for s in values),
         inside=_share(sum(s.inside for s in values), n),
