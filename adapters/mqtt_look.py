@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -26,17 +27,23 @@ def lets_in(
     client.username_pw_set(username, password)
     if tls:
         client.tls_set_context(tls_context(tls_ca))
+    try:
+        _look(client, host, port, found, timeout_s)
+    except OSError:
+        return None
+    return found[0] if found else None
+
+
+def _look(client: Client, host: str, port: int, found: Sequence[object], timeout_s: float) -> None:
+    """Connect, go on until something is in `found` or the time is over, and leave. Raises OSError where there is no connection."""
     client.connect_timeout = timeout_s
     deadline = time.monotonic() + timeout_s
     try:
         client.connect(host, port)
         while not found and time.monotonic() < deadline and client.loop(timeout=0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             pass
-    except OSError:
-        return None
     finally:
         _leave(client)
-    return found[0] if found else None
 
 
 def _leave(client: Client) -> None:
@@ -75,14 +82,8 @@ def read_retained(
         client.username_pw_set(username, password)
     if tls:
         client.tls_set_context(tls_context(tls_ca))
-    client.connect_timeout = timeout_s
-    deadline = time.monotonic() + timeout_s
     try:
-        client.connect(host, port)
-        while not found and time.monotonic() < deadline and client.loop(timeout=0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            pass
+        _look(client, host, port, found, timeout_s)
     except OSError as error:
         raise UnavailableError(f"{host}:{port}: {error}") from error
-    finally:
-        _leave(client)
     return found[0] if found else None
