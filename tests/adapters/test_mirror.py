@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.influx2 import Influx2
+from servers.influx_world import rows, store_on
 from servers.influxd import InfluxD
 
 from adapters.influx import InfluxStore
@@ -96,26 +96,14 @@ class World:
 
     def ask(self, q: str) -> list[dict[str, Any]]:
         """The rows of all series, as dicts."""
-        found = self._influxd.query(q, db=self._name)
-        return [dict(zip(s["columns"], values, strict=True)) | s.get("tags", {}) for s in found for values in s["values"]]
+        return rows(self._influxd, q, self._name)
 
 
 @pytest.fixture(params=["v1", "v2"])
 def world(request: pytest.FixtureRequest, influxd: InfluxD) -> Iterator[World]:
     name = f"mirror{next(_numbers)}"
-    front = None
-    if request.param == "v1":
-        store = InfluxStore(influxd.url, database=name, shared=True)
-    else:
-        front = Influx2(influxd, bucket=name)
-        front.start()
-        store = InfluxStore(front.url, database=name, api="v2", org=front.org, token=front.token, shared=True)
-    asyncio.run(store.create())
-    asyncio.run(store.open())
-    yield World(influxd, store, name)
-    asyncio.run(store.close())
-    if front is not None:
-        front.stop()
+    with store_on(influxd, request.param, name) as store:
+        yield World(influxd, store, name)
 
 
 @pytest.mark.servers
