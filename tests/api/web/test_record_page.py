@@ -11,8 +11,8 @@ from core.record import VALUES, Score
 def keep(rig: Rig, station: str, *, n: int = 100, lead: int = 1) -> None:
     """Said .8 of n days, of which 82 % came; 2 more could not be scored."""
     facts = {"station": station, "point": "main", "target": "day_max", "model": "m", "lead": lead, "month": 202603}
-    line = Score(**facts, line=1.0, bin=8, n=n, said=0.8 * n, events=round(0.82 * n), squares=0.15 * n, right=round(0.82 * n))  # type: ignore[arg-type]
-    value = Score(**facts, line=VALUES, bin=0, n=n, missing=2, inside=round(0.9 * n), error=0.25 * n)  # type: ignore[arg-type]
+    line = Score(**facts, line=1.0, bin=8, n=n, said=0.8 * n, events=round(0.82 * n), squares=0.15 * n, right=round(0.82 * n))  # type: ignore[arg-type]  # the names in `facts` are its fields
+    value = Score(**facts, line=VALUES, bin=0, n=n, missing=2, inside=round(0.9 * n), error=0.25 * n)  # type: ignore[arg-type]  # the names in `facts` are its fields
     rig.run(lambda: rig.backend.records.add_scores([line, value], name=f"{station} {lead}", was=0, value=1))
 
 
