@@ -169,7 +169,7 @@ class Issuer:
 
 
 def _places(directory: Directory, states: Iterable[SeriesState], at: int) -> list[Place]:
-    """Every point of a registered station with good salinity in the 63 days before `at` or later, in order."""
+    """Every point of a registered station with good salinity in the 77 days before `at` or later, in order."""
     members: defaultdict[tuple[str, str], list[SeriesState]] = defaultdict(list)
     for state in states:
         members[state.key.station, state.key.point].append(state)
@@ -192,7 +192,7 @@ def _forecasts(model: Model, places: Sequence[Place], known: Sequence[Known], wa
     found = []
     for target in model.targets:
         rows = [number[p.key] for p, t in wanted if t == target]
-        for i, issue in zip(rows, model.say(target, histories, rows, at) if rows else (), strict=True):
+        for i, issue in zip(rows, model.say(target, histories, rows, at, ()) if rows else (), strict=True):
             if issue is None:
                 continue
             inputs = hashlib.sha256(f"{model.name} {model.version}\n".encode() + digest(i) + (everything() if issue.pooled else b""))

@@ -2,8 +2,8 @@
 
 What `series_state.changed` of a point's sensors was when its readings were read tells whether they still are what the store
 holds: each write of ingest (late ones too) and each answer of the judge raises it *after* the rows are in the store. Nothing
-tells how far back such a change reaches, so the whole 63 days are read again: correct first, and measured in
-`bench/forecast_round.py`. 24 × 63 h × 4 readings are 97 kB a point.
+tells how far back such a change reaches, so the whole 77 days are read again: correct first, and measured in
+`bench/forecast_round.py`. 24 × 77 h × 4 readings are 118 kB a point.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Readings:
         self.reads = 0  # points read from the store since the start
 
     async def of(self, places: Sequence[Place], directory: Directory, at: int, *, moved: Callable[[int], None] = lambda done: None) -> list[Known]:
-        """The good readings with at − 63 days ≤ time < `at` of each point; `moved` hears how many are there."""
+        """The good readings with at − 77 days ≤ time < `at` of each point; `moved` hears how many are there."""
         marks = {p.key: (directory.version, tuple((s.key, s.changed) for s in p.states)) for p in places}
         stale = [p for p in places if not self._holds(p, marks[p.key], at)]
         for first in range(0, len(stale), AT_ONCE):

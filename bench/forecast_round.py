@@ -1,6 +1,6 @@
 """What one round of forecasts costs beside reading alone: `python bench/forecast_round.py [POINTS …]` (12 and 1,000).
 
-63 days of readings every 15 minutes stand in a SQLite store; each point is due for its days and hours. CPU seconds of one
+77 days of readings every 15 minutes stand in a SQLite store; each point is due for its days and hours. CPU seconds of one
 process: reading every point, the model, the append, and the same round an hour later when a tenth of the points has news.
 """
 
@@ -29,7 +29,7 @@ from core.state import Commit, Judged, Latest, Written
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
-DAYS = 63
+DAYS = 77
 STEP = 15 * MINUTE
 NOW = 1_772_402_400_000  # 05:00 in Vietnam
 NEWS = 10  # every tenth point

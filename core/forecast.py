@@ -17,12 +17,31 @@ HINDCAST = "+hindcast"  # ends the version of what was issued as of a past insta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What moved a forecast: `code` is one of REASONS; `name` the driver's, of code `driver`.
+
+    `effect` [g/L]: how much higher the expected value at `lead` is than had it not been known; below 0 it speaks for fresher water.
+    """
+
+    code: str
+    name: str = ""
+    effect: float
+    lead: int
+
+
+# tide: springs and neaps, and the station's own answer to them; course: how it went in the last days; day: how it went within the last day;
+# season: the time of year; driver: another series; persistence: it is said because it was so a tidal day ago
+REASONS = ("tide", "course", "day", "season", "driver", "persistence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """One issue of one model for one target at a point of a station, in g/L of `water.salinity`.
 
     `leads`, `times` (start of each interval [ms]), `quantiles` (per lead: one value per `QUANTILES` [g/L], rising) and
     `p_gt` (per lead: P(S > line) for each of `core.bands.LINES`, falling) have one entry per lead, in rising order.
     `data_until` is the newest received_at used [ms], `inputs` a hash of what the model saw, `version` the model's.
+    `reasons` are what moved it most, the strongest first; `missing` the drivers by name that it would have used and that were silent.
     `id` is the row's in the database, 0 before it is there.
     """
 
@@ -40,6 +59,8 @@ class Forecast:
     times: tuple[int, ...]
     quantiles: tuple[tuple[float, ...], ...]
     p_gt: tuple[tuple[float, ...], ...]
+    reasons: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def hindcast(self) -> bool:

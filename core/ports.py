@@ -19,6 +19,7 @@ from core.deadletter import DeadLetter
 from core.forecast import Forecast
 from core.http import Request, Response
 from core.message import Message
+from core.model_card import ModelCard
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.record import Score
@@ -368,6 +369,34 @@ class Forecasts(Protocol):
 
     async def forecasts_after(self, id: int, *, limit: int = 100) -> list[Forecast]:
         """Issues with a greater id, in rising order: for the mirror and the alerts."""
+        ...
+
+
+class ModelFiles(Protocol):
+    """Trained models, kept one file each with its card; of each target at most one speaks. Files begin with magic and version."""
+
+    async def keep(self, card: ModelCard, content: bytes) -> ModelCard:
+        """Write both, whole or not at all; returns the card with its hash. Raises ConflictError for a version that is there, UnavailableError."""
+        ...
+
+    async def cards(self) -> list[ModelCard]:
+        """All, the newest first. A card that cannot be read is left out; `doctor` names it."""
+        ...
+
+    async def promote(self, card: ModelCard, *, at: int, why: str) -> ModelCard:
+        """Let it speak from `at` [ms] on, instead of the one that did. Raises NotFoundError."""
+        ...
+
+    async def note(self, card: ModelCard, *, why: str) -> ModelCard:
+        """Write down why it does not speak. Raises NotFoundError."""
+        ...
+
+    async def speaking(self, target: str) -> ModelCard | None:
+        """The one that speaks; cheap, asked every second."""
+        ...
+
+    async def content(self, card: ModelCard) -> bytes:
+        """The file. Raises FormatError where it is not what was kept (hash, magic, version), NotFoundError."""
         ...
 
 

@@ -20,6 +20,9 @@ class Daily:
     `target` is what is forecast: the day's highest, lowest or mean. `high`, `low`, `mean`, `last` (the day's last reading) and `evening`
     (mean of what was read from 16 h on) are equal where the data hold one value a day. `drivers` are other quantities of the day by
     name (discharge, level, wind), NaN for a station they do not bear on. A model may use day t only for what it issues at the end of t.
+
+    In operation day t ends when forecasts are issued (05:00 of the next) and the columns are of the 24 h until then. What is forecast, and
+    learned, is the local day from midnight on: `truth` (n, m). None: both are the same.
     """
 
     zone: str
@@ -32,6 +35,12 @@ class Daily:
     last: Floats
     evening: Floats
     drivers: Mapping[str, Floats]
+    truth: Floats | None = None
+
+    @property
+    def came(self) -> Floats:
+        """(n, m): what a forecast of the day is held against."""
+        return self.target if self.truth is None else self.truth
 
     def first(self, n: int) -> Daily:
         """The first `n` days: what was known at the end of day n − 1."""
@@ -43,12 +52,13 @@ class Daily:
 
     def _cut(self, rows: slice, columns: slice | NDArray[np.intp], *, stations: tuple[str, ...], days: Days) -> Daily:
         arrays = {name: getattr(self, name)[rows, columns] for name in ("target", "high", "low", "mean", "last", "evening")}
-        return replace(self, days=days, stations=stations, drivers={name: v[rows, columns] for name, v in self.drivers.items()}, **arrays)
+        truth = None if self.truth is None else self.truth[rows, columns]
+        return replace(self, days=days, stations=stations, drivers={name: v[rows, columns] for name, v in self.drivers.items()}, truth=truth, **arrays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Issues and the days they are about: `day` (k,) index of the issue's day, `station` (k,) index, `lead` in days; the truth is target[day + lead]."""
+    """Issues and the days they are about: `day` (k,) index of the issue's day, `station` (k,) index, `lead` in days; the truth is came[day + lead]."""
 
     day: Index
     station: Index
@@ -59,7 +69,7 @@ class Pairs:
         """Wherever both the issue's day and the day ahead were observed."""
         seen = np.isfinite(daily.target)
         both = np.zeros_like(seen)
-        both[:-lead] = seen[:-lead] & seen[lead:]
+        both[:-lead] = seen[:-lead] & np.isfinite(daily.came)[lead:]
         day, station = np.nonzero(both)
         return cls(day=day.astype(np.int64), station=station.astype(np.int64), lead=lead)
 
@@ -69,5 +79,5 @@ class Pairs:
 
     def truth(self, daily: Daily) -> Floats:
         """What came (k,)."""
-        found: Floats = daily.target[self.day + self.lead, self.station]
+        found: Floats = daily.came[self.day + self.lead, self.station]
         return found

@@ -31,7 +31,7 @@ from analytics.history import (
     local_times,
     stretches,
 )
-from analytics.model import HISTORY_MS, Issue, Model
+from analytics.model import HISTORY_MS, DriverHistory, Issue, Model
 from core.forecast import HOUR_MS
 
 DAY_LEADS = 14
@@ -45,8 +45,8 @@ OLDEST_NEWEST_MS = 6 * HOUR_MS
 Errors = dict[int, Floats]  # by lead, or by tidal day: errors in log1p
 
 
-def _say(target: str, histories: Sequence[History], wanted: Sequence[int], at: int) -> list[Issue | None]:
-    """See `analytics.model.Say`."""
+def _say(target: str, histories: Sequence[History], wanted: Sequence[int], at: int, drivers: Sequence[DriverHistory]) -> list[Issue | None]:
+    """See `analytics.model.Say`; no driver is looked at."""
     seen = [h.between(at - HISTORY_MS, at) for h in histories]
     own = _hour_errors if target == "hour" else _day_errors
 

@@ -57,7 +57,7 @@ def scores(histories: list[History], *, after: int) -> dict[int, Score]:
     truth = {i: stretches(histories[i], midnights[:-1], midnights[1:]) for i in wanted}
     found: defaultdict[int, list[tuple[float, float, float, float, float, float]]] = defaultdict(list)
     for day, at in enumerate((local_times(ZONE, FIRST - timedelta(days=14), DAYS + 14) + after).tolist(), -14):
-        for i, issue in zip(wanted, MODEL.say("day_max", histories, wanted, at), strict=True):
+        for i, issue in zip(wanted, MODEL.say("day_max", histories, wanted, at, ()), strict=True):
             if issue is None:
                 continue
             said = float(stretches(histories[i], np.array([at]) - TIDAL_DAY_MS, np.array([at])).high[0])
@@ -100,7 +100,7 @@ def test_hours_from_two_hourly_readings(histories: list[History]) -> None:
     wanted = [i for i, h in enumerate(histories) if h.station in TEN]
     inside: defaultdict[int, list[bool]] = defaultdict(list)
     for at in local_times(ZONE, FIRST, DAYS, hour=6).tolist():
-        for i, issue in zip(wanted, MODEL.say("hour", histories, wanted, at), strict=True):
+        for i, issue in zip(wanted, MODEL.say("hour", histories, wanted, at, ()), strict=True):
             if issue is None:
                 continue
             came = hour_maxima(histories[i], np.array(issue.times))

@@ -43,7 +43,7 @@ issue_times = st.integers(-26 * HOUR_MS, 26 * HOUR_MS).map(lambda shift: ISSUED 
 
 
 def said(model: Model, world: Sequence[History], at: int) -> dict[str, list[Issue | None]]:
-    return {target: model.say(target, world, range(len(world)), at) for target in model.targets}
+    return {target: model.say(target, world, range(len(world)), at, ()) for target in model.targets}
 
 
 def tampered(h: History, at: int, seed: int) -> History:
@@ -105,7 +105,7 @@ def test_the_same_again_and_nothing_is_touched(model: Model, world: list[History
     """Deterministic; histories are left as they were; the order of the points and who else is asked for play no part."""
     before = [(h.time.copy(), h.value.copy()) for h in world]
     first = said(model, world, at)
-    backwards = {t: model.say(t, world[::-1], [len(world) - 1], at) for t in model.targets}
+    backwards = {t: model.say(t, world[::-1], [len(world) - 1], at, ()) for t in model.targets}
     assert {t: issues[:1] for t, issues in first.items()} == backwards
     assert all(np.array_equal(h.time, t) and np.array_equal(h.value, v) for h, (t, v) in zip(world, before, strict=True))
 
@@ -115,8 +115,8 @@ def test_no_readings_no_forecast(model: Model) -> None:
     """Of a point without readings nothing is said, whatever others have."""
     empty = History(station="e", point="main", zone=ZONE, time=np.zeros(0, dtype=np.int64), value=np.zeros(0))
     for target in model.targets:
-        assert model.say(target, [empty], [0], ISSUED) == [None]
-        assert model.say(target, [history(1), empty], [1], ISSUED) == [None]
+        assert model.say(target, [empty], [0], ISSUED, ()) == [None]
+        assert model.say(target, [history(1), empty], [1], ISSUED, ()) == [None]
 
 
 def kept(h: History, target: str, issue: Issue, at: int) -> Forecast:

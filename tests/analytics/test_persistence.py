@@ -45,7 +45,7 @@ def without(h: History, start: int, end: int) -> History:
 
 
 def say(target: str, *histories: History, at: int = ISSUED) -> Issue | None:
-    return MODEL.say(target, histories, [0], at)[0]
+    return MODEL.say(target, histories, [0], at, ())[0]
 
 
 def median(issue: Issue | None) -> dict[int, float]:
@@ -188,7 +188,7 @@ def test_older_than_60_days_is_no_record() -> None:
 
 
 def test_more_history_than_asked_for_changes_nothing() -> None:
-    """63 days are looked at, however many are shown."""
+    """What is older than `HISTORY_MS` is not looked at, however many are shown."""
     for target in MODEL.targets:
         assert say(target, steady(days=200)) == say(target, steady(days=70))
 

@@ -1,0 +1,48 @@
+"""What is written down of a trained model beside its file: where it came from, how it scored, whether it speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """How a model, the one that spoke until then, and the best honest baseline scored on the same days that none of them had learned from.
+
+    `since`, `until`: local dates as text. `n` pairs. `crps`, `spoke`, `baseline` [unit of the target]: mean CRPS, lower is better; `spoke` is None
+    where no trained model spoke. `coverage90`: how often the 90 % interval held.
+    """
+
+    since: str
+    until: str
+    n: int
+    crps: float
+    spoke: float | None
+    baseline: float
+    baseline_name: str
+    coverage90: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One trained model of one target (`core.forecast.TARGETS`).
+
+    `version` names it among all of its target, e.g. `1.20261126-3fa2c1`: the code's version, the day and the start of its hash. `data_from`, `data_until`:
+    first and last local day learned from. `rows`: station days (or hours). `sha256` of the file. `promoted_at` [ms]: since when it speaks, None where
+    it does not; `why`: why it was or was not promoted, in plain words (English).
+    """
+
+    target: str
+    model: str
+    version: str
+    trained_at: int
+    data_from: str
+    data_until: str
+    stations: tuple[str, ...]
+    drivers: tuple[str, ...]
+    rows: int
+    source: str  # `store`, or the name of the data set
+    held_out: HeldOut | None
+    sha256: str = ""
+    promoted_at: int | None = None
+    why: str = ""
