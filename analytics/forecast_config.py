@@ -19,7 +19,7 @@ class DriverSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """`hour`: local hour at which a training may begin; every `every_days` days; the last `held_out_days` days (a quarter of them where they are fewer
+    """`hour`: local hour at which a training may begin, every `every_days` days; the last `held_out_days` days (a quarter of them where they are fewer
     than four times as many, but at least `least_held_out_days`) are kept from it and decide."""
 
     hour: int

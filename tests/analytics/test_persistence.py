@@ -188,7 +188,7 @@ def test_older_than_60_days_is_no_record() -> None:
 
 
 def test_more_history_than_asked_for_changes_nothing() -> None:
-    """What is older than `HISTORY_MS` is not looked at, however many are shown."""
+    """What is older than `HISTORY_MS` is not looked at."""
     for target in MODEL.targets:
         assert say(target, steady(days=200)) == say(target, steady(days=70))
 
