@@ -51,7 +51,10 @@ Say = Callable[[str, Sequence[History], Sequence[int], int, Sequence[DriverHisto
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model, of `analytics/models` or made of a file of learned numbers (`analytics.learned`). `say` is pure and deterministic, and looks at nothing measured at or after the issue time."""
+    """One model, of `analytics/models` or made of a file of learned numbers (`analytics.learned`).
+
+    `say` is pure and deterministic, and looks at nothing measured at or after the issue time.
+    """
 
     name: str
     version: str
