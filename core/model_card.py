@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.errors import FormatError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
@@ -46,3 +48,16 @@ class ModelCard:
     sha256: str = ""
     promoted_at: int | None = None
     why: str = ""
+
+
+MAGIC, FORMAT = b"CANHMAN-MODEL", 1  # every model file begins with them
+
+
+def check_head(content: bytes) -> None:
+    """Raises FormatError where `content` is no model file, or one of another version."""
+    line, end, _ = content[:40].partition(b"\n")
+    magic, _, version = line.partition(b" ")
+    if magic != MAGIC or not end:
+        raise FormatError(f"no model file: it begins with {content[: len(MAGIC)]!r}, expected {MAGIC.decode()} {FORMAT}")
+    if version != b"%d" % FORMAT:
+        raise FormatError(f"a model file {MAGIC.decode()} of format {version.decode('ascii', 'replace')}, expected {FORMAT}: train anew with canhman train")

@@ -1,0 +1,144 @@
+"""Model files: there and back to the bit, and nothing but what may stand in them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zlib
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from analytics.daily.dressing import Dressing, Scale, dressing
+from analytics.daily.gaussian import Kernel
+from analytics.daily.models.gaussian import fit_gaussian
+from analytics.daily.panel import Daily
+from analytics.empirical import curve
+from analytics.packing import CLASSES, packed, unpacked
+from core.errors import FormatError
+
+numbers = st.floats(width=64) | st.integers(-(2**62), 2**62) | st.booleans() | st.none() | st.text(max_size=5)
+numpy_numbers = st.floats(width=64).map(np.float64) | st.integers(0, 9).map(np.int64)
+some_array = arrays.arrays(
+    st.sampled_from([np.dtype(t) for t in ("float64", "float32", "int64", "int16", "uint8", "bool", "datetime64[D]")]), arrays.array_shapes(min_side=0)
+)
+scales = st.builds(Scale, unit=st.floats(1e-6, 1e6), curved=st.booleans(), floor=st.sampled_from([0.0, -np.inf]))
+kernels = st.builds(Kernel, theta=st.tuples(*[st.floats(-7, 7)] * 7))
+curves = st.lists(st.floats(-5, 5), min_size=5, max_size=40).map(lambda errors: curve(np.sort(np.array(errors))))
+dressings = st.builds(Dressing, scale=scales, edges=arrays.arrays(np.float64, 3, elements=st.floats(-5, 5)), curves=st.tuples(curves, curves))
+leaves = numbers | numpy_numbers | some_array | some_array.map(np.asfortranarray) | scales | kernels | curves | dressings
+trees = st.recursive(leaves, lambda one: st.tuples(one, one) | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), one, max_size=3), max_leaves=8)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal to the bit, and of the same kinds."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray | np.generic):
+        as_c = np.asarray(one).tobytes() == np.asarray(other).tobytes()
+        return as_c and one.dtype == other.dtype and one.shape == other.shape and one.flags.f_contiguous == other.flags.f_contiguous
+    if isinstance(one, float):
+        return np.float64(one).tobytes() == np.float64(other).tobytes() or (one != one and other != other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(type(a) is type(b) for a, b in zip(one, other, strict=True)) and all(same(one[k], other[k]) for k in one)
+    if hasattr(type(one), "__dataclass_fields__"):
+        return all(same(getattr(one, name), getattr(other, name)) for name in type(one).__dataclass_fields__)
+    return bool(one == other)
+
+
+def fitted_world() -> tuple[Daily, int]:
+    days = np.arange(100)[:, None]
+    high = np.exp(0.4 * np.cos(2 * np.pi * days / 14.765 + np.arange(3)) + 0.1 * np.random.default_rng(3).normal(size=(100, 3)))
+    parts = dict.fromkeys(("target", "high", "low", "mean", "last", "evening"), high)
+    return Daily(zone="Asia/Ho_Chi_Minh", days=np.datetime64("2026-01-01") + np.arange(100), stations=("a", "b", "c"), drivers={}, **parts), 70
+
+
+@settings(max_examples=150)
+@given(trees)
+def test_what_was_packed_is_unpacked_to_the_bit(value: Any) -> None:
+    """Numbers, texts, tables, arrays in their order and our classes come back as they were."""
+    assert same(unpacked(packed(value)), value)
+
+
+def test_a_model_says_after_unpacking_what_it_said_before() -> None:
+    """To the bit, for each day and lead."""
+    daily, n = fitted_world()
+    model = fit_gaussian(daily.first(n), (1, 7), (1.0, 4.0))
+    again = unpacked(packed(model))
+    day, station = np.repeat(np.arange(n, 100), 3), np.tile(np.arange(3), 100 - n)
+    one, other = model.say(daily, day, station), again.say(daily, day, station)
+    for lead in (1, 7):
+        assert np.isfinite(one[lead].point).all()
+        for name in ("point", "quantiles", "p_gt"):
+            assert getattr(one[lead], name).tobytes() == getattr(other[lead], name).tobytes()
+
+
+def test_the_same_model_makes_the_same_bytes() -> None:
+    """A hash of the file names the model."""
+    daily, n = fitted_world()
+    assert packed(fit_gaussian(daily.first(n), (2,), (1.0,))) == packed(fit_gaussian(daily.first(n), (2,), (1.0,)))
+
+
+def test_an_array_in_two_places_is_kept_once() -> None:
+    """A kernel that all leads share does not make the file longer."""
+    array = np.random.default_rng(0).random(1000)
+    assert len(packed((array, array))) < 1.1 * len(packed((array,)))
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 1), [1], {1.5: 2}, np.array(["a"]), np.array([None]), {"x": object()}, len, 1j])
+def test_what_may_not_stand_in_a_file_is_refused(value: Any) -> None:
+    """What could not come back as it was, or runs when it is read, is named in one line."""
+    with pytest.raises(FormatError):
+        packed(value)
+
+
+def test_another_file_and_another_version_are_named() -> None:
+    """The message names magic and version: a pickle, an empty file, and a file of tomorrow's format."""
+    for content in (pickle.dumps(1), b"", b"CANHMAN-MODE"):
+        with pytest.raises(FormatError, match="CANHMAN-MODEL 1"):
+            unpacked(content)
+    with pytest.raises(FormatError, match="format 2, expected 1"):
+        unpacked(packed(1).replace(b" 1\n", b" 2\n", 1))
+
+
+def test_a_damaged_file_is_told_and_nothing_else() -> None:
+    """Cut anywhere, or longer than it was, it is a FormatError; a flipped bit is one, or changes the value alone."""
+    content = packed(dressing(np.arange(30.0), np.arange(30.0) ** 1.1))
+    for cut in range(len(content)):
+        with pytest.raises(FormatError):
+            unpacked(content[:cut])
+    with pytest.raises(FormatError):
+        unpacked(content + b"x")
+    for at in range(len(content)):
+        flipped = bytearray(content)
+        flipped[at] ^= 16
+        try:
+            unpacked(bytes(flipped))
+        except FormatError:
+            continue
+
+
+def test_no_class_but_ours_is_made() -> None:
+    """A name that is not on the list, and fields the class does not have, are refused."""
+
+    def written(tree: object) -> bytes:
+        text = zlib.compress(json.dumps({"tree": tree, "arrays": []}).encode())
+        return b"CANHMAN-MODEL 1\n" + len(text).to_bytes(8, "big") + text
+
+    with pytest.raises(FormatError, match="Popen"):
+        unpacked(written({"c": "Popen", "f": {"args": "true"}}))
+    with pytest.raises(FormatError, match="Scale"):
+        unpacked(written({"c": "Scale", "f": {"unit": 1.0}}))
+
+
+def test_every_class_of_the_list_is_there() -> None:
+    """A class that moved or was renamed is noticed here and not when a model is read."""
+    for name, where in CLASSES.items():
+        assert hasattr(__import__(where, fromlist=[name]), name)
