@@ -13,7 +13,7 @@ Json = Mapping[str, object]
 
 NOTHING = "nothing"  # a field that nobody writes: InfluxDB answers with nulls
 _FAR = 1_000_000  # Grafana takes an open end of a range for 0
-_WRITTEN = {"Cel": "°C", "m3/m3": "m³/m³", "[pH]": "pH", "{NTU}": "NTU", "1": ""}
+_WRITTEN = {"Cel": "°C", "m3/m3": "m³/m³", "m3/s": "m³/s", "deg": "°", "[pH]": "pH", "{NTU}": "NTU", "1": ""}
 
 
 def unit(quantity: str) -> str:

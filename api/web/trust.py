@@ -15,7 +15,7 @@ from core.texts import number, say, texts
 from quality.rules import TESTS
 from registry.situation import SALINITY, Reading, Situation
 
-UNITS = {"Cel": "°C", "[pH]": "", "{NTU}": "NTU", "m3/m3": "m³/m³", "1": "", "mm": "mm"}  # UCUM as people write it
+UNITS = {"Cel": "°C", "[pH]": "", "{NTU}": "NTU", "m3/m3": "m³/m³", "m3/s": "m³/s", "deg": "°", "1": "", "mm": "mm"}  # UCUM as people write it
 BITS = {**GIVEN_BITS, **{name: test.bit for name, test in TESTS.items()}}
 
 

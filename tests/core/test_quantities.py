@@ -13,7 +13,7 @@ from core.quantities import ALIASES, QUANTITIES, Quantity
 all_quantities = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)
 
 # UCUM: case-sensitive codes of what is measured here; dBm is the one that UCUM lacks and every radio prints
-UNITS = {"mS/cm", "dS/m", "g/L", "mg/L", "Cel", "m", "mm", "m/s", "m3/m3", "1", "%", "hPa", "V", "[pH]", "{NTU}", "dB", "dBm"}
+UNITS = {"mS/cm", "dS/m", "g/L", "mg/L", "Cel", "m", "mm", "m/s", "m3/s", "deg", "m3/m3", "1", "%", "hPa", "V", "[pH]", "{NTU}", "dB", "dBm"}
 
 
 @all_quantities
@@ -68,10 +68,19 @@ def test_alias(alias: str) -> None:
 
 @pytest.mark.parametrize(
     ("alias", "value", "expected"),
-    [("ec_uS_cm", 10_000, 10.0), ("ec_dS_m", 10, 10.0), ("ec_mS_m", 1000, 10.0), ("ec_S_m", 1, 10.0), ("ec_mS_cm", 10, 10.0), ("level_cm", 112, 1.12)],
+    [
+        ("ec_uS_cm", 10_000, 10.0),
+        ("ec_dS_m", 10, 10.0),
+        ("ec_mS_m", 1000, 10.0),
+        ("ec_S_m", 1, 10.0),
+        ("ec_mS_cm", 10, 10.0),
+        ("level_cm", 112, 1.12),
+        ("discharge_cfs", 1000, 28.316846592),
+        ("gate_open_percent", 25, 0.25),
+    ],
 )
 def test_factors_from_first_principles(alias: str, value: float, expected: float) -> None:
-    """1 S/m = 10 mS/cm = 10 dS/m = 1000 mS/m = 10,000 µS/cm."""
+    """1 S/m = 10 mS/cm = 10 dS/m = 1000 mS/m = 10,000 µS/cm; a foot is 0.3048 m."""
     assert value * ALIASES[alias][1] == pytest.approx(expected, rel=1e-12)
 
 
