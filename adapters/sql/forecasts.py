@@ -17,7 +17,7 @@ from adapters.sql.engine import upsert
 from adapters.sql.serials import take
 from core.bands import LINES
 from core.errors import ConflictError
-from core.forecast import QUANTILES, Forecast
+from core.forecast import QUANTILES, REASONS, Forecast, Reason
 
 _T = t.forecast_issue
 _KEY = ("station", "point", "target", "model", "issued_at")
@@ -78,6 +78,9 @@ def _values(f: Forecast) -> dict[str, Any]:
                 raise ConflictError(f"{where}: {name} of lead {lead} are {tuple(row)}: expected {width} numbers")
             if rows is f.p_gt and not all(0 <= _short(p) <= 1 for p in row):
                 raise ConflictError(f"{where}: p_gt of lead {lead} are {tuple(row)}: expected probabilities from 0 to 1")
+    for reason in f.reasons:
+        if reason.code not in REASONS or not math.isfinite(reason.effect):
+            raise ConflictError(f"{where}: {reason} is no reason: expected a code of {', '.join(REASONS)} and a number")
     return {
         **{name: getattr(f, name) for name in ("org", "station", "point", "target", "model", "version", "inputs")},
         "issued_at": int(f.issued_at),
@@ -86,6 +89,8 @@ def _values(f: Forecast) -> dict[str, Any]:
         "times": _steps([int(time) for time in f.times]),
         "quantiles": [[_short(x) for x in row] for row in f.quantiles],
         "p_gt": [[_short(x) for x in row] for row in f.p_gt],
+        "reasons": [[r.code, r.name, _short(r.effect), int(r.lead)] for r in f.reasons],
+        "missing": list(f.missing),
     }
 
 
@@ -110,4 +115,6 @@ def _forecast(row: Row[Any]) -> Forecast:
     values["times"] = _times(values["times"], len(values["leads"]))
     for name in ("quantiles", "p_gt"):
         values[name] = tuple(tuple(map(float, numbers)) for numbers in values[name])
+    values["reasons"] = tuple(Reason(code=code, name=name, effect=float(effect), lead=lead) for code, name, effect, lead in values["reasons"] or ())
+    values["missing"] = tuple(values["missing"] or ())
     return Forecast(**values)

@@ -6,8 +6,20 @@ from pydantic import BaseModel, Field
 
 from core.bands import LINES
 from core.clock import rfc3339
-from core.forecast import QUANTILES, Forecast
+from core.forecast import QUANTILES, Forecast, Reason
+from core.reasons import reason_text
+from core.texts import LANGUAGES
 from core.verdict import UNIT
+
+
+class ReasonShape(BaseModel):
+    """What moved a forecast."""
+
+    code: str = Field(description="tide, course (of the last days), day (the last one), season, driver (another series), persistence")
+    name: str = Field(description="The driver's; empty for other codes.")
+    effect: float = Field(description="How much higher the expected value at `lead` is than had it not been known [g/L].")
+    lead: int
+    text: dict[str, str] = Field(description="In Vietnamese and English.")
 
 
 class ForecastShape(BaseModel):
@@ -30,6 +42,8 @@ class ForecastShape(BaseModel):
     q75: list[float]
     q95: list[float]
     p_gt: dict[str, list[float]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L.")
+    reasons: list[ReasonShape] = Field(description="What moved it most, the strongest first.")
+    missing: list[str] = Field(description="Drivers it would have used and that were silent; they make it less certain.")
 
 
 class ForecastList(BaseModel):
@@ -55,4 +69,10 @@ def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str)
         times=[] if f is None else [rfc3339(t) for t in f.times],
         **{f"q{round(100 * q):02d}": [] if f is None else [row[i] for row in f.quantiles] for i, q in enumerate(QUANTILES)},
         p_gt={f"{line:g}": [] if f is None else [row[i] for row in f.p_gt] for i, line in enumerate(LINES)},
+        reasons=[] if f is None else [_reason(r) for r in f.reasons],
+        missing=[] if f is None else list(f.missing),
     )
+
+
+def _reason(r: Reason) -> ReasonShape:
+    return ReasonShape(code=r.code, name=r.name, effect=r.effect, lead=r.lead, text={lang: reason_text(r, lang) for lang in LANGUAGES})

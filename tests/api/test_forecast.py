@@ -29,6 +29,8 @@ KEYS = [
     "q75",
     "q95",
     "p_gt",
+    "reasons",
+    "missing",
 ]
 
 
@@ -52,6 +54,25 @@ def test_the_shape(rig: Rig) -> None:
     assert [found[q][13] for q in ("q05", "q25", "q50", "q75", "q95")] == pytest.approx([0.18, 0.19, 0.2, 0.21, 0.22])
     assert len(read(rig, "cai-lon/forecast?target=hour")["leads"]) == 72
     assert read(rig, "cai-lon/forecast?target=hour")["point"] == "in"
+
+
+def test_reasons_and_what_was_silent(rig: Rig) -> None:
+    """Each reason with its words in both languages, and the drivers that were silent; in the list of all issues too."""
+    found = read(rig, "cai-lon/forecast?target=day_max")
+    assert found["reasons"][0] == {
+        "code": "tide",
+        "name": "",
+        "effect": 0.42,
+        "lead": 1,
+        "text": {
+            "vi": "Con nước đang vào kỳ đẩy mặn lên, mặn thêm chừng 0,4\u00a0g/L.",
+            "en": "The spring-neap tide is in the days that push salt up, about 0.4\u00a0g/L saltier.",
+        },
+    }
+    assert found["missing"] == ["discharge"]
+    assert read(rig, "cai-lon/forecasts?target=day_max")["items"][-1] == found
+    quiet = read(rig, "kenh-lau/forecast?target=day_max")
+    assert (quiet["reasons"], quiet["missing"]) == ([], [])
 
 
 def test_none_yet(rig: Rig) -> None:

@@ -38,7 +38,7 @@ from core.bands import LINES, band
 from core.batch import Batch
 from core.deadletter import DeadLetter
 from core.flags import Flag
-from core.forecast import HOUR_MS, Forecast
+from core.forecast import HOUR_MS, Forecast, Reason
 from core.person import Person
 from core.place import Deployment, Device, Org, Station
 from core.risk import Risk
@@ -172,12 +172,15 @@ def forecast(station: str, point: str, target: str, value: float, issued_at: int
     )
 
 
+REASONS = (Reason(code="tide", effect=0.42, lead=1), Reason(code="driver", name="level.my-tho", effect=-0.2, lead=1))
+
+
 def forecasts() -> list[Forecast]:
     """Two issues of 14 days and of 72 hours for kenh-lau and cai-lon."""
     places = (("kenh-lau", "main", 0.2), ("cai-lon", "in", 5.0))
     hours = [forecast(s, p, "hour", v, NOW - back * HOUR_MS) for s, p, v in places for back in (2, 1)]
     days = [forecast(s, p, target, v, NOW - back * DAY_MS - 5 * HOUR_MS) for s, p, v in places for target in ("day_max", "day_min") for back in (1, 0)]
-    return hours + days
+    return hours + [dataclasses.replace(f, reasons=REASONS, missing=("discharge",)) if f.station == "cai-lon" else f for f in days]
 
 
 def alerts() -> list[Step]:

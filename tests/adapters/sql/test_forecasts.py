@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql.forecasts import _short
 from core.errors import ConflictError
-from core.forecast import HOUR_MS, Forecast
+from core.forecast import HOUR_MS, Forecast, Reason
 
 T0 = 1_772_000_000_000
 
@@ -61,6 +61,31 @@ def test_read_as_issued(url: str, database: SqlDatabase) -> None:
     again = open_database(url)
     assert all_of(again) == [replace(f, id=n) for n, f in enumerate(two, 1)]
     again.close()
+
+
+def test_reasons_and_missing_come_back(url: str, database: SqlDatabase) -> None:
+    """What moved it and which drivers were silent stand in the row, in their order; rows of before 0004 have none."""
+    told = (Reason(code="driver", name="discharge", effect=np.float64(-0.123456), lead=7), Reason(code="tide", effect=0.5, lead=1))
+    issue(database, replace(forecast(), reasons=told, missing=("wind", "rain")), forecast(1))
+    first, second = all_of(database)
+    assert first.reasons == (replace(told[0], effect=-0.12346), told[1])
+    assert first.missing == ("wind", "rain")
+    assert (second.reasons, second.missing) == ((), ())
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+        names = "id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt"
+        db.execute(
+            f"INSERT INTO forecast_issue ({names}) SELECT {names.replace('id', '9', 1).replace('issued_at', 'issued_at + 9')} FROM forecast_issue LIMIT 1"
+        )
+    db.close()
+    old = all_of(database)[-1]
+    assert (old.id, old.reasons, old.missing) == (9, (), ())
+
+
+@pytest.mark.parametrize("reason", [Reason(code="luck", effect=1.0, lead=1), Reason(code="tide", effect=math.nan, lead=1)])
+def test_what_is_no_reason_is_refused(database: SqlDatabase, reason: Reason) -> None:
+    """A code nobody knows the words of, or no number."""
+    with pytest.raises(ConflictError, match="is no reason"):
+        issue(database, replace(forecast(), reasons=(reason,)))
 
 
 def test_the_same_issue_twice_changes_nothing(database: SqlDatabase) -> None:
