@@ -99,7 +99,7 @@ def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float
             "end the training later, or leave out this lead"
         )
     levels = np.array(lines, dtype=np.float64)
-    observed = {name: column[np.isfinite(column)] for name, column, wanted in zip(train.stations, train.target.T, trained, strict=True) if wanted}
+    observed = {name: column[np.isfinite(column)] for name, column, wanted in zip(train.stations, train.came.T, trained, strict=True) if wanted}
     whole_year = len(np.unique(train.days[pairs.day].astype("datetime64[M]").astype(np.int64) % 12)) >= WHOLE_YEAR_MONTHS
     x, truth = features(train, pairs, whole_year=whole_year), pairs.truth(train)
     return References(

@@ -38,8 +38,8 @@ class Analogue:
 def _fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:
     errors = {}
     for lead in leads:
-        day, station = (i.astype(np.int64) for i in np.nonzero(np.isfinite(daily.target)))
-        errors[lead] = dressing(_level(daily.target, day, station, lead), daily.target[day, station])
+        day, station = (i.astype(np.int64) for i in np.nonzero(np.isfinite(daily.came)))
+        errors[lead] = dressing(_level(daily.target, day, station, lead), daily.came[day, station])
     return Analogue(errors=errors, lines=tuple(lines))
 
 

@@ -105,17 +105,17 @@ def _fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:
 
 def _scale(daily: Daily) -> Scale:
     """In which days of all stations lie off their station's median most alike."""
-    known = np.isfinite(daily.target)
-    middles = np.array([np.median(column[of]) if of.any() else np.nan for column, of in zip(daily.target.T, known.T, strict=True)])
-    came = daily.target[known]
+    known = np.isfinite(daily.came)
+    middles = np.array([np.median(column[of]) if of.any() else np.nan for column, of in zip(daily.came.T, known.T, strict=True)])
+    came = daily.came[known]
     return scale_of(np.broadcast_to(middles, known.shape)[known], came) if len(came) else Scale(unit=1.0, curved=False, floor=-np.inf)
 
 
 def _pasts(daily: Daily, of: NDArray[np.bool_], scale: Scale) -> Pasts:
     """Of the days of the mask (n,)."""
-    known = np.isfinite(daily.target) & of[:, None]
+    known = np.isfinite(daily.came) & of[:, None]
     time, year = _time_of_year(daily.days), daily.days.astype("datetime64[Y]").astype(np.int64)
-    value = scale.of(daily.target)
+    value = scale.of(daily.came)
     pasts = {name: _past(year[known[:, i]], time[known[:, i]], value[known[:, i], i]) for i, name in enumerate(daily.stations) if known[:, i].any()}
     apart = np.array([b - a for past in pasts.values() for a, b in permutations(past.means.tolist(), 2)])
     rows, _ = np.nonzero(known)

@@ -100,7 +100,7 @@ def _rows(daily: Daily, day: Index, station: Index, found: Known, alone: Gaussia
     """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,)."""
     later = day + lead < len(daily.days)
     came = np.full(len(day), np.nan)
-    came[later] = daily.target[day[later] + lead, station[later]]
+    came[later] = daily.came[day[later] + lead, station[later]]
     rows = usable & np.isfinite(came)
     columns = {name: column[rows] for name, column in inputs(found, lead).items()}
     return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[day[rows]]
