@@ -392,7 +392,7 @@ class ModelFiles(Protocol):
         ...
 
     async def speaking(self, target: str) -> ModelCard | None:
-        """The one that speaks; cheap, asked every second."""
+        """The one that speaks; cheap, asked every second. Raises FormatError where what says so cannot be read, UnavailableError."""
         ...
 
     async def content(self, card: ModelCard) -> bytes:

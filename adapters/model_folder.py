@@ -1,0 +1,233 @@
+"""Trained models in a folder: `<target>/<version>/` with `model.canhman` and `card.json`, and `<target>/speaking.json`, the card of the one that speaks.
+
+A folder is written under another name, synced, and renamed; so is `speaking.json`: a kill at any moment leaves what was there before. Of a target
+the files of the KEPT newest models stay, and of the one that speaks; of older ones the card alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConflictError, FormatError, NotFoundError, UnavailableError
+from core.forecast import TARGETS
+from core.model_card import HeldOut, ModelCard, check_head
+
+KEPT = 3
+_MODEL, _CARD, _SPEAKING = "model.canhman", "card.json", "speaking.json"
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+_DRAFT_S = 3600.0  # a draft older than this is a dead process's
+
+Mark = tuple[int, int, int]
+
+
+class ModelFolder:
+    """See `core.ports.ModelFiles`. Several processes may read; one at a time writes. Made at the first `keep`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._speaking: dict[str, tuple[Mark, ModelCard]] = {}
+
+    async def keep(self, card: ModelCard, content: bytes) -> ModelCard:
+        """See `ModelFiles`."""
+        return await asyncio.to_thread(self._keep, card, content)
+
+    async def cards(self) -> list[ModelCard]:
+        """See `ModelFiles`."""
+        return await asyncio.to_thread(lambda: self.look()[0])
+
+    async def promote(self, card: ModelCard, *, at: int, why: str) -> ModelCard:
+        """See `ModelFiles`."""
+        return await asyncio.to_thread(self._promote, card, at, why)
+
+    async def note(self, card: ModelCard, *, why: str) -> ModelCard:
+        """See `ModelFiles`."""
+        return await asyncio.to_thread(self._note, card, why)
+
+    async def speaking(self, target: str) -> ModelCard | None:
+        """See `ModelFiles`. One look at the file where it did not change."""
+        return self._spoken(target)
+
+    async def content(self, card: ModelCard) -> bytes:
+        """See `ModelFiles`."""
+        return await asyncio.to_thread(self._content, card)
+
+    def look(self) -> tuple[list[ModelCard], list[str]]:
+        """All cards, the newest first, and what cannot be read, in words."""
+        found, troubles = [], []
+        for target in TARGETS:
+            speaks = None
+            try:
+                speaks = self._spoken(target)
+            except (FormatError, UnavailableError) as error:
+                troubles.append(str(error))
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for path in sorted((self.folder / target).iterdir()):
+                    if path.name.startswith(".") or path.name == _SPEAKING:
+                        continue
+                    try:
+                        card = _read(path / _CARD)
+                    except (FormatError, UnavailableError, FileNotFoundError, NotADirectoryError) as error:
+                        troubles.append(str(error))
+                    else:
+                        found.append(speaks if speaks is not None and speaks.version == card.version else replace(card, promoted_at=None))
+        return sorted(found, key=lambda c: (-c.trained_at, c.target, c.version)), troubles
+
+    def _keep(self, card: ModelCard, content: bytes) -> ModelCard:
+        check_head(content)
+        place = self._place(card)
+        kept = replace(card, sha256=hashlib.sha256(content).hexdigest(), promoted_at=None)
+        taken = f"{card.target} {card.version} is there: a version is kept once"
+        if place.exists():
+            raise ConflictError(taken)
+        draft = place.with_name(f".{card.version}.{os.getpid()}.new")
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(mode=0o700, parents=True)
+            _write(draft / _MODEL, content)
+            _write(draft / _CARD, _text(kept))
+            _sync(draft)
+            os.rename(draft, place)  # fails where the folder is there
+            _sync(place.parent)
+        except FileExistsError:
+            raise ConflictError(taken) from None
+        except OSError as error:
+            if place.exists():
+                raise ConflictError(taken) from error
+            raise UnavailableError(f"{place}: {error.strerror}") from error
+        self._clear(card.target)
+        return kept
+
+    def _clear(self, target: str) -> None:
+        """Files of old models, and drafts of dead processes."""
+        with suppress(OSError, FormatError, UnavailableError):
+            speaks = self._spoken(target)
+            cards = [c for c in self.look()[0] if c.target == target]
+            for card in cards[KEPT:]:
+                if speaks is None or card.version != speaks.version:
+                    (self._place(card) / _MODEL).unlink(missing_ok=True)
+            for draft in (self.folder / target).glob(".*.new"):
+                if draft.is_dir() and time.time() - draft.stat().st_mtime > _DRAFT_S:
+                    shutil.rmtree(draft, ignore_errors=True)
+
+    def _promote(self, card: ModelCard, at: int, why: str) -> ModelCard:
+        self._content(card)  # what cannot be read must not come to speak
+        speaks = replace(self._known(card), promoted_at=at, why=why)
+        self._replace(self.folder / card.target / _SPEAKING, speaks)  # this decides; the card beside the model follows
+        self._replace(self._place(card) / _CARD, speaks)
+        return speaks
+
+    def _note(self, card: ModelCard, why: str) -> ModelCard:
+        noted = replace(self._known(card), promoted_at=None, why=why)
+        self._replace(self._place(card) / _CARD, noted)
+        return noted
+
+    def _spoken(self, target: str) -> ModelCard | None:
+        path = self.folder / target / _SPEAKING
+        try:
+            stat = path.stat()
+            mark = stat.st_ino, stat.st_mtime_ns, stat.st_size
+            kept = self._speaking.get(target)
+            if kept is None or kept[0] != mark:
+                kept = self._speaking[target] = mark, _read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise UnavailableError(f"{path}: {error.strerror}") from error
+        return kept[1]
+
+    def _content(self, card: ModelCard) -> bytes:
+        path = self._place(card) / _MODEL
+        known = self._known(card)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(f"{path} is gone: train anew with canhman train, or take it from the backup") from None
+        except OSError as error:
+            raise UnavailableError(f"{path}: {error.strerror}") from error
+        try:
+            check_head(content)
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != known.sha256:
+            raise FormatError(f"{path} is not what was kept (sha256 {found[:12]}, expected {known.sha256[:12]}): take it from the backup, or train anew")
+        return content
+
+    def _known(self, card: ModelCard) -> ModelCard:
+        try:
+            return _read(self._place(card) / _CARD)
+        except FileNotFoundError:
+            raise NotFoundError(f"no model of {card.target} has the version {card.version!r}; canhman models shows them") from None
+
+    def _place(self, card: ModelCard) -> Path:
+        if card.target not in TARGETS or _VERSION.fullmatch(card.version) is None:  # they become folders
+            known = f"targets are {', '.join(TARGETS)}, versions letters, digits and . _ + -"
+            raise FormatError(f"a model of {card.target!r} with version {card.version!r}: {known}")
+        return self.folder / card.target / card.version
+
+    def _replace(self, path: Path, card: ModelCard) -> None:
+        draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+        try:
+            _write(draft, _text(card))
+            draft.replace(path)
+            _sync(path.parent)
+        except OSError as error:
+            raise UnavailableError(f"{path}: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(card: ModelCard) -> bytes:
+    return (json.dumps(asdict(card), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _read(path: Path) -> ModelCard:
+    """Raises FormatError; FileNotFoundError where there is none."""
+    try:
+        return _card(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FormatError(f"{path} is no card of a model ({error}): take it from the backup, or remove {path.parent} and train anew") from error
+
+
+def _card(document: Mapping[str, Any]) -> ModelCard:
+    held = document["held_out"]
+    lists = {name: tuple(str(one) for one in document[name]) for name in ("stations", "drivers")}
+    values = {**document, **lists, "held_out": None if held is None else HeldOut(**held)}
+    for name, kinds in _KINDS.items():
+        if not isinstance(values[name], kinds):
+            raise ValueError(f"{name} is {values[name]!r}")
+    if set(values) != {f.name for f in fields(ModelCard)}:
+        raise ValueError("other entries than a card has")
+    return ModelCard(**values)
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("target", "model", "version", "data_from", "data_until", "source", "sha256", "why"), str),
+    **dict.fromkeys(("trained_at", "rows"), int),
+    "promoted_at": (int, type(None)),
+}
