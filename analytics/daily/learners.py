@@ -1,6 +1,6 @@
 """Three ways to learn a change from the same inputs; each bounded, so that none runs away in a drought; their mean is what is said.
 
-Fitted nets and kernel machines are kept as arrays, and worked out in blocks of fixed size: a row's bits do not depend on the rows beside it.
+All are kept as arrays. Nets and kernel machines are worked out in blocks of fixed size: a row's bits do not depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from analytics.daily.forest import packed_forest
 from analytics.daily.panel import Floats
 
 TREES, LEAF, SHARE = 200, 5, 0.3
@@ -49,16 +51,6 @@ class Standard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trees:
-    """Extremely randomised trees (Geurts et al. 2006)."""
-
-    forest: Any
-
-    def __call__(self, x: Floats) -> Floats:
-        return np.asarray(self.forest.predict(x), dtype=np.float64) if len(x) else np.empty(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Nets:
     """One hidden layer each; `weights` of a net: (f, h), (h,), (h,), ()."""
 
@@ -79,7 +71,7 @@ class Nets:
 class Machine:
     """Support vector regression with a radial kernel: Σ dual·exp(−γ|x − support|²) + level."""
 
-    support: Floats
+    support: NDArray[np.float32]
     dual: Floats
     level: float
     gamma: float
@@ -88,10 +80,11 @@ class Machine:
     high: float
 
     def __call__(self, x: Floats) -> Floats:
-        size = (self.support**2).sum(axis=1)
+        support = self.support.astype(np.float64)
+        size = (support**2).sum(axis=1)
 
         def near(part: Floats) -> Floats:
-            apart = (part**2).sum(axis=1)[:, None] + size - 2 * (part @ self.support.T)
+            apart = (part**2).sum(axis=1)[:, None] + size - 2 * (part @ support.T)
             found: Floats = np.exp(-self.gamma * np.maximum(apart, 0.0)) @ self.dual
             return found
 
@@ -117,9 +110,10 @@ def fit_learners(x: Floats, z: Floats) -> tuple[Learner, ...]:
 
 
 def _trees(x: Floats, z: Floats) -> Learner:
+    """Extremely randomised trees (Geurts et al. 2006)."""
     from sklearn.ensemble import ExtraTreesRegressor  # costs seconds: only what trains pays
 
-    return Trees(forest=ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
+    return packed_forest(ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
 
 
 def _nets(x: Floats, z: Floats) -> Learner:
@@ -149,7 +143,7 @@ def _machine(x: Floats, z: Floats) -> Learner:
     some = np.random.default_rng(1).permutation(len(z))[:MOST_KERNEL_ROWS]
     found = SVR(C=COST, epsilon=TUBE, gamma=gamma, cache_size=300).fit(x[some], z[some] / unit)
     return Machine(
-        support=np.ascontiguousarray(found.support_vectors_), dual=found.dual_coef_[0].copy(), level=float(found.intercept_[0]),
+        support=np.ascontiguousarray(found.support_vectors_, dtype=np.float32), dual=found.dual_coef_[0].copy(), level=float(found.intercept_[0]),
         gamma=gamma, unit=unit, low=low, high=high,
     )  # fmt: skip
 

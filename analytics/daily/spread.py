@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.daily.forest import Forest, packed_forest
 from analytics.daily.learners import Standard, in_blocks
 from analytics.daily.panel import Days, Floats, Index
 
@@ -34,7 +34,7 @@ class Spread:
 
     standard: Standard
     linear: Floats  # (1 + f,)
-    forest: Any
+    forest: Forest
     low: float
     high: float
 
@@ -44,7 +44,7 @@ class Spread:
             return np.empty(0)
         x = self.standard(u, _CLIP)
         line = self.linear[0] + in_blocks(lambda part: part @ self.linear[1:], x)
-        found: Floats = np.exp(np.clip(0.5 * line + 0.5 * np.asarray(self.forest.predict(x)), self.low, self.high))
+        found: Floats = np.exp(np.clip(0.5 * line + 0.5 * self.forest(x), self.low, self.high))
         return found
 
 
@@ -59,7 +59,7 @@ def fit_spread(u: Floats, error: Floats) -> Spread:
     line = Ridge(alpha=_FIRM * len(size)).fit(x, size)
     forest = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=_SHARE, random_state=0).fit(x, size)
     low, high = np.quantile(size, [0.02, 0.98])
-    return Spread(standard=standard, linear=np.concatenate(([line.intercept_], line.coef_)), forest=forest, low=float(low), high=float(high))
+    return Spread(standard=standard, linear=np.concatenate(([line.intercept_], line.coef_)), forest=packed_forest(forest), low=float(low), high=float(high))
 
 
 def seasons(days: Days, levels: Floats) -> Index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from functools import cache
 
@@ -96,6 +97,13 @@ def test_one_season_is_left_to_the_gaussian_process() -> None:
     one, other = (fit(short, (1, 3), LINES).say(short, *at) for fit in (fit_ensemble, fit_gaussian))
     for lead in (1, 3):
         assert one[lead].quantiles.tobytes() == other[lead].quantiles.tobytes()
+
+
+def test_it_keeps_no_object_of_the_library_it_was_learned_with() -> None:
+    """Arrays alone: a model file outlives a version of scikit-learn."""
+    kept = pickle.dumps(fitted())
+    assert b"sklearn" not in kept
+    assert b"Forest" in kept
 
 
 def test_processes_side_by_side_learn_the_same() -> None:
