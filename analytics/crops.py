@@ -10,6 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from analytics import ground
+from analytics.figure import Figure
+from analytics.ground import Ground
 from core.errors import ConfigError, NotFoundError
 from core.parameter import About, parameter, parameters
 
@@ -38,16 +41,6 @@ ABOUT = {
 }
 _PAIR = ("threshold", "slope")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One number and what stands behind it."""
-
-    value: float
-    source: str
-    verified: bool
-    approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +92,7 @@ class Crops:
     water_max_age_h: float = parameter(6.0, "An older reading of the irrigation water counts as none.", unit="h", most=6)
     most_leaching: float = parameter(0.4, "A greater share of the water is not advised for leaching: wait for fresher water.", unit="share", most=0.5)
     approved_by: str = ""
+    ground: Ground = ground.SHIPPED
     crops: tuple[Crop, ...] = ()
     hash: str = ""
 
@@ -113,14 +107,26 @@ class Crops:
 def parse_crops(document: Mapping[str, Any], *, where: str = "crops.toml") -> Crops:
     """Read a parsed `crops.toml`. Raises ConfigError that names the crop and the key, in one line."""
     numbers = parameters(Crops)
-    _known(document, (*numbers, "approved_by", "crop"), where)
+    _known(document, (*numbers, "approved_by", "ground", "crop"), where)
     values: dict[str, Any] = {name: _number(document[name], about, f"{where}: {name}") for name, about in numbers.items() if name in document}
     approved_by = _typed(document.get("approved_by", ""), str, f"{where}: approved_by")
     crops = tuple(_crop(table, f"{where}: {_title('crop', n, table)}") for n, table in _tables(document.get("crop", []), f"{where}: crop"))
     _no_twins(crops, where)
-    read = Crops(**values, approved_by=approved_by, crops=crops)
+    read = Crops(**values, approved_by=approved_by, ground=_ground(document.get("ground", {}), f"{where}: ground"), crops=crops)
     canonical = json.dumps({**asdict(read), "hash": ""}, sort_keys=True)
     return replace(read, hash=hashlib.sha256(canonical.encode()).hexdigest()[:12])
+
+
+def _ground(table: Any, where: str) -> Ground:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} must be a table of figures, found {table!r}")
+    _known(table, ground.FIGURES, where)
+    read = replace(ground.SHIPPED, **{name: _figure(table[name], about, f"{where}: {name}") for name, about in ground.FIGURES.items() if name in table})
+    for low, high in ground.ORDERED:
+        least, most = getattr(read, low).value, getattr(read, high).value
+        if least > most or (least == most and (low in ground.APART or high in ground.APART)):
+            raise ConfigError(f"{where}: {low} = {least:g} must be {'less than' if low in ground.APART else 'at most'} {high} = {most:g}")
+    return read
 
 
 def _crop(table: Mapping[str, Any], where: str) -> Crop:
@@ -174,7 +180,7 @@ def _number(value: Any, about: About, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigError(f"{where} must be a number, found {value!r}")
     least, most = (-math.inf if about.least is None else about.least), (math.inf if about.most is None else about.most)
-    if not least <= value <= most or (about.above is not None and value <= about.above):
+    if not least <= value <= most or (about.above is not None and value <= about.above) or (about.under is not None and value >= about.under):
         raise ConfigError(f"{where} must lie within {about.bounds} {about.unit}".rstrip() + f", found {value!r}")
     return float(value)
 

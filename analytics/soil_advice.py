@@ -11,7 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from analytics.crops import Crop, Crops, Figure
+from analytics.crops import Crop, Crops
+from analytics.figure import Figure
 from analytics.soil import Span, leaching_requirement, yield_loss
 from core.seawater import ec_from_salinity
 from core.texts import number, say
@@ -63,7 +64,7 @@ def soil_advice(state: SoilState, crop: Crop, stage: str | None, rules: Crops) -
         return Advice(act="unknown", why="soil.why.no_figures", is_sensitive=is_sensitive)
     act, why, leaching = _act(state, threshold.value, crop.water_limit.value, rules)
     lost = yield_loss(Span(low=np.float64(low), high=np.float64(high)), threshold=threshold.value, slope=slope.value)  # type: ignore[arg-type]  # scalars
-    used: tuple[Figure, ...] = (threshold, slope, crop.water_limit)
+    used: tuple[Figure, ...] = (threshold, slope, crop.water_limit, rules.ground.saturation_least, rules.ground.saturation_most)
     return Advice(
         act=act,
         why=why,

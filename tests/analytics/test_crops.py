@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import config
-from analytics.crops import FIGURES, Crops, Figure, parse_crops
+from analytics import ground
+from analytics.crops import FIGURES, Crops, parse_crops
+from analytics.figure import Figure
 from core.errors import ConfigError, NotFoundError
 from core.parameter import parameters
 from core.seawater import salinity_from_ec
@@ -30,6 +32,9 @@ def test_the_shipped_file_holds_the_defaults() -> None:
     """Its numbers are those of a file without any."""
     for name in parameters(Crops):
         assert SHIPPED[name] == getattr(parse_crops({}), name)
+    assert READ.ground == parse_crops({}).ground == ground.SHIPPED
+    assert list(SHIPPED["ground"]) == list(ground.FIGURES)
+    assert not any(getattr(READ.ground, name).verified or getattr(READ.ground, name).approved_by for name in ground.FIGURES)
 
 
 def test_nobody_has_approved_what_is_shipped() -> None:
@@ -157,3 +162,22 @@ def test_a_stages_threshold_needs_its_crops() -> None:
     del document["crop"][0]["threshold"]
     with pytest.raises(ConfigError, match="stage seedling has a threshold, its crop has none"):
         parse_crops(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"wilting": 0.36}, "wilting = 0.36 must be less than field_capacity = 0.36"),
+        ({"field_capacity": 0.45}, "field_capacity = 0.45 must be less than saturation_least"),
+        ({"use_least": 9.0}, "use_least = 9 must be at most use_most = 8"),
+        ({"saturation_most": 1.1}, "ground: saturation_most.value must lie within"),
+        ({"field_capacity": 1.0}, "ground: field_capacity.value must lie within"),
+        ({"porosity": 0.5}, "ground: unknown 'porosity'"),
+    ],
+)
+def test_a_ground_that_cannot_be(change: dict[str, float], said: str) -> None:
+    """One line that names the key and what it must be."""
+    table = {name: {"value": value, "source": "x", "verified": False, "approved_by": ""} for name, value in change.items()}
+    with pytest.raises(ConfigError) as refused:
+        parse_crops({"ground": table})
+    assert said in str(refused.value)

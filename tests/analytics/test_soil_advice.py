@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.crops import Crop, Crops, Figure, parse_crops
+from analytics.crops import Crop, Crops, parse_crops
+from analytics.figure import Figure
 from analytics.soil_advice import Advice, SoilState, soil_advice, words
 from canhman.configuration import read_toml
 from core.errors import NotFoundError
@@ -122,15 +123,18 @@ def approve(figure: Figure | None, by: str) -> Figure | None:
 
 
 def test_until_all_it_rests_on_is_approved_it_says_so() -> None:
-    """The file's numbers, the threshold, the slope and the limit of water: one without a name is enough."""
+    """The file's numbers, the threshold, the slope, the limit of water and the soil's paste: one without a name is enough."""
     rice: Crop = RULES.crop("rice")
     by_hand = {name: approve(getattr(rice, name), "TS. Lan") for name in ("threshold", "slope", "water_limit")}
-    approved, rules = replace(rice, **by_hand), replace(RULES, approved_by="TS. Lan")  # type: ignore[arg-type]  # figures by name
+    approved = replace(rice, **by_hand)  # type: ignore[arg-type]  # figures by name
+    paste = {name: approve(getattr(RULES.ground, name), "TS. Lan") for name in ("saturation_least", "saturation_most")}
+    rules = replace(RULES, approved_by="TS. Lan", ground=replace(RULES.ground, **paste))  # type: ignore[arg-type]  # figures by name
     assert soil_advice(SALTY, approved, "flowering", rules).is_approved
     for name in by_hand:
         one_less = replace(approved, **{name: getattr(rice, name)})
         assert not soil_advice(SALTY, one_less, "flowering", rules).is_approved
     assert not soil_advice(SALTY, approved, "flowering", RULES).is_approved
+    assert not soil_advice(SALTY, approved, "flowering", replace(RULES, approved_by="TS. Lan")).is_approved
     for lang in LANGUAGES:
         assert words(soil_advice(SALTY, approved, "flowering", rules), lang)[-1] != say(lang, "soil.unapproved")
         assert words(advice(SALTY), lang)[-1] == say(lang, "soil.unapproved")
