@@ -1,10 +1,20 @@
-"""When water may be taken: the hours ahead in which salinity stays at or under a limit with a stated probability. Pure, as the verdict is."""
+"""When water may be taken: the hours ahead in which salinity stays at or under a limit with a stated probability. Pure, as the verdict is.
+
+Nothing here judges the water now: that is the verdict's, which is handed in. Where it is unknown, or had no forecast, there is no window.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.bands import LINES
+from core.forecast import HOUR_MS, MEDIAN, Forecast
+from core.verdict import Verdict, WaterState
+
 PROMISED = 0.9  # a window is said where P(S ≤ limit) is at least so high in each of its hours
+AHEAD_H = 72
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +25,91 @@ class Window:
     end: int
     p: float
     quantiles: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """What is likeliest in its freshest hour [g/L]."""
+        return self.quantiles[MEDIAN]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """The windows of the next 72 h in order, by the limit of `verdict`.
+
+    `reason` is the verdict's (stale | silent | suspect | fault | no_data) or `no_forecast` where none may be said, and `ok` where the hours were
+    looked at, also where none is sure enough. `until` [ms]: how far ahead they could be looked at, None where they were not.
+    """
+
+    windows: tuple[Window, ...] = ()
+    reason: str
+    verdict: Verdict
+    promised: float
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hour:
+    """One sound hour of a forecast; `p` is P(S ≤ limit)."""
+
+    start: int
+    p: float
+    quantiles: tuple[float, ...]
+
+
+def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now: int, *, promised: float = PROMISED) -> Windows:
+    """The hours from `now` [ms] on that hold P(S ≤ limit) ≥ `promised`; `verdict` is the one of this water, forecast and moment, and gives the limit.
+
+    An hour that is not in the forecast, or that is not sound there, ends a window. The hour that runs is not offered where the verdict says stop or
+    wait, nor where a reading that still waits for the judge is at the limit: what is measured contradicts what was forecast.
+    """
+    if verdict.verdict == "unknown":
+        return Windows(reason=verdict.reason, verdict=verdict, promised=promised)
+    if forecast is None or verdict.p is None:  # none, too old, or not sound in the hours that come first: as the verdict sees it
+        return Windows(reason="no_forecast", verdict=verdict, promised=promised)
+    hours = _hours(forecast, verdict.limit, now)
+    running = now - now % HOUR_MS
+    is_barred = verdict.verdict not in ("take", "measure") or _forbids(water, verdict.limit)
+    offered = [h for h in hours if h.p >= promised and h.quantiles[MEDIAN] < verdict.limit and not (is_barred and h.start == running)]
+    found = tuple(_window(run) for run in _runs(offered))
+    return Windows(windows=found, reason="ok", verdict=verdict, promised=promised, until=hours[-1].start + HOUR_MS if hours else None)
+
+
+def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
+    """The sound whole hours of the next 72, in order; of an hour that is forecast twice the worse."""
+    first = now - now % HOUR_MS
+    worst: dict[int, _Hour] = {}
+    for i, start in enumerate(forecast.times):
+        if start % HOUR_MS or not first <= start < first + AHEAD_H * HOUR_MS:
+            continue
+        over = forecast.exceedance(i, limit)
+        if math.isnan(over):
+            continue
+        # a forecast that contradicts itself may state a higher line as passed more often than this limit: the worse counts
+        over = max([over, *(p for line, p in zip(LINES, forecast.p_gt[i], strict=True) if line >= limit)])
+        hour = _Hour(start=start, p=1.0 - over, quantiles=forecast.quantiles[i])
+        if start not in worst or hour.p < worst[start].p:
+            worst[start] = hour
+    return [worst[start] for start in sorted(worst)]
+
+
+def _forbids(water: WaterState, limit: float) -> bool:
+    newest, judged = water.newest, water.judged
+    if newest is None or (judged is not None and newest.time < judged.time):
+        return False
+    return not newest.value < limit  # so that what is no number forbids too
+
+
+def _runs(hours: list[_Hour]) -> Iterator[list[_Hour]]:
+    run: list[_Hour] = []
+    for hour in hours:
+        if run and hour.start != run[-1].start + HOUR_MS:
+            yield run
+            run = []
+        run.append(hour)
+    if run:
+        yield run
+
+
+def _window(run: list[_Hour]) -> Window:
+    freshest = min(run, key=lambda h: h.quantiles[MEDIAN])
+    return Window(start=run[0].start, end=run[-1].start + HOUR_MS, p=min(h.p for h in run), quantiles=freshest.quantiles)

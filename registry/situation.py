@@ -15,8 +15,10 @@ from core.forecast import Forecast
 from core.place import MAIN
 from core.risk import Risk
 from core.series import SeriesKey
+from core.sluice import INSIDE, OUTSIDE, Sluice, sluice
 from core.state import Latest, SeriesState
 from core.verdict import AHEAD_MS, Verdict, WaterState
+from core.window import Windows, windows
 from registry.directory import Directory
 from registry.items import DEVICE_POINT
 
@@ -116,7 +118,23 @@ class Situation:
     def verdict(self, station: str, now: int, *, limit: float | None = None) -> Verdict:
         """The station's one verdict at `now` [ms] by `limit` [g/L]. Raises ValueError for a limit that is none."""
         of = self.source_of(station)
-        point = self.verdict_point(of)
+        return self._judge(of, self.verdict_point(of), now, limit)
+
+    def windows(self, station: str, now: int, *, limit: float | None = None, point: str | None = None) -> Windows:
+        """When water may be taken: at a field's intake, at the verdict point where no `point` is named. Raises ValueError for a limit that is none."""
+        of = self.source_of(station)
+        at = self.verdict_point(of) if point is None else point
+        judged = self._judge(of, at, now, limit)
+        return windows(self.water(of, at or ""), judged, self.forecast(of, at or ""), now)
+
+    def sluice(self, station: str, now: int) -> Sluice | None:
+        """When the water outside is fresher than that inside; None where the station does not measure salinity on both sides."""
+        if any((station, point, SALINITY) not in self._readings for point in (INSIDE, OUTSIDE)):
+            return None
+        verdicts = self._judge(station, INSIDE, now, None), self._judge(station, OUTSIDE, now, None)
+        return sluice(verdicts, self.forecast(station, INSIDE), self.forecast(station, OUTSIDE), now)
+
+    def _judge(self, of: str, point: str | None, now: int, limit: float | None) -> Verdict:
         if point is None:
             return rule.verdict(WaterState(), None, limit, now, risk=self.risk)
         return rule.verdict(self.water(of, point), self.forecast(of, point), limit, now, risk=self.risk)
