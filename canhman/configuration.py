@@ -10,6 +10,7 @@ from typing import Any
 import config
 from alerts.config import AlertRules, parse_alerts
 from analytics.crops import Crops, parse_crops
+from analytics.forecast_config import ForecastConfig, parse_forecast
 from core.errors import ConfigError
 from core.place import Waterway
 from core.risk import Risk, parse_risk
@@ -70,6 +71,11 @@ def read_alerts(folder: Path | None) -> AlertRules:
 def read_crops(folder: Path | None) -> Crops:
     """What salt does to crops. Raises ConfigError."""
     return parse_crops(read_toml("crops.toml", folder), where=where("crops.toml", folder))
+
+
+def read_forecast(folder: Path | None) -> ForecastConfig:
+    """Which series drive the forecasts, and when models learn. Raises ConfigError."""
+    return parse_forecast(read_toml("forecast.toml", folder), where=where("forecast.toml", folder))
 
 
 def read_waterways(folder: Path | None) -> tuple[Waterway, ...]:

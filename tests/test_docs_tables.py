@@ -25,6 +25,8 @@ from alerts.outbox import NOTIFIERS
 from analytics.crops import FIGURES as CROP_FIGURES
 from analytics.crops import Crops, parse_crops
 from analytics.daily.model import day_models
+from analytics.forecast_config import DRIVER_ABOUT, Training
+from analytics.ground import FIGURES as GROUND_FIGURES
 from analytics.model import models as forecast_models
 from api.app import access_of
 from api.families import FAMILIES
@@ -151,6 +153,9 @@ LISTS: dict[str, tuple[list[str], list[str]]] = {
     "crops.toml": (first("configuration.md", "## crops.toml"), list(parameters(Crops))),
     "figures of a crop": (first("configuration.md", "## crops.toml", number=1), list(CROP_FIGURES)),
     "crops": (first("configuration.md", "## crops.toml", number=3), [crop.id for crop in parse_crops(tomllib.loads(read_text("crops.toml", None))).crops]),
+    "forecast.toml": (first("configuration.md", "## forecast.toml"), list(parameters(Training))),
+    "drivers of forecast.toml": (first("configuration.md", "## forecast.toml", number=1), list(DRIVER_ABOUT)),
+    "figures of the ground": (first("configuration.md", "## crops.toml", number=4), list(GROUND_FIGURES)),
     "risk.toml": (first("configuration.md", "## risk.toml"), [name for name in Risk.__dataclass_fields__ if name not in ("approved_by", "hash")]),
     "qc.toml": (["/".join(row[:2]) for row in cells("configuration.md", "## qc.toml")], [f"{t.name}/{name}" for t in TESTS.values() for name in t.params]),
     "configuration files": ([re.sub(r"\[(.*)\].*", r"\1", name) for name in first("configuration.md")], list(FILES)),
@@ -247,14 +252,16 @@ def test_everything_has_a_sentence() -> None:
         said |= {f"{family.name} {label}": about for label, about in family.labels.items()}
     said |= {f"figure {service} {figure}": about for service, figures in FIGURES.items() for figure, about in figures.items()}
     said |= {f"event {event}": about for event, about in EVENTS.items()}
-    said |= {f"TOML {name}": about.text for kind in (AlertRules, Crops, Risk) for name, about in parameters(kind).items()}
+    said |= {f"TOML {name}": about.text for kind in (AlertRules, Crops, Risk, Training) for name, about in parameters(kind).items()}
     said |= {f"QC {t.name} {name}": t.about.get(name) for t in TESTS.values() for name in t.params}
     for row in (row for heading in ("## The API", "## Pages") for row in cells("routes.md", heading)):
         said[row[0]] = row[2]
     said |= {f"{row[0]} ?{row[1]}": row[3] for row in cells("routes.md", "## Parameters")}
     said |= {f"waterways {row[0]}": row[1] for row in cells("configuration.md", "## waterways.toml")}
     said |= {f"crops {row[0]}": row[1] for row in cells("configuration.md", "## crops.toml", number=2)}
+    said |= {f"driver {name}": about for name, about in DRIVER_ABOUT.items()}
     said |= {f"crops {name}": about.text for name, about in CROP_FIGURES.items()}
+    said |= {f"ground {name}": about.text for name, about in GROUND_FIGURES.items()}
     said |= {f"network {row[0]}": row[3] for row in cells("configuration.md", "## network.toml")}
     said |= {f"page {name}": page.about for name, page in docs_tables.PAGES.items()}
     assert [name for name, sentence in said.items() if not is_said(sentence)] == []

@@ -11,8 +11,10 @@ import msgspec
 
 from alerts import config as alert_rules
 from alerts.config import AlertRules
-from analytics import crops
-from analytics.crops import Crop, Crops, Figure
+from analytics import crops, forecast_config, ground
+from analytics.crops import Crop, Crops
+from analytics.figure import Figure
+from analytics.forecast_config import Training
 from canhman.configuration import FILES, read_alerts, read_crops, read_qc, read_risk
 from core import risk as verdict
 from core.bands import LINES
@@ -26,7 +28,8 @@ from registry.waterways import ABOUT
 # file → what it holds, who reads it, when it is read again
 FILES_ABOUT = {
     "alerts.toml": ("When alerts open and clear.", "`alerts`", "at SIGHUP"),
-    "crops.toml": ("What salt does to crops.", "no service yet", "never"),
+    "crops.toml": ("What salt does to crops, and what is assumed of a field.", "`serve`", "at SIGHUP"),
+    "forecast.toml": ("Which series drive the forecasts, and when models learn anew.", "`forecast`, `train`, `doctor`", "at SIGHUP"),
     "network.toml": ("The simulated network.", "`simulate`, `demo`", "never"),
     "qc.toml": ("Parameters of quality control.", "`ingest`, `judge`", "at SIGHUP; then `canhman judge --again`"),
     "risk.toml": ("The numbers behind the verdict.", "`serve`, `alerts`", "at SIGHUP"),
@@ -66,6 +69,20 @@ As shipped; `?` stands at a figure that nobody has held against its source yet:
 
 {table(("Crop", *(f"{mark(name)}, {about.unit}" for name, about in crops.FIGURES.items()), "Sensitive stages"), map(_crop, read_crops(None).crops))}
 
+`[ground]`, what is assumed of a field where nobody measured it; figures as above:
+
+{table(("Figure of the ground", "As shipped", "Unit", "Bounds", "What it is"), _ground())}
+
+## forecast.toml
+
+How models learn and come to speak: [training.md](training.md). `[training]`:
+
+{_keys(Training)}
+
+Besides: {_order(forecast_config.ORDERED)}. One `[[driver]]` for each series that moves the water:
+
+{table(("Key", "What it is"), ((mark(key), text) for key, text in forecast_config.DRIVER_ABOUT.items()))}
+
 ## risk.toml
 
 {approved(read_risk(None).approved_by)} Whoever approves other numbers may be stricter than the bounds, not looser.
@@ -101,21 +118,34 @@ def _crop(crop: Crop) -> tuple[str, ...]:
     return (mark(crop.id), *figures, ", ".join(map("".join, stages)))
 
 
+def _ground() -> Iterator[tuple[str, ...]]:
+    shipped = read_crops(None).ground
+    for name, about in ground.FIGURES.items():
+        yield mark(name), _figure(getattr(shipped, name)), about.unit, about.bounds, about.text
+
+
 def _figure(figure: Figure | None) -> str:
     return f"{figure.value:g}{'' if figure.verified else ' ?'}" if figure else ""
 
 
 def _numbers(kind: Any, ordered: tuple[tuple[str, str], ...]) -> str:
+    besides = f"Besides: {_order(ordered)}. " if ordered else ""
+    return f"""{_keys(kind)}
+
+{besides}`approved_by` is the name of who stands behind the numbers."""
+
+
+def _order(ordered: tuple[tuple[str, str], ...]) -> str:
+    return "; ".join(f"`{low}` ≤ `{high}`" for low, high in ordered)
+
+
+def _keys(kind: Any) -> str:
     types = {f.name: f for f in fields(kind)}
     rows = (
         (mark(name), mark(_shown(types[name].default)), about.unit, ", ".join(filter(None, (_whole(types[name].type), about.bounds))), about.text)
         for name, about in parameters(kind).items()
     )
-    order = "; ".join(f"`{low}` ≤ `{high}`" for low, high in ordered)
-    besides = f"Besides: {order}. " if order else ""
-    return f"""{table(("Key", "Default", "Unit", "Bounds", "What it does"), rows)}
-
-{besides}`approved_by` is the name of who stands behind the numbers."""
+    return table(("Key", "Default", "Unit", "Bounds", "What it does"), rows)
 
 
 def _whole(annotation: Any) -> str:
@@ -164,6 +194,18 @@ def _form(kind: Any) -> str:
 PAGE = Page(
     title="Configuration",
     about="Every key of the TOML files: default, unit, bounds, what it does, and who approved it.",
-    source="`config/`, `core/risk.py`, `alerts/config.py`, `analytics/crops.py`, `quality/tests/`, `registry/waterways.py`, `firmware_sim/network_file.py`",
+    source=", ".join(
+        f"`{path}`"
+        for path in (
+            "config/",
+            "core/risk.py",
+            "alerts/config.py",
+            "analytics/crops.py",
+            "analytics/forecast_config.py",
+            "quality/tests/",
+            "registry/waterways.py",
+            "firmware_sim/network_file.py",
+        )
+    ),
     body=body,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from servers.front import Front
 
-from canhman.configuration import read_alerts, read_crops, read_qc, read_risk, read_waterways
+from canhman.configuration import read_alerts, read_crops, read_forecast, read_qc, read_risk, read_waterways
 from canhman.wiring import seed
 from core.errors import ConfigError
 
@@ -53,7 +53,7 @@ def test_ones_own_waterways_are_seeded(tmp_path: Path, front: Front) -> None:
         read_waterways(tmp_path)
 
 
-READERS = {"qc.toml": read_qc, "risk.toml": read_risk, "alerts.toml": read_alerts, "crops.toml": read_crops}
+READERS = {"qc.toml": read_qc, "risk.toml": read_risk, "alerts.toml": read_alerts, "crops.toml": read_crops, "forecast.toml": read_forecast}
 
 
 @pytest.mark.parametrize("name", READERS)
