@@ -32,16 +32,21 @@ class Learned:
     def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float]) -> Said:
         """Of inputs by name (k,)."""
         x = matrix(inputs, self.columns)
-        change, apart = _members(self.learners, self.standard(x))
+        change, apart = members(self.learners, self.standard(x))
         spread = self.spread(spread_inputs(x, self.columns, change, apart))
         base = inputs["y"] + change
+        point = self.expected(base, spread, scale)
+        bounds = scale.of(np.array(lines, dtype=np.float64))
+        quantiles = scale.back(base[:, None] + spread[:, None] * self.errors.quantile(np.array(LEVELS)))
+        return Said(point=point, quantiles=quantiles, p_gt=self.errors.above((bounds - base[:, None]) / spread[:, None]))
+
+    def expected(self, base: Floats, spread: Floats, scale: Scale) -> Floats:
+        """The mean (k,) over all past errors, of what lies `base` high on the scale."""
         steps = np.clip(self.errors.quantile(_STEPS), -_WILD, _WILD)
         point = np.zeros(len(base))
         for step in steps.tolist():
             point += scale.back(base + spread * step) / len(steps)
-        bounds = scale.of(np.array(lines, dtype=np.float64))
-        quantiles = scale.back(base[:, None] + spread[:, None] * self.errors.quantile(np.array(LEVELS)))
-        return Said(point=point, quantiles=quantiles, p_gt=self.errors.above((bounds - base[:, None]) / spread[:, None]))
+        return point
 
 
 def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
@@ -57,7 +62,7 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     said, apart = np.empty(len(x)), np.empty(len(x))
     for there, here in left_out(days, season):
         standard = Standard.of(x[there])
-        said[here], apart[here] = _members(fit_learners(standard(x[there]), change[there]), standard(x[here]))
+        said[here], apart[here] = members(fit_learners(standard(x[there]), change[there]), standard(x[here]))
     u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])
@@ -71,7 +76,7 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     )
 
 
-def _members(learners: Sequence[Learner], x: Floats) -> tuple[Floats, Floats]:
+def members(learners: Sequence[Learner], x: Floats) -> tuple[Floats, Floats]:
     """Mean (k,) of what they say, and how far they are apart."""
     each = [learner(x) for learner in learners]
     mean = sum(each, np.zeros(len(x))) / len(each)

@@ -17,9 +17,7 @@ Speak = Callable[[Index, Index], Mapping[int, Said]]  # (day, station), each wit
 
 def from_last_value(daily: Daily, day: Index, station: Index, lines: Sequence[float], speak: Speak) -> Mapping[int, Said]:
     """What `speak` says as of the last day with a value, up to and with `day` (k,), of the same days; NaN where it knows no lead so long."""
-    seen = np.isfinite(recent(daily.target, day, station, memory=OLDEST + 1))[:, ::-1]
-    rows = np.nonzero(seen.any(axis=1))[0]
-    age = seen[rows].argmax(axis=1)
+    rows, age = last_values(daily, day, station)
     said = speak(day[rows] - age, station[rows])
     found = {lead: silence(len(day), lines) for lead in said}
     for lead, one in found.items():
@@ -31,3 +29,10 @@ def from_last_value(daily: Daily, day: Index, station: Index, lines: Sequence[fl
                 one.quantiles[rows[here]] = longer.quantiles[here]
                 one.p_gt[rows[here]] = longer.p_gt[here]
     return found
+
+
+def last_values(daily: Daily, day: Index, station: Index) -> tuple[Index, Index]:
+    """Which rows of `day` (k,) have a value on it or up to OLDEST days before, and how many days before."""
+    seen = np.isfinite(recent(daily.target, day, station, memory=OLDEST + 1))[:, ::-1]
+    rows = np.nonzero(seen.any(axis=1))[0]
+    return rows, seen[rows].argmax(axis=1)
