@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from analytics.crops import Crops
 from core.clock import Clock
 from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, People, Records, Registry, SeriesStore, States
 from core.risk import Risk
@@ -15,7 +16,7 @@ class Backend:
     """Handed to `create_app`. No port blocks the loop: the front door passes such as answer from a thread.
 
     `clock` is the installation's (ages, freshness, "now" on pages), `speed` how many of its seconds pass in a real one now;
-    `system` the machine's (sessions, log-in limits, back-off). `risk` gives the numbers of `risk.toml` as they stand now.
+    `system` the machine's (sessions, log-in limits, back-off). `risk` and `crops` give the numbers of `risk.toml` and `crops.toml` as they stand now.
     `ready` returns what is wrong now, by part (empty = ready). `secret` signs sessions. `url` is the public address ("" = unknown).
     """
 
@@ -35,5 +36,6 @@ class Backend:
     risk: Callable[[], Risk]
     ready: Callable[[], Awaitable[dict[str, str]]]
     secret: bytes
+    crops: Callable[[], Crops] = Crops
     url: str = ""
     version: str = ""

@@ -19,12 +19,13 @@ from starlette.types import ASGIApp
 
 from adapters.offload import offload
 from adapters.sql.database import SqlDatabase
+from analytics.crops import Crops
 from api.app import create_app
 from api.backend import Backend
 from api.metrics import Service, metrics_app
 from canhman import descriptors, heartbeat, wiring
 from canhman.clocks import FollowedClock
-from canhman.configuration import read_risk
+from canhman.configuration import read_crops, read_risk
 from canhman.http_guard import Guard, Limits, cap
 from canhman.reloading import Reloaded
 from canhman.settings import PREFIX, Settings
@@ -147,12 +148,14 @@ async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> Asy
     try:
         risk = numbers(settings)
         risk.on_hangup(signals)
+        crops = Reloaded(lambda: read_crops(settings.config), lambda read: {"crops": read.hash})
+        crops.on_hangup(signals)
         store = offload(wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S))
         at = await wiring.clock(settings, db)
         follower = asyncio.create_task(at.follow()) if isinstance(at, FollowedClock) else None
         try:
             await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
-            yield _backend(settings, db, store, at, risk)
+            yield _backend(settings, db, store, at, risk, crops)
         finally:
             if follower is not None:
                 follower.cancel()
@@ -162,7 +165,7 @@ async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> Asy
         db.close()
 
 
-def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: Reloaded[Risk]) -> Backend:
+def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: Reloaded[Risk], crops: Reloaded[Crops]) -> Backend:
     aside = offload(db)
     ready = Readiness(aside, store, wiring.data_folder(settings))
     return Backend(
@@ -180,6 +183,7 @@ def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock,
         system=SystemClock(),
         speed=lambda: speed_of(at),
         risk=lambda: risk.current,
+        crops=lambda: crops.current,
         ready=ready.ask,
         secret=wiring.secret(settings),
         url=settings.url.rstrip("/"),

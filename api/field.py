@@ -1,0 +1,203 @@
+"""What is known of the soil of a field and of the water it takes, gathered for its page and the API."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.crops import Crop, Crops
+from analytics.field import BACK_DAYS, QUANTITIES, SOURCES, Probe, RootZoneNow, WaterDays, ahead, depth_of, probe, root_zone_now, water_days
+from analytics.history import DAY_MS, Floats, History, Times, local_date, local_times
+from analytics.soil import Span, yield_loss
+from analytics.soil_advice import Advice, SoilState, soil_advice
+from api.access import Caller
+from api.backend import Backend
+from api.best import stretches
+from core.batch import Batch
+from core.flags import Flag
+from core.forecast import HOUR_MS, Forecast
+from core.place import Station
+from core.seawater import ec_from_salinity, salinity_from_ec
+from core.state import SeriesState
+from registry.situation import SALINITY, Situation
+
+RAIN = "air.rain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """ECe [dS/m] and yield loss [%] at the end of each coming day, all (n,); `leaching` is the share of the water that drains."""
+
+    ece: Span
+    loss: Span | None
+    leaching: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soil:
+    """The soil of a station and its water; without a crop nothing is advised, and no root zone is told of.
+
+    `source` and `point` are where the water is read; `water` its coming days, with the chances by the crop's limit, and `issued` its forecast.
+    """
+
+    station: Station
+    crop: Crop | None
+    stage: str | None
+    probes: tuple[Probe, ...]
+    now: RootZoneNow | None
+    source: str
+    point: str
+    water: WaterDays | None
+    issued: Forecast | None
+    watered: Course | None
+    leached: Course | None
+    advice: Advice | None
+
+
+def has_soil(situation: Situation, station: Station) -> bool:
+    """Whether there is anything to tell of its soil: a probe, or water that it takes from elsewhere (a field)."""
+    return bool(station.intake) or any(r.quantity in SOURCES for r in situation.readings(station.id))
+
+
+async def soil_of(
+    backend: Backend, situation: Situation, station: Station, caller: Caller, now: int, *, rules: Crops, crop: Crop | None = None, stage: str | None = None
+) -> Soil:
+    """Reads the store and the newest forecasts. Raises UnavailableError, and NotFoundError for a stage the crop has not.
+
+    The water of a station the caller does not see is not told of.
+    """
+    if crop is not None:
+        crop.threshold_at(stage)  # a stage it has not is refused before anything is read
+    of = situation.source_of(station.id)
+    source = situation.directory.station(of)
+    seen = source is not None and caller.sees(org=source.org, public=source.public)
+    point = situation.verdict_point(of) or ""
+    probes = tuple([await _probe(backend, situation, station, place, depth, now, rules) for place, depth in _standing(situation, station.id, now)])
+    day_max, day_min = await _forecasts(backend, situation, of, point, now) if seen and point else (None, None)
+    water = water_days(day_max, day_min, now, limit=crop.water_limit.value if crop is not None else None)
+    zone = advice = watered = leached = None
+    if crop is not None:
+        zone = root_zone_now(probes, crop.root_depth.value, now, max_age_ms=rules.soil_max_age_h * HOUR_MS)
+        state = _state(situation, zone, of, point if seen else "", now)
+        advice = soil_advice(state, crop, stage, rules)
+        if water is not None and zone.time is not None:
+            rain = await _rain(backend, situation, (station.id, of), zone.time, now, station.timezone)
+            watered = _course(rules, crop, stage, zone, water, state, rain, station.timezone, leaching=0.0)
+            if advice.leaching is not None and 0 < advice.leaching < 1:
+                leached = _course(rules, crop, stage, zone, water, state, rain, station.timezone, leaching=advice.leaching)
+    return Soil(
+        station=station,
+        crop=crop,
+        stage=stage,
+        probes=probes,
+        now=zone,
+        source=of if seen else "",
+        point=point if seen else "",
+        water=water,
+        issued=day_max if water is not None else None,
+        watered=watered,
+        leached=leached,
+        advice=advice,
+    )
+
+
+def _course(
+    rules: Crops,
+    crop: Crop,
+    stage: str | None,
+    zone: RootZoneNow,
+    water: WaterDays,
+    state: SoilState,
+    rain: dict[int, float],
+    timezone: str,
+    *,
+    leaching: float,
+) -> Course:
+    fresh = state.water_is_good and 0 <= state.water_age_h <= rules.water_max_age_h
+    measured = float(salinity_from_ec(state.water_ec)) if fresh else math.nan
+    ece = ahead(rules.ground, crop.root_depth.value, zone, water, timezone, measured=measured, rain=rain, leaching=leaching)
+    threshold, slope = crop.threshold_at(stage), crop.slope
+    loss = None if threshold is None or slope is None else yield_loss(ece, threshold=threshold.value, slope=slope.value)
+    return Course(ece=ece, loss=loss, leaching=leaching)
+
+
+def _standing(situation: Situation, station: str, now: int) -> list[tuple[str, float | None]]:
+    """The points with a primary sensor now that ever told of salt in the soil, and their depth [m], the shallowest first."""
+    told = {r.point for r in situation.readings(station) if r.quantity in SOURCES}
+    standing = [d for d in situation.directory.deployments_at(station) if d.role == "primary" and d.start <= now < d.end and d.point in told]
+    depths = {d.point: depth_of(d.point, d.depth_m) for d in standing}
+    return sorted(depths.items(), key=lambda p: (p[1] is None, p[1] or 0.0, p[0]))
+
+
+async def _probe(backend: Backend, situation: Situation, station: Station, point: str, depth: float | None, now: int, rules: Crops) -> Probe:
+    there = {r.quantity for r in situation.readings(station.id) if r.point == point and r.quantity in QUANTITIES}
+    if "soil.ec_pore" in there:
+        there -= {"soil.ec_bulk", "soil.temperature"}  # it was computed from them
+    first = local_times(station.timezone, local_date(now - (BACK_DAYS - 1) * DAY_MS, station.timezone), 1)
+    series = {q: await _judged(backend, situation, station, point, q, int(first[0]), now) for q in sorted(there)}
+    return probe(point, depth, series, rules.ground)
+
+
+async def _judged(backend: Backend, situation: Situation, station: Station, point: str, quantity: str, start: int, now: int) -> History:
+    """Its good readings with start ≤ time ≤ now [ms] that the judge has seen."""
+    states = {s.key: s for s in await backend.states.states(station=station.id)}
+    place = {"station": station.id, "point": point, "quantity": quantity}
+    parts = stretches(situation.directory, states, **place, start=start, end=now + 1)
+    found = []
+    for part in parts:
+        rows = await backend.store.read([part.key], max(part.start, start), min(part.end, now + 1))
+        found.append(rows.take((rows.flag == Flag.GOOD) & np.isfinite(rows.value) & (rows.time < _judged_until(states[part.key]))))
+    whole = Batch.concat(found)
+    whole = whole.take(np.argsort(whole.time, kind="stable"))
+    return History(station=station.id, point=point, zone=station.timezone, time=whole.time, value=whole.value)
+
+
+def _judged_until(state: SeriesState) -> int:
+    """Before which time [ms] everything of it has been judged."""
+    until = state.judged.time + 1 if state.judged is not None else 0
+    return until if state.dirty_from is None else min(until, state.dirty_from)
+
+
+async def _forecasts(backend: Backend, situation: Situation, station: str, point: str, now: int) -> tuple[Forecast | None, Forecast | None]:
+    """The newest of the days' highest and lowest there that are not too old to be believed."""
+    oldest = now - situation.risk.forecast_max_age_h * HOUR_MS
+    found = []
+    for target in ("day_max", "day_min"):
+        issued = await backend.forecasts.latest_forecasts(target=target, station=station, until=now)
+        found.append(next((f for f in issued if f.point == point and f.issued_at >= oldest), None))
+    return found[0], found[1]
+
+
+def _state(situation: Situation, zone: RootZoneNow, of: str, point: str, now: int) -> SoilState:
+    read = situation.reading(of, point, SALINITY) if point else None
+    good = read.judged if read is not None and read.judged is not None and read.judged.flag == Flag.GOOD else None
+    return SoilState(
+        ece=zone.ece,
+        age_h=math.nan if zone.time is None else (now - zone.time) / HOUR_MS,
+        is_good=zone.time is not None,
+        water_ec=math.nan if good is None else float(ec_from_salinity(good.value)),
+        water_age_h=math.nan if good is None else (now - good.time) / HOUR_MS,
+        water_is_good=good is not None,
+    )
+
+
+async def _rain(backend: Backend, situation: Situation, stations: tuple[str, str], since: int, now: int, zone: str) -> dict[int, float]:
+    """Rain [mm] by local start of day [ms] since the soil was read, of the first of these stations that measures it; empty where none does."""
+    start = int(local_times(zone, local_date(since, zone), 1)[0])
+    for name in dict.fromkeys(stations):
+        known = situation.directory.station(name)
+        point = next((r.point for r in situation.readings(name) if r.quantity == RAIN), None)
+        if known is not None and point is not None:
+            fell = await _judged(backend, situation, known, point, RAIN, start, now)
+            return _sums(fell.time, fell.value, zone)
+    return {}
+
+
+def _sums(time: Times, value: Floats, zone: str) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for t, mm in zip(time.tolist(), value.tolist(), strict=True):
+        day = int(local_times(zone, local_date(t, zone), 1)[0])
+        found[day] = found.get(day, 0.0) + mm
+    return found
