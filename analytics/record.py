@@ -15,21 +15,23 @@ from datetime import timedelta
 import numpy as np
 
 from analytics.daily.reliability import wilson
-from analytics.daily.scores import skill
+from analytics.daily.scores import OFFICIAL_SHARE, skill
 from analytics.history import DAY_MS, Floats, History, Times, local_date, local_times, stretches
+from analytics.models.persistence import MODEL as PERSISTENCE
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
-from core.record import BINS, KEY, SUMS, VALUES, Score
+from core.record import BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
 
-WARN_FROM = 0.5
 CLIMATE_DAYS = 60  # whole local days before an issue from which its reference is made
 LEAST_DAYS = 20  # of them, for a reference
 FEW = 20  # under so many scored forecasts a rate is no rate
-_SAME = 1e-9  # 0.3 × 10 is 2.9999999999999996 and belongs to the bin that begins at 0.3
+_SAME = 1e-9  # an error of just 30 % keeps the rule, however it was rounded
 
 
 def scored(issues: Sequence[Forecast], history: History, *, after: int, until: int) -> list[Score]:
-    """The scores of every interval that ends in after < end ≤ until [ms], of one point's issues. `history` reaches 61 days before the first of them.
+    """The scores of every interval that ends in after < end ≤ until [ms], of one point's issues.
+
+    `history` reaches back `analytics.model.HISTORY_MS` before the first of them.
 
     Stretches of time that follow each other score each interval once: their sums are those of one long stretch.
     """
@@ -38,6 +40,7 @@ def scored(issues: Sequence[Forecast], history: History, *, after: int, until: i
         found = stretches(history, starts, ends)
         truth = found.low if f.target == "day_min" else found.high
         reference = _climate(history, f) if f.target != "hour" else None
+        plain = _persistence(history, f) if f.target != "hour" else {}
         for row, start, came, whole in zip(rows, starts.tolist(), truth.tolist(), found.whole.tolist(), strict=True):
             day = local_date(start, history.zone)
             lead = f.leads[row] if f.target != "hour" else -(-f.leads[row] // 24) * 24
@@ -50,13 +53,36 @@ def scored(issues: Sequence[Forecast], history: History, *, after: int, until: i
             _add_value(value, f, row, came)
             for i, line in enumerate(LINES):
                 p = f.p_gt[row][i]
-                _add_line(sums[*where, line, bin_of(p), month], p, came > line, reference[i] if reference is not None else None)
+                at = sums[*where, line, bin_of(p), month]
+                _add_line(at, p, came > line, reference[i] if reference is not None else None, plain[start][i] if start in plain else None)
     return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in sums.items()]  # type: ignore[arg-type]  # KEY names the fields in order
 
 
-def bin_of(p: float) -> int:
-    """The tenth a probability belongs to; the last one holds 1 too."""
-    return min(BINS - 1, int(p * BINS + _SAME))
+def days(issues: Sequence[Forecast], history: History, *, after: int, until: int) -> list[Day]:
+    """The days of `day_max` and `day_min` that ended in after < end ≤ until [ms] and were forecast: as said one day ahead, and as they came."""
+    said: dict[tuple[str, int], tuple[str, tuple[float, ...]]] = {}
+    for f, rows, starts, _ in _first_said(issues, history.zone, after, until):
+        if f.target == "hour":
+            continue
+        for row, start in zip(rows, starts.tolist(), strict=True):
+            if f.leads[row] == 1 and not said.get((f.target, start), ("", ()))[1]:
+                said[f.target, start] = (f.model, f.p_gt[row])
+            else:
+                said.setdefault((f.target, start), ("", ()))
+    if not said:
+        return []
+    starts = np.array([start for _, start in said], dtype=np.int64)
+    found = stretches(history, starts, np.array([end_of_day(start, history.zone) for start in starts.tolist()], dtype=np.int64))
+    extremes = zip(found.high.tolist(), found.low.tolist(), found.whole.tolist(), strict=True)
+    return [
+        Day(station=history.station, point=history.point, target=target, time=start, model=model, said=p_gt, came=_came(target, *extreme))
+        for ((target, start), (model, p_gt)), extreme in zip(said.items(), extremes, strict=True)
+    ]
+
+
+def _came(target: str, high: float, low: float, whole: bool) -> float | None:
+    value = high if target == "day_max" else low
+    return value if whole and math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,23 +98,33 @@ class Tenth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineRecord:
-    """One line: `events` of `n`, `right` (share on the right side of one half), Brier score, skill against the 60 days before, and the tenths.
+    """One line: `events` of `n`, how many were warned of (`warned`, see `core.record.warns`) and how many of those came (`hits`).
 
-    None where under 20 were scored (or had that reference).
+    `right`: share warned of that came and not warned of that did not; `hit_rate`: of the events, those warned of; `false_alarms`: of the warnings,
+    those that did not come; Brier score; its skill against the 60 days before, and against what `persistence` would have said; the tenths.
+    None where under 20 stand behind it.
     """
 
     line: float
     n: int
     events: int
+    warned: int
+    hits: int
     right: float | None
+    hit_rate: float | None
+    false_alarms: float | None
     brier: float | None
     skill: float | None
+    skill_persistence: float | None
     tenths: tuple[Tenth, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One station's point, target, model and lead: n scored, `missing` without data, share inside the 90 % interval, mean absolute error [g/L], lines."""
+    """One station's point, target, model and lead: n scored, `missing` without data.
+
+    `inside`: share within the 90 % interval; `within`: share with an error of at most 30 % of the truth; `error`: mean absolute error [g/L].
+    """
 
     station: str
     point: str
@@ -98,6 +134,7 @@ class Record:
     n: int
     missing: int
     inside: float | None
+    within: float | None
     error: float | None
     lines: tuple[LineRecord, ...]
 
@@ -118,24 +155,36 @@ def _record(key: tuple[str, str, str, str, int], scores: list[Score]) -> Record:
         n=n,
         missing=sum(s.missing for s in values),
         inside=_share(sum(s.inside for s in values), n),
+        within=_share(sum(s.within for s in values), n),
         error=_share(sum(s.error for s in values), n),
         lines=tuple(_line(line, [s for s in scores if s.line == line]) for line in LINES),
     )
 
 
 def _line(line: float, scores: list[Score]) -> LineRecord:
-    n, known = sum(s.n for s in scores), sum(s.known for s in scores)
-    better = skill(sum(s.squares_known for s in scores), sum(s.squares_reference for s in scores)) if known >= FEW else math.nan
+    n, events = sum(s.n for s in scores), sum(s.events for s in scores)
+    warned = sum(s.n for s in scores if s.bin >= WARN_BIN)
+    hits = sum(s.events for s in scores if s.bin >= WARN_BIN)
     tenths = [[s for s in scores if s.bin == i] for i in range(BINS)]
     return LineRecord(
         line=line,
         n=n,
-        events=sum(s.events for s in scores),
+        events=events,
+        warned=warned,
+        hits=hits,
         right=_share(sum(s.right for s in scores), n),
+        hit_rate=_share(hits, events),
+        false_alarms=_share(warned - hits, warned),
         brier=_share(sum(s.squares for s in scores), n),
-        skill=better if math.isfinite(better) else None,
+        skill=_better(sum(s.squares_known for s in scores), sum(s.squares_reference for s in scores), sum(s.known for s in scores)),
+        skill_persistence=_better(sum(s.squares_compared for s in scores), sum(s.squares_persistence for s in scores), sum(s.compared for s in scores)),
         tenths=tuple(_tenth(t) for t in tenths if sum(s.n for s in t)),
     )
+
+
+def _better(ours: float, reference: float, n: int) -> float | None:
+    found = skill(ours, reference) if n >= FEW else math.nan
+    return found if math.isfinite(found) else None
 
 
 def _tenth(scores: list[Score]) -> Tenth:
@@ -176,19 +225,25 @@ def _add_value(sums: dict[str, float], f: Forecast, row: int, came: float) -> No
     quantiles = f.quantiles[row]
     sums["n"] += 1
     sums["inside"] += quantiles[0] <= came <= quantiles[-1]
-    sums["error"] += abs(quantiles[MEDIAN] - came)
+    error = abs(quantiles[MEDIAN] - came)
+    sums["within"] += error <= OFFICIAL_SHARE * abs(came) * (1 + _SAME)
+    sums["error"] += error
 
 
-def _add_line(sums: dict[str, float], p: float, event: bool, reference: float | None) -> None:
+def _add_line(sums: dict[str, float], p: float, event: bool, reference: float | None, plain: float | None) -> None:
     sums["n"] += 1
     sums["said"] += p
     sums["events"] += event
     sums["squares"] += (p - event) ** 2
-    sums["right"] += (p >= WARN_FROM) == event
+    sums["right"] += warns(p) == event
     if reference is not None and math.isfinite(reference):
         sums["known"] += 1
         sums["squares_known"] += (p - event) ** 2
         sums["squares_reference"] += (reference - event) ** 2
+    if plain is not None:
+        sums["compared"] += 1
+        sums["squares_compared"] += (p - event) ** 2
+        sums["squares_persistence"] += (plain - event) ** 2
 
 
 def _climate(history: History, f: Forecast) -> list[float] | None:
@@ -198,3 +253,9 @@ def _climate(history: History, f: Forecast) -> list[float] | None:
     before = stretches(history.between(f.issued_at - (CLIMATE_DAYS + 1) * DAY_MS, f.issued_at), bounds[:-1], bounds[1:])
     extreme: Floats = (before.low if f.target == "day_min" else before.high)[before.whole]
     return [float((extreme > line).mean()) for line in LINES] if len(extreme) >= LEAST_DAYS else None
+
+
+def _persistence(history: History, f: Forecast) -> dict[int, tuple[float, ...]]:
+    """What the model `persistence` would have said at that issue of this point, from this point's readings alone: P(S > line) by start of the day [ms]."""
+    [issue] = PERSISTENCE.say(f.target, [history], [0], f.issued_at, ())
+    return dict(zip(issue.times, issue.p_gt, strict=True)) if issue is not None else {}

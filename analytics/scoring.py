@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from analytics.history import DAY_MS, local_date, local_times
+from analytics.model import HISTORY_MS
 from analytics.readings import QUANTITY, Place, good_readings
-from analytics.record import CLIMATE_DAYS, scored
+from analytics.record import days, scored
 from core.clock import Clock
 from core.errors import RefusedError, UnavailableError
 from core.forecast import HOUR_MS, TARGETS, Forecast
@@ -100,12 +101,13 @@ class Scorer:
         if any(s.dirty_from is not None and s.dirty_from < until for s in states):
             return False  # the judge has not answered yet: what is good is not known
         issues = await self._issues(station, point, after, until)
-        scores = []
+        scores, came = [], []
         if issues:
-            start = min(f.issued_at for f in issues) - (CLIMATE_DAYS + 2) * DAY_MS
+            start = min(f.issued_at for f in issues) - HISTORY_MS
             history = await good_readings(self._store, Place(station=known, point=point, states=states), directory, start, until)
             scores = scored(issues, history, after=after, until=until)
-        await self._db.add_scores(scores, name=name, was=was, value=until)
+            came = days(issues, history, after=after, until=until)
+        await self._db.add_scores(scores, came, name=name, was=was, value=until)
         self._until[station, point] = until
         return True
 

@@ -22,7 +22,7 @@ from core.message import Message
 from core.model_card import ModelCard
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
-from core.record import Score
+from core.record import Day, Score
 from core.series import SeriesKey
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
@@ -401,17 +401,21 @@ class ModelFiles(Protocol):
 
 
 class Records(Protocol):
-    """`forecast_score`: how issued forecasts scored, as sums that add up; each interval is scored once."""
+    """`forecast_score` and `forecast_day`: how issued forecasts scored, as sums that add up, and day by day; each interval is scored once."""
 
-    async def add_scores(self, scores: Sequence[Score], *, name: str, was: int, value: int) -> bool:
+    async def add_scores(self, scores: Sequence[Score], days: Sequence[Day] = (), *, name: str, was: int, value: int) -> bool:
         """Add these to what is there and move the cursor `name` from `was` to `value`, in one transaction.
 
         Returns False, and changes nothing, where the cursor does not stand at `was`: another has scored that stretch.
         """
         ...
 
-    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
-        """The sums over all months (`month` 0) of these stations and one target (of these leads; none = all), sorted by key."""
+    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0) -> list[Score]:
+        """The sums over all months from `since` (as 202512) on, as `month` 0, of these stations and one target (of these leads; none = all), sorted by key."""
+        ...
+
+    async def scored_days(self, *, stations: Sequence[str], target: str, since: int = 0, until: int | None = None) -> list[Day]:
+        """Days of these stations and one target (`day_max`, `day_min`) with since ≤ time < until [ms], by station, point and time."""
         ...
 
 

@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 VALUES = -1.0  # `line` of the scores of the value itself; a text or null in a key would be another thing on each database
 BINS = 10  # of probability; a score of the value stands in bin 0
+WARN_BIN = 6  # from here on a forecast counts as a warning: at 6 in 10 an alert opens (config/alerts.toml)
+_SAME = 1e-9  # 0.3 × 10 is 2.9999999999999996 and belongs to the bin that begins at 0.3
+
+
+def bin_of(p: float) -> int:
+    """The tenth a probability belongs to; the last one holds 1 too."""
+    return min(BINS - 1, int(p * BINS + _SAME))
+
+
+def warns(p: float) -> bool:
+    """Whether a probability is a warning."""
+    return bin_of(p) >= WARN_BIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +27,10 @@ class Score:
     `lead` is the day ahead; of hours the last of its 24 (24, 48, 72). `line` [g/L] is one of `core.bands.LINES`, or `VALUES` for the
     scores of the value. `bin` is the tenth of probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing`
     could not be: no whole good readings. Of a line: `said` is the sum of probabilities, `events` how often it came, `squares` the sum of
-    (p − event)², `right` how often p ≥ ½ and the event agreed. `known` of the n had a reference (how often the line was passed in the
-    60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Of the value: `inside` lay within the
-    90 % interval, `error` is the sum of |median − truth| [g/L].
+    (p − event)², `right` how often it came where it was warned of (see `warns`), and did not where not. `known` of the n had a reference (how often the
+    line was passed in the 60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Likewise `compared`,
+    `squares_compared`, `squares_persistence` of what the model `persistence` would have said. Of the value: `inside` lay within the 90 % interval,
+    `within` kept the official rule (error at most 30 % of the truth), `error` is the sum of |median − truth| [g/L].
     """
 
     station: str
@@ -37,10 +50,34 @@ class Score:
     known: int = 0
     squares_known: float = 0.0
     squares_reference: float = 0.0
+    compared: int = 0
+    squares_compared: float = 0.0
+    squares_persistence: float = 0.0
     inside: int = 0
+    within: int = 0
     error: float = 0.0
 
 
 KEY = ("station", "point", "target", "model", "lead", "line", "bin", "month")
-SUMS = ("n", "missing", "said", "events", "squares", "right", "known", "squares_known", "squares_reference", "inside", "error")
-COUNTS = ("n", "missing", "events", "right", "known", "inside")  # of them, the whole numbers
+SUMS = (
+    *("n", "missing", "said", "events", "squares", "right", "known", "squares_known", "squares_reference"),
+    *("compared", "squares_compared", "squares_persistence", "inside", "within", "error"),
+)
+COUNTS = ("n", "missing", "events", "right", "known", "compared", "inside", "within")  # of them, the whole numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A local day that was forecast, is over and settled: what was said of it the day before, and what came.
+
+    `time` is its start [ms]. `said`: P(S > line) of each of `core.bands.LINES` as first issued one day ahead, by `model`; both empty where nothing
+    was issued that day. `came` [g/L]: the day's highest (lowest), None where it was not read whole.
+    """
+
+    station: str
+    point: str
+    target: str
+    time: int
+    model: str
+    said: tuple[float, ...]
+    came: float | None

@@ -18,7 +18,7 @@ from core.forecast import Forecast
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
-from core.record import Score
+from core.record import Day, Score
 from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 
@@ -221,15 +221,20 @@ class SqlDatabase:
 
     # ------------------------------------------------------------ Records
 
-    async def add_scores(self, scores: Sequence[Score], *, name: str, was: int, value: int) -> bool:
+    async def add_scores(self, scores: Sequence[Score], days: Sequence[Day] = (), *, name: str, was: int, value: int) -> bool:
         """Add these to what is there and move cursor `name`, all or nothing; False where it did not stand at `was`."""
         with writing(self._engine) as c:
-            return records.add(c, scores, name=name, was=was, value=value)
+            return records.add(c, scores, days, name=name, was=was, value=value)
 
-    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = ()) -> list[Score]:
-        """The sums over all months of these stations and one target (of these leads), by key."""
+    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0) -> list[Score]:
+        """The sums over all months from `since` on of these stations and one target (of these leads), by key."""
         with reading(self._engine) as c:
-            return records.scores(c, stations=stations, target=target, leads=leads)
+            return records.scores(c, stations=stations, target=target, leads=leads, since=since)
+
+    async def scored_days(self, *, stations: Sequence[str], target: str, since: int = 0, until: int | None = None) -> list[Day]:
+        """Days of these stations and one target with since ≤ time < until, by station, point and time."""
+        with reading(self._engine) as c:
+            return records.days(c, stations=stations, target=target, since=since, until=until)
 
     # ------------------------------------------------------------ Alerts
 

@@ -282,8 +282,23 @@ forecast_score = Table(
     Column("line", Double, primary_key=True, nullable=False),
     Column("bin", SmallInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("month", Integer, primary_key=True, nullable=False, autoincrement=False),
-    *(_int(name) for name in ("n", "missing", "events", "right", "known", "inside")),
-    *(Column(name, Double, nullable=False) for name in ("said", "squares", "squares_known", "squares_reference", "error")),
+    *(_int(name) for name in ("n", "missing", "events", "right", "known", "compared", "inside", "within")),
+    *(
+        Column(name, Double, nullable=False)
+        for name in ("said", "squares", "squares_known", "squares_reference", "squares_compared", "squares_persistence", "error")
+    ),
+    sqlite_with_rowid=False,
+)
+
+# see `core.record.Day`
+forecast_day = Table(
+    "forecast_day",
+    metadata,
+    *(_id(name, key=True) for name in ("station", "point", "target")),
+    Column("time", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    _id("model"),
+    Column("said", JSON, nullable=False),
+    Column("came", Double),
     sqlite_with_rowid=False,
 )
 

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.history import DAY_MS, History
-from analytics.record import Record, bin_of, records, scored
+from analytics.model import HISTORY_MS
+from analytics.models.persistence import MODEL
+from analytics.record import Record, days, records, scored
 from core.forecast import HINDCAST, HOUR_MS, Forecast
-from core.record import VALUES, Score
+from core.record import VALUES, Score, bin_of, warns
 
 ZONE = "Asia/Ho_Chi_Minh"
 DAY0 = 1_772_298_000_000  # midnight there, 1 March 2026
@@ -131,7 +133,7 @@ def test_the_reference_is_how_often_it_was_so_before() -> None:
 
 
 @given(cuts=st.sets(st.integers(1, 29), max_size=8), seed=st.integers(0, 9), order=st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@settings(max_examples=12)
 def test_in_any_split_and_order_the_sums_are_the_same(cuts: set[int], seed: int, order: random.Random) -> None:
     """Scored in one go or in stretches that follow each other, of issues in any order: the same record."""
     rng = np.random.default_rng(seed)
@@ -150,13 +152,87 @@ def test_in_any_split_and_order_the_sums_are_the_same(cuts: set[int], seed: int,
     assert sum(r.n + r.missing for r in at_once) == sum(min(14, 29 - d) for d in range(25))
 
 
+def test_warned_of_and_come() -> None:
+    """From 6 in 10 on it is a warning. 30 days, 24 warned of, 25 salty: 22 of them warned of, 2 warnings in vain; right are the 22 and the 3 quiet ones."""
+    salty = [d < 22 or d >= 27 for d in range(30)]
+    said = [0.6 if d < 24 else 0.59 for d in range(30)]
+    wet = dict(zip((DAY0 + (d + 1) * DAY_MS for d in range(30)), salty, strict=True))
+    readings = history(DAY0, DAY0 + 31 * DAY_MS, lambda t: 2.0 if wet.get(t - (t - DAY0) % DAY_MS) else 0.2)
+    [found] = records(whole([issue(d, p=p) for d, p in enumerate(said)], readings, days=31))
+    one = found.lines[1]
+    assert (one.n, one.events, one.warned, one.hits) == (30, 25, 24, 22)
+    assert (one.hit_rate, one.false_alarms, one.right) == pytest.approx((22 / 25, 2 / 24, 25 / 30))
+    four = found.lines[3]
+    assert (four.events, four.hit_rate, four.false_alarms) == (0, None, 1.0), "no event, no rate of them"
+
+
+def test_the_official_rule() -> None:
+    """An error of 30 % of the truth keeps it, a little more does not."""
+    readings = history(DAY0, DAY0 + 60 * DAY_MS, lambda t: 1.0)
+    for median, kept in ((1.3, 1.0), (0.7, 1.0), (1.31, 0.0), (0.69, 0.0)):
+        assert records(whole([issue(d, median=median) for d in range(20)], readings))[0].within == kept
+
+
+def test_persistence_against_itself_gains_nothing() -> None:
+    """Issues made of what the model `persistence` says at that moment have a skill of 0 against it; none where it would have said nothing."""
+    rng = np.random.default_rng(3)
+    readings = history(DAY0 - 70 * DAY_MS, DAY0 + 32 * DAY_MS, lambda t: float(1 + rng.gamma(2.0)), step=2 * HOUR_MS)
+    said = []
+    for d in range(25):
+        f = issue(d)
+        [found] = MODEL.say("day_max", [readings], [0], f.issued_at, ())
+        assert found is not None
+        said.append(replace(f, leads=found.leads, times=found.times, quantiles=found.quantiles, p_gt=found.p_gt))
+    first = records(whole(said, readings))[0]
+    assert [line.skill_persistence for line in first.lines] == pytest.approx([0.0] * 4)
+    better = [replace(f, p_gt=tuple(tuple(float(_high(readings, t) > line) for line in (0.5, 1, 2, 4)) for t in f.times)) for f in said]
+    assert records(whole(better, readings))[0].lines[3].skill_persistence == 1.0
+    young = readings.between(DAY0, DAY0 + 32 * DAY_MS)
+    assert sum(s.compared for s in whole(said[:3], young) if s.line == 1.0) == 0
+    assert HISTORY_MS > 70 * DAY_MS
+
+
+def _high(readings: History, start: int) -> float:
+    day = readings.between(start, start + DAY_MS).value
+    return float(day.max()) if len(day) else 0.0
+
+
+def test_days_as_said_and_as_they_came() -> None:
+    """Of each forecast day that is over: what was first said one day ahead, and its highest or lowest; nothing where there is nothing, no hindcast, no hour."""
+    readings = history(DAY0, DAY0 + 3 * DAY_MS, lambda t: 3.0 if t % DAY_MS == 0 else 0.5)
+    issues = [
+        issue(0, p=0.2, version=f"1{HINDCAST}"),
+        issue(0, p=0.9, at=FIVE + HOUR_MS, model="late"),
+        issue(0, p=0.7, leads=3),
+        issue(1, target="day_min"),
+        issue(1, target="hour", leads=72),
+    ]
+    found = days(issues, readings, after=0, until=DAY0 + 4 * DAY_MS)
+    told = [(d.target, (d.time - DAY0) // DAY_MS, d.model, d.said[:1], d.came) for d in found]
+    assert told == [
+        ("day_max", 1, "m", (0.7,), 3.0),
+        ("day_max", 2, "", (), 3.0),
+        ("day_max", 3, "", (), None),
+        ("day_min", 2, "m", (0.7,), 0.5),
+    ]
+    assert days(issues, readings, after=DAY0 + 4 * DAY_MS, until=DAY0 + 9 * DAY_MS) == []
+    split = [d for k in range(4) for d in days(issues, readings, after=DAY0 + k * DAY_MS, until=DAY0 + (k + 1) * DAY_MS)]
+    assert sorted(split, key=lambda d: (d.target, d.time)) == found
+
+
+@pytest.mark.parametrize(("p", "warned"), [(0.59, False), (0.6, True), (1 - 0.4, True), (1.0, True), (0.0, False)])
+def test_warns(p: float, warned: bool) -> None:
+    """A warning is what opens an alert."""
+    assert warns(p) == warned
+
+
 def drawn(seed: int, claim: Callable[[float], float]) -> Record:
-    """2,000 days, each over every line with a probability of its own, of which the forecaster says `claim`."""
+    """1,000 days, each over every line with a probability of its own, of which the forecaster says `claim`."""
     rng = np.random.default_rng(seed)
-    chances = rng.random(2000)
+    chances = rng.random(1000)
     wet = {DAY0 + (d + 1) * DAY_MS: rng.random() < c for d, c in enumerate(chances.tolist())}
-    readings = history(DAY0, DAY0 + 2002 * DAY_MS, lambda t: 9.0 if wet.get(t - (t - DAY0) % DAY_MS) else 0.1, step=4 * HOUR_MS)
-    return records(whole([issue(d, p=claim(c)) for d, c in enumerate(chances.tolist())], readings, days=2002))[0]
+    readings = history(DAY0, DAY0 + 1002 * DAY_MS, lambda t: 9.0 if wet.get(t - (t - DAY0) % DAY_MS) else 0.1, step=4 * HOUR_MS)
+    return records(whole([issue(d, p=claim(c)) for d, c in enumerate(chances.tolist())], readings, days=1002))[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

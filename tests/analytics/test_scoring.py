@@ -49,6 +49,8 @@ def test_issued_passed_arrived_shown(world: World) -> None:
     assert record(world)[1].lines[1].events == 1
     assert sum(r.n for r in record(world, "hour").values()) == 43  # from 05:00 of the first day to midnight after the second
     assert world.issued("a", "day_max") == said
+    [day] = world.run(world.db.scored_days(stations=["a"], target="day_max"))
+    assert (day.time, day.model, day.said, day.came) == (MIDNIGHT + DAY, "persistence", said[0].p_gt[0], 2.0)
 
 
 def test_a_silent_sensor_leaves_missing(world: World) -> None:
@@ -58,6 +60,7 @@ def test_a_silent_sensor_leaves_missing(world: World) -> None:
     world.clock.now = FIVE + 20 * DAY
     drain(world)
     assert {lead: (r.n, r.missing) for lead, r in record(world).items()} == dict.fromkeys(range(1, 15), (0, 1))
+    assert [(bool(d.said), d.came) for d in world.run(world.db.scored_days(stations=["a"], target="day_min"))] == [(True, None)] + [(False, None)] * 13
 
 
 @pytest.mark.parametrize("every", [1, 3, 11])
@@ -154,7 +157,7 @@ def test_a_fault_at_one_point_keeps_no_other_from_its_scores(world: World, monke
     world.clock.now = MIDNIGHT + 2 * DAY + SETTLE_MS
     made = scorer(world)
     wrong: list[Exception] = [UnavailableError("away"), ValueError("a fault")]
-    whole = scoring.scored
+    whole = scored
     monkeypatch.setattr(scoring, "scored", lambda *args, **more: (_ for _ in ()).throw(wrong.pop(0)) if wrong else whole(*args, **more))
     for error in (UnavailableError, ValueError):
         with pytest.raises(error):

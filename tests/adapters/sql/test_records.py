@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from adapters.sql import SqlDatabase, open_database
-from core.record import VALUES, Score
+from core.record import VALUES, Day, Score
 
 ONE = Score(
     station="kenh-lau", point="main", target="day_max", model="m", lead=1, line=1.0, bin=7, month=202603, n=2, said=1.4, events=1, squares=0.58, right=1
@@ -63,3 +63,29 @@ def test_by_station_target_and_lead(database: SqlDatabase) -> None:
     assert read(database, "b", "none") == [replace(ONE, station="b")]
     assert read(database, target="hour") == [replace(ONE, target="hour", lead=24)]
     assert read(database, *(f"s{i}" for i in range(1200)), "b") == [replace(ONE, station="b")]
+
+
+def test_only_the_months_from_one_on(database: SqlDatabase) -> None:
+    """The sums of this season, across the turn of the year."""
+    add(database, replace(ONE, month=202511), replace(ONE, month=202512), replace(ONE, month=202601))
+    [found] = asyncio.run(database.scores(stations=["kenh-lau"], target="day_max", since=202512))
+    assert found == replace(ONE, month=0, n=4, said=2.8, events=2, squares=1.16, right=2)
+
+
+def test_days_come_back(database: SqlDatabase) -> None:
+    """With what was said and what came, of these stations, one target and a stretch of time; they stand or fall with the cursor; the first word stands."""
+    one = Day(station="kenh-lau", point="main", target="day_max", time=5, model="m", said=(0.9, 0.5, 0.25, 0.0), came=1.5)
+    others = [replace(one, time=6, said=(), model="", came=None), replace(one, station="b"), replace(one, target="day_min")]
+    assert asyncio.run(database.add_scores([], [one, *others], name="r", was=0, value=1))
+    assert not asyncio.run(database.add_scores([], [replace(one, time=7)], name="r", was=0, value=2))
+    assert asyncio.run(database.add_scores([], [replace(one, came=9.0)], name="r", was=1, value=2))
+
+    def read(*stations: str, target: str = "day_max", since: int = 0, until: int | None = None) -> list[Day]:
+        return asyncio.run(database.scored_days(stations=stations, target=target, since=since, until=until))
+
+    assert read("kenh-lau") == [one, others[0]]
+    assert read("kenh-lau", since=5, until=6) == [one]
+    assert read("kenh-lau", since=6) == [others[0]]
+    assert read("kenh-lau", "b") == [others[1], one, others[0]]
+    assert read("kenh-lau", target="day_min") == [others[2]]
+    assert read("nobody") == []

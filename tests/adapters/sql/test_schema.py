@@ -94,6 +94,26 @@ def test_a_database_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_the_record_is_made_anew(tmp_path: Path) -> None:
+    """Sums of before 0005 are gone with the cursors of the record, so that all is scored again; other cursors stay."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    engine = make_engine(parse_url(url))
+    with writing(engine) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        sums = "n, missing, events, right, known, inside, said, squares, squares_known, squares_reference, error"
+        names = f"station, point, target, model, lead, line, bin, month, {sums}"
+        connection.execute(text(f"INSERT INTO forecast_score ({names}) VALUES ('a', 'main', 'day_max', 'm', 1, 1, 0, 202603{', 1' * 11})"))
+        connection.execute(text("INSERT INTO cursor (name, value) VALUES ('record a main', 5), ('mirror', 6)"))
+    engine.dispose()
+    migrate(url)
+    database = open_database(url)
+    assert asyncio.run(database.scores(stations=["a"], target="day_max")) == []
+    assert [asyncio.run(database.load_cursor(name)) for name in ("record a main", "mirror")] == [0, 6]
+    database.close()
+
+
 def test_many_processes_prepare_at_once(tmp_path: Path) -> None:
     """Processes that start together on an empty database all find it made, once."""
     program = "import sys; from adapters.sql import *; prepare(sys.argv[1]); open_database(sys.argv[1]).close()"
