@@ -1,0 +1,160 @@
+"""Why a fitted model says what it says: what the expected value would be had a group of its inputs not been known.
+
+Inputs that are not known stand at their median of the training days; the spread stays as it was. Of the Gaussian process the tide ahead is not
+known (the part of it that answers to the tide is left out), and its course is what it says then beside today's value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analytics.daily.crossfit import Learned, matrix, members, spread_inputs
+from analytics.daily.features import Known, above_days, driver_columns, inputs, known
+from analytics.daily.gaussian import ahead
+from analytics.daily.last_value import last_values
+from analytics.daily.model import Fitted
+from analytics.daily.models.ensemble import Ensemble
+from analytics.daily.models.gaussian import GaussianProcess
+from analytics.daily.panel import Daily, Floats, Index
+from analytics.daily.recent import MEMORY
+from core.forecast import Reason
+
+MOST = 3  # reasons of an issue
+LEAST, LEAST_SHARE = 0.05, 0.03  # of an effect [g/L], and of the expected value: what is less moved nothing
+
+Group = tuple[str, str]  # code and name of a `core.forecast.Reason`
+Effects = Mapping[Group, Floats]
+
+_TIDE, _COURSE = ("tide", ""), ("course", "")
+_NAMES = (  # the first that fits; the level itself is in no group: all is told beside it
+    (_TIDE, re.compile(r"t[hlr]_|beat|resp|a(14|29)")),
+    (("day", ""), re.compile(r"i_|mean_d1$")),
+    (("season", ""), re.compile(r"y[cs]$")),
+    (_COURSE, re.compile(r"(?!y$)")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drivers:
+    """Of one row: names of the drivers whose readings went into what is said, and of those that are waited for and silent."""
+
+    used: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+def reasons(effects: Mapping[int, Effects], points: Mapping[int, Floats]) -> list[tuple[Reason, ...]]:
+    """Of each row, the strongest first: of each group its strongest lead. `effects` and the expected values `points` (k,) by lead, as it is to be told."""
+    found: list[dict[Group, Reason]] = [{} for _ in next(iter(points.values()), np.empty(0))]
+    for lead, groups in effects.items():
+        for (code, name), values in groups.items():
+            enough = np.abs(values) >= np.maximum(LEAST, LEAST_SHARE * np.abs(points[lead]))  # never of NaN
+            for row in np.nonzero(enough)[0].tolist():
+                reason = Reason(code=code, name=name, effect=round(float(values[row]), 3), lead=lead)
+                before = found[row].get((code, name))
+                if before is None or abs(reason.effect) > abs(before.effect):
+                    found[row][code, name] = reason
+    return [tuple(sorted(each.values(), key=lambda r: (-abs(r.effect), r.code, r.name))[:MOST]) for each in found]
+
+
+def effects(fitted: Fitted, daily: Daily, day: Index, station: Index, lead: int) -> Effects:
+    """How much higher (k,) the expected value `lead` days ahead is than had a group not been known; 0 where it plays no part.
+
+    Of models of which it is not known how they come to what they say, nothing.
+    """
+    found: dict[Group, Floats] = {}
+    rows, age = last_values(daily, day, station)
+    for back in np.unique(age).tolist():
+        here = rows[age == back]
+        for group, values in _effects(fitted, daily, day[here] - back, station[here], lead + back).items():
+            found.setdefault(group, np.zeros(len(day)))[here] = values
+    return found
+
+
+def drivers(fitted: Fitted, daily: Daily, day: Index, station: Index) -> list[Drivers]:
+    """Of each row."""
+    found = [Drivers()] * len(day)
+    if not isinstance(fitted, Ensemble) or all(lead.driven is None for lead in fitted.leads.values()):
+        return found
+    rows, age = last_values(daily, day, station)
+    columns = {d.name: driver_columns(d, daily, day[rows] - age, station[rows]) for d in fitted.drivers}
+    now = {name: np.isfinite(each[f"v_{name}"]) for name, each in columns.items()}
+    some = {name: np.isfinite(np.stack(list(each.values()))).sum(axis=0) > 0 for name, each in columns.items()}
+    for n, row in enumerate(rows.tolist()):
+        silent = tuple(name for name in fitted.waited if not now[name][n])
+        found[row] = Drivers(silent=silent, used=() if silent else tuple(name for name in columns if some[name][n]))
+    return found
+
+
+def group_of(column: str, drivers: Sequence[str]) -> Group | None:
+    """Of an input of the ensemble; None of the level."""
+    whose = [name for name in drivers if re.fullmatch(rf"v_{re.escape(name)}(_[dm]\d+)?", column)]
+    if whose:
+        return "driver", max(whose, key=len)
+    return next((group for group, names in _NAMES if names.match(column)), None)
+
+
+def _effects(fitted: Fitted, daily: Daily, day: Index, station: Index, lead: int) -> Effects:
+    """As of days that have a value."""
+    if isinstance(fitted, Ensemble):
+        return _of_ensemble(fitted, daily, day, station, lead)
+    return _of_gaussian(fitted, daily, day, station, lead) if isinstance(fitted, GaussianProcess) else {}
+
+
+def _of_gaussian(model: GaussianProcess, daily: Daily, day: Index, station: Index, lead: int) -> Effects:
+    above = above_days(daily, lead)
+    mean = ahead(model.kernel, model.scale.of(daily.target), above, day, station, lead)[0][:, -1]
+    calm, now = _calm(model, daily, day, station, lead), daily.target[day, station]
+    return {_TIDE: model.scale.back(mean) - model.scale.back(calm), _COURSE: model.scale.back(calm) - np.maximum(now, model.scale.floor)}
+
+
+def _calm(model: GaussianProcess, daily: Daily, day: Index, station: Index, lead: int) -> Floats:
+    """What the Gaussian process says (k,) on the scale, without what answers to the tide ahead."""
+    above, values, found = above_days(daily, lead), model.scale.of(daily.target), np.empty(len(day))
+    for t in np.unique(day).tolist():
+        drive = above.drive.copy()
+        drive[t + MEMORY :] = 0.0
+        rows = day == t
+        found[rows] = ahead(model.kernel, values, replace(above, drive=drive), day[rows], station[rows], lead)[0][:, -1]
+    return found
+
+
+def _of_ensemble(model: Ensemble, daily: Daily, day: Index, station: Index, lead: int) -> Effects:
+    fitted = model.leads.get(lead)
+    if fitted is None:
+        return {}
+    facts = known(daily, day, station, scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=lead)
+    driven = np.full(len(day), fitted.driven is not None)
+    for name in model.waited:
+        driven &= np.isfinite(facts.columns[f"v_{name}"])
+    calm = _calm(model.alone, daily, day, station, lead)
+    found: dict[Group, Floats] = {}
+    for learned, mask in ((fitted.driven, driven), (fitted.bare, ~driven)):
+        rows = np.nonzero(mask)[0]
+        if len(rows):
+            alone = _of_gaussian(model.alone, daily, day[rows], station[rows], lead) if learned is None else {}
+            each = alone if learned is None else _of_learned(model, learned, facts, calm, rows, lead)
+            for group, values in each.items():
+                found.setdefault(group, np.zeros(len(day)))[rows] = values
+    return found
+
+
+def _of_learned(model: Ensemble, learned: Learned, facts: Known, calm: Floats, rows: Index, lead: int) -> Effects:
+    columns = {name: column[rows] for name, column in inputs(facts, lead).items()}
+    x = matrix(columns, learned.columns)
+    change, apart = members(learned.learners, learned.standard(x))
+    spread, y = learned.spread(spread_inputs(x, learned.columns, change, apart)), columns["y"]
+    point = learned.expected(y + change, spread, model.alone.scale)
+    groups = [group_of(name, [d.name for d in model.drivers]) for name in learned.columns]
+    instead = {_TIDE: calm[rows] - facts.now[rows], _COURSE: (facts.mean[:, -1] - calm)[rows]}  # of what the Gaussian process says
+    found = {}
+    for group in dict.fromkeys(g for g in groups if g is not None):
+        without = x.copy()
+        without[:, [g == group for g in groups]] = np.nan
+        if group in instead and "gp" in learned.columns:
+            without[:, learned.columns.index("gp")] = instead[group]
+        found[group] = point - learned.expected(y + members(learned.learners, learned.standard(without))[0], spread, model.alone.scale)
+    return found
