@@ -74,7 +74,7 @@ def effects(fitted: Fitted, daily: Daily, day: Index, station: Index, lead: int)
     return found
 
 
-def drivers(fitted: Fitted, daily: Daily, day: Index, station: Index) -> list[Drivers]:
+def drivers_heard(fitted: Fitted, daily: Daily, day: Index, station: Index) -> list[Drivers]:
     """Of each row."""
     found = [Drivers()] * len(day)
     if not isinstance(fitted, Ensemble) or all(lead.driven is None for lead in fitted.leads.values()):
