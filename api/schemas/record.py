@@ -23,10 +23,15 @@ class LineShape(BaseModel):
 
     n: int
     events: int = Field(description="How often the line was passed.")
-    right: float | None = Field(description="Share where at least one half was said and the line was passed, or less and it was not.")
+    right: float | None = Field(description="Share where at least 0.6 was said and the line was passed, or less and it was not.")
     brier: float | None = Field(description="Mean squared error of the probability: 0 is perfect.")
     skill: float | None = Field(description="1 − Brier / Brier of how often the line was passed in the 60 days before each issue; null for hours.")
     reliability: list[TenthShape]
+    warned: int = Field(description="How often at least 0.6 was said: from there on an alert opens.")
+    hits: int = Field(description="How often of those the line was passed.")
+    hit_rate: float | None = Field(description="Share of the times the line was passed that were warned of.")
+    false_alarm_ratio: float | None = Field(description="Share of the warnings after which the line was not passed.")
+    skill_persistence: float | None = Field(description="As `skill`, against what the model `persistence` would have said at each issue.")
 
 
 class RecordShape(BaseModel):
@@ -43,6 +48,7 @@ class RecordShape(BaseModel):
     inside_90: float | None = Field(description="Share of truths within the 90 % interval.")
     mean_absolute_error: float | None = Field(description="Of the median, in `unit`.")
     lines: dict[str, LineShape] = Field(description="By line in g/L.")
+    within_30pct: float | None = Field(description="Share with an error of the median of at most 30 % of the truth: the official rule.")
 
 
 class RecordList(BaseModel):
@@ -66,12 +72,25 @@ def record_shape(r: Record) -> RecordShape:
         inside_90=_short(r.inside),
         mean_absolute_error=_short(r.error),
         lines={f"{line.line:g}": _line(line) for line in r.lines},
+        within_30pct=_short(r.within),
     )
 
 
 def _line(line: LineRecord) -> LineShape:
     tenths = [TenthShape(n=t.n, said=round(t.said, 4), came=round(t.came, 4), came_lo=round(t.low, 4), came_hi=round(t.high, 4)) for t in line.tenths]
-    return LineShape(n=line.n, events=line.events, right=_short(line.right), brier=_short(line.brier), skill=_short(line.skill), reliability=tenths)
+    return LineShape(
+        n=line.n,
+        events=line.events,
+        right=_short(line.right),
+        brier=_short(line.brier),
+        skill=_short(line.skill),
+        reliability=tenths,
+        warned=line.warned,
+        hits=line.hits,
+        hit_rate=_short(line.hit_rate),
+        false_alarm_ratio=_short(line.false_alarms),
+        skill_persistence=_short(line.skill_persistence),
+    )
 
 
 def _short(x: float | None) -> float | None:

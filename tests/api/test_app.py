@@ -21,6 +21,7 @@ PUBLIC_ROUTES = {
     ("GET", "/stations/{id}"),
     ("GET", "/river"),
     ("GET", "/record"),
+    ("GET", "/record.csv"),
     ("GET", "/alerts"),
     ("GET", "/alerts/{id}"),
     ("GET", "/healthz"),

@@ -35,9 +35,10 @@ def test_nothing_is_over_yet(rig: Rig) -> None:
 def test_the_shape(rig: Rig) -> None:
     """Counts, rates and the tenths of each line; months are added up."""
     sums = {"said": 24.0, "events": 27, "squares": 3.0, "right": 27, "known": 30, "squares_known": 3.0, "squares_reference": 6.0}
+    sums |= {"compared": 30, "squares_compared": 3.0, "squares_persistence": 5.0}
     keep(
         rig,
-        score("kenh-lau", missing=2, inside=28, error=6.0),
+        score("kenh-lau", missing=2, inside=28, within=30, error=6.0),
         score("kenh-lau", n=10, inside=8, error=2.0, month=202604),
         score("kenh-lau", line=1.0, bin=8, **sums),
         score("kenh-lau", line=4.0, bin=0, n=3),
@@ -56,6 +57,8 @@ def test_the_shape(rig: Rig) -> None:
     assert (found["inside_90"], found["mean_absolute_error"]) == (0.9, 0.2)
     one = found["lines"]["1"]
     assert {k: one[k] for k in ("n", "events", "right", "brier", "skill")} == {"n": 30, "events": 27, "right": 0.9, "brier": 0.1, "skill": 0.5}
+    assert {k: one[k] for k in ("warned", "hits", "hit_rate", "false_alarm_ratio")} == {"warned": 30, "hits": 27, "hit_rate": 1.0, "false_alarm_ratio": 0.1}
+    assert (one["skill_persistence"], found["within_30pct"]) == (0.4, 0.75)
     assert [(t["n"], t["said"], t["came"]) for t in one["reliability"]] == [(30, 0.8, 0.9)]
     assert (found["lines"]["4"]["n"], found["lines"]["4"]["right"], found["lines"]["0.5"]["n"]) == (3, None, 0)
 

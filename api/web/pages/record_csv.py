@@ -1,0 +1,87 @@
+"""`/record.csv`: every forecast of days as it was issued, with what came, for whoever wants to score us again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import StreamingResponse
+
+from analytics.history import local_date
+from api.access import PUBLIC, Caller
+from api.backend import Backend
+from api.places import station_for
+from api.web.moment import moment
+from core.bands import LINES
+from core.clock import rfc3339
+from core.forecast import QUANTILES, Forecast
+from core.place import Station
+
+router = APIRouter(include_in_schema=False)
+
+HEAD = (
+    *("station", "point", "target", "model", "version", "issued", "lead_days", "valid", "outcome", "observed"),
+    *(f"q{round(100 * q):02d}" for q in QUANTILES),
+    *(f"p_gt_{line:g}" for line in LINES),
+)
+ISSUES = 100  # in one read: a long record is never held in memory
+
+
+@router.get("/record.csv")
+async def record_csv(
+    request: Request,
+    caller: Annotated[Caller, PUBLIC],
+    station: Annotated[str | None, Query(max_length=64, description="Only this station's.")] = None,
+    target: Annotated[Literal["day_max", "day_min"], Query(description="A local day's maximum or minimum.")] = "day_max",
+) -> StreamingResponse:
+    """One row per issue and day ahead, of the stations the caller sees or of one; hindcasts are not among them."""
+    at = await moment(request, caller)
+    backend: Backend = request.app.state.backend
+    seen = [station_for(at.situation.directory, caller, station)] if station else sorted(at.seen(), key=lambda s: s.id)
+    name = f"canhman-{station or 'record'}-{target}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Cookie"}
+    return StreamingResponse(_lines(backend, seen, target), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _lines(backend: Backend, stations: Sequence[Station], target: str) -> AsyncIterator[str]:
+    yield _csv([HEAD])
+    for station in stations:
+        points = sorted({f.point for f in await backend.forecasts.latest_forecasts(target=target, station=station.id)})
+        days = await backend.records.scored_days(stations=[station.id], target=target) if points else []
+        for point in points:
+            came = {d.time: d.came for d in days if d.point == point}
+            async for issues in _issues(backend, station.id, point, target):
+                yield _csv([row for f in issues if not f.hindcast for row in _rows(f, came, station.timezone)])
+
+
+async def _issues(backend: Backend, station: str, point: str, target: str) -> AsyncIterator[list[Forecast]]:
+    """All, oldest first, some at a time."""
+    since, told = 0, set[int]()
+    while True:
+        page = await backend.forecasts.forecasts(station=station, point=point, target=target, since=since, limit=ISSUES)
+        if fresh := [f for f in page if f.id not in told]:
+            yield fresh
+        if len(page) < ISSUES or not fresh:
+            return
+        since = page[-1].issued_at  # issues of several models may carry one time
+        told = {f.id for f in page if f.issued_at == since}
+
+
+def _rows(f: Forecast, came: Mapping[int, float | None], zone: str) -> list[tuple[object, ...]]:
+    return [
+        (
+            *(f.station, f.point, f.target, f.model, f.version, rfc3339(f.issued_at), lead, local_date(start, zone).isoformat()),
+            "waiting" if start not in came else "missing" if came[start] is None else "scored",
+            *("" if (value := came.get(start)) is None else f"{value:.5g}", *quantiles, *p_gt),
+        )
+        for lead, start, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True)
+    ]
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

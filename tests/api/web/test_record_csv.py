@@ -1,0 +1,66 @@
+"""`/record.csv`: every issue of days with its outcome, of the stations a reader may see; nothing made afterwards."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from servers.backend import DAY_MS, NOW, Rig, forecast
+
+from api.web.pages import record_csv
+from core.forecast import HINDCAST, HOUR_MS
+from core.record import Day
+
+
+def read(rig: Rig, query: str = "", as_: str = "") -> list[dict[str, str]]:
+    answer = rig.get(f"/record.csv{query}", as_=as_)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_what_was_issued_and_what_came(rig: Rig) -> None:
+    """One row per issue and day ahead: scored, missing, or still to come."""
+    first, second = rig.run(lambda: rig.backend.forecasts.forecasts(station="kenh-lau", point="main", target="day_max"))
+    day = Day(station="kenh-lau", point="main", target="day_max", time=first.times[0], model="persistence", said=first.p_gt[0], came=1.25)
+    days = [day, replace(day, time=first.times[1], came=None), replace(day, target="day_min", came=0.5), replace(day, station="rieng")]
+    rig.run(lambda: rig.backend.records.add_scores([], days, name="t", was=0, value=1))
+    found = read(rig, "?station=kenh-lau")
+    assert len(found) == 28
+    assert [(r["lead_days"], r["outcome"], r["observed"]) for r in found[:3]] == [("1", "scored", "1.25"), ("2", "missing", ""), ("3", "waiting", "")]
+    assert (found[14]["lead_days"], found[14]["valid"], found[14]["outcome"]) == ("1", found[1]["valid"], "missing")
+    one = found[0]
+    assert (one["station"], one["point"], one["model"], one["q50"], one["p_gt_0.5"], one["p_gt_4"]) == (
+        "kenh-lau",
+        "main",
+        "persistence",
+        "0.2",
+        "0.02",
+        "0.02",
+    )
+    assert one["issued"] < found[14]["issued"]
+    assert (read(rig, "?station=kenh-lau&target=day_min")[0]["observed"], second.issued_at > first.issued_at) == ("0.5", True)
+    assert rig.get("/record.csv?target=hour").status_code == 422
+
+
+def test_of_all_stations_and_of_one(rig: Rig) -> None:
+    """Whoever sees no private station finds none; it is a file with a name."""
+    hidden = replace(forecast("rieng", "main", "day_max", 1.0, NOW - 5 * HOUR_MS, org="longmy"), inputs="x")
+    rig.run(lambda: rig.backend.forecasts.issue([hidden]))
+    assert {r["station"] for r in read(rig)} == {"kenh-lau", "cai-lon"}
+    assert {r["station"] for r in read(rig, as_="minh")} == {"kenh-lau", "cai-lon", "rieng"}
+    assert rig.get("/record.csv?station=rieng").status_code == 404
+    assert 'filename="canhman-record-day_max.csv"' in rig.get("/record.csv").headers["content-disposition"]
+
+
+def test_many_pages_and_no_hindcast(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issues of several models at one time are each there once, however they fall on the reads; what was made afterwards is not."""
+    at = NOW - 9 * DAY_MS
+    issues = [replace(forecast("kenh-nam", "main", "day_max", 1.0, at + i // 3 * DAY_MS, leads=1), model=f"m{i % 3}") for i in range(9)]
+    issues.append(replace(forecast("kenh-nam", "main", "day_max", 1.0, at + HOUR_MS, leads=1), version=f"1{HINDCAST}"))
+    rig.run(lambda: rig.backend.forecasts.issue(issues))
+    for size in (4, 5, 100):
+        monkeypatch.setattr(record_csv, "ISSUES", size)
+        assert sorted(r["model"] for r in read(rig, "?station=kenh-nam")) == ["m0"] * 3 + ["m1"] * 3 + ["m2"] * 3
