@@ -1,8 +1,9 @@
-"""Issuing forecasts: which points are due, what their model says, and one append to `forecast_issue`.
+"""Issuing forecasts: which points are due, what the models say, and one append to `forecast_issue`.
 
 Days are due at 05:00 local, hours on the hour where new data came since the last issue. A time that was missed (the service
 was down, the first start, data that came late) is caught up once and not hour by hour; what is issued then carries the
-instant it was issued at.
+instant it was issued at. Of each point and target the first model that says something speaks. Models may be changed between two rounds; nothing
+is due by that. Readings of drivers are shown to models as they are; news of them makes nothing due either.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import Protocol
 
 import numpy as np
 
+from analytics.forecast_config import DriverSource
 from analytics.history import History, local_date, local_times
-from analytics.model import HISTORY_MS, Issue, Model
+from analytics.model import HISTORY_MS, DriverHistory, Issue, Model
 from analytics.readings import QUANTITY, Known, Place, Readings
 from core.clock import Clock
 from core.errors import NotFoundError
-from core.forecast import HINDCAST, HOUR_MS, Forecast
+from core.forecast import HINDCAST, HOUR_MS, TARGETS, Forecast
 from core.ports import Forecasts, Registry, SeriesStore, States
 from core.series import SeriesKey
 from core.state import SeriesState
@@ -38,8 +40,17 @@ class Database(Registry, States, Forecasts, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A model that raised instead of speaking; the next one spoke."""
+
+    model: str
+    version: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, points read from the store.
+    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, points (and drivers) read from the store.
 
     All 0 where nothing was due.
     """
@@ -48,6 +59,7 @@ class Round:
     due: int = 0
     issued: int = 0
     read: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +76,14 @@ class _Try:
 
 
 class Issuer:
-    """One model for all points, round after round. Remembers registry, states, readings and what it tried when."""
+    """All points, round after round. Remembers registry, states, readings and what it tried when. `models`, the first to be asked first, may be set anew."""
 
-    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock, model: Model) -> None:
+    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock, models: Sequence[Model], drivers: Sequence[DriverSource] = ()) -> None:
+        self.models = tuple(models)
         self._db = database
         self._clock = clock
-        self._model = model
+        self._drivers = tuple(drivers)
+        self._wanted = {(d.station, d.point, d.quantity) for d in drivers}
         self._readings = Readings(store)
         self._directory: Directory | None = None
         self._states: dict[SeriesKey, SeriesState] = {}
@@ -81,45 +95,63 @@ class Issuer:
 
     async def round(self, *, moved: Callable[[int, int], None] = lambda done, total: None) -> Round:
         """Issue what is due now; `moved` hears of (points read, of how many). Raises what store and database raise; then nothing was issued."""
-        now = self._clock.now_ms()
+        now, models = self._clock.now_ms(), self.models
         directory, touched = await self._follow(now)
         looked, self._looked = self._looked, (-1, -1)  # until this round is through, the next one looks at every point
         mark = now // QUARTER_MS, directory.version
         at_hand = (s for s in self._states.values() if mark != looked or (s.key.station, s.key.point) in touched)
-        due = [(place, target) for place in _places(directory, at_hand, now) for target in self._model.targets if self._is_due(place, target, now)]
+        targets = _targets(models)
+        due = [(place, target) for place in _places(directory, at_hand, now) for target in targets if self._is_due(place, target, now)]
         if not due:
             self._looked = mark
             return Round()
         places = _places(directory, self._states.values(), now)
-        self._readings.keep_only(places)
         before = self._readings.reads
-        known = await self._readings.of(places, directory, now, moved=lambda done: moved(done, len(places)))
+        known, drivers = await self._known(places, directory, now, moved, keep=True)
         found = {p.key: k for p, k in zip(places, known, strict=True)}
         wanted = [(p, t) for p, t in due if t != "hour" or found[p.key].received > self._until(p, t)]
-        forecasts = _forecasts(self._model, places, known, wanted, now)
+        forecasts, faults = _forecasts(models, places, known, wanted, now, drivers)
         issued = await self._db.issue(forecasts) if forecasts else 0
         for f in forecasts:
             self._last[f.station, f.point, f.target] = _Last(f.issued_at, f.data_until)
         for place, target in due:
             self._tried[*place.key, target] = _Try(now // HOUR_MS, place.changed, found[place.key].whole)
         self._looked = mark
-        return Round(points=len(places), due=len(due), issued=issued, read=self._readings.reads - before)
+        return Round(points=len(places), due=len(due), issued=issued, read=self._readings.reads - before, faults=tuple(faults))
 
     async def hindcast(self, at: int, *, station: str = "", moved: Callable[[int, int], None] = lambda done, total: None) -> list[Forecast]:
         """Issue every target as of a past instant [ms], from what was measured before it, for all points (of one station).
 
-        Raises NotFoundError for a station that is not registered.
+        By the models of today, which may have learned from days after it. Raises NotFoundError for a station that is not registered.
         """
         directory, _ = await self._follow(self._clock.now_ms())
         if station and directory.station(station) is None:
             raise NotFoundError(f"no station is called {station!r}; `canhman stations list` shows them")
         places = _places(directory, self._states.values(), at)
-        known = await self._readings.of(places, directory, at, moved=lambda done: moved(done, len(places)))
-        wanted = [(p, t) for p in places for t in self._model.targets if station in ("", p.station.id)]
-        forecasts = [replace(f, version=f.version + HINDCAST) for f in _forecasts(self._model, places, known, wanted, at)]
+        models = self.models
+        known, drivers = await self._known(places, directory, at, moved, keep=False)
+        wanted = [(p, t) for p in places for t in _targets(models) if station in ("", p.station.id)]
+        said, faults = _forecasts(models, places, known, wanted, at, drivers)
+        if faults:
+            raise faults[0].error
+        forecasts = [replace(f, version=f.version + HINDCAST) for f in said]
         if forecasts:
             await self._db.issue(forecasts)
         return forecasts
+
+    async def _known(
+        self, places: list[Place], directory: Directory, at: int, moved: Callable[[int, int], None], *, keep: bool
+    ) -> tuple[list[Known], list[DriverHistory]]:
+        """What was read of the points, and of every driver; with `keep` what is of neither is forgotten."""
+        sources = [_driver(source, directory, self._states.values()) for source in self._drivers]
+        every = [*places, *(p for p in sources if p is not None)]
+        if keep:
+            self._readings.keep_only(every)
+        known = await self._readings.of(every, directory, at, moved=lambda done: moved(min(done, len(places)), len(places)))
+        rest = iter(known[len(places) :])
+        read = [_nothing(source) if place is None else next(rest).history for source, place in zip(self._drivers, sources, strict=True)]
+        drivers = [DriverHistory(name=s.name, statistic=s.statistic, bears_on=s.bears_on, history=h) for s, h in zip(self._drivers, read, strict=True)]
+        return known[: len(places)], drivers
 
     async def _follow(self, now: int) -> tuple[Directory, set[tuple[str, str]]]:
         """Registry, states and last issues as they are now, and the (station, point)s with news; only what changed is asked for."""
@@ -129,12 +161,14 @@ class Issuer:
             self._directory = Directory(await self._db.snapshot())
         while changed := await self._db.changed_since(self._seen):
             for state in changed:
-                if state.key.quantity == QUANTITY:
-                    self._states[state.key] = state
-                    touched.add((state.key.station, state.key.point))
+                key = state.key
+                if key.quantity == QUANTITY or (key.station, key.point, key.quantity) in self._wanted:
+                    self._states[key] = state
+                if key.quantity == QUANTITY:
+                    touched.add((key.station, key.point))
             self._seen = changed[-1].changed
         if now // HOUR_MS != self._hour:
-            for target in self._model.targets:
+            for target in TARGETS:
                 for f in await self._db.latest_forecasts(target=target):
                     self._last[f.station, f.point, target] = _Last(f.issued_at, f.data_until)
             self._hour = now // HOUR_MS
@@ -168,11 +202,29 @@ class Issuer:
         return last.data_until if last is not None else -1
 
 
+def _targets(models: Sequence[Model]) -> list[str]:
+    """That some model speaks of."""
+    return [target for target in TARGETS if any(target in model.targets for model in models)]
+
+
+def _driver(source: DriverSource, directory: Directory, states: Iterable[SeriesState]) -> Place | None:
+    """Where a driver is measured; None where its station is not registered."""
+    station = directory.station(source.station)
+    its = (source.station, source.point, source.quantity)
+    of = sorted((s for s in states if (s.key.station, s.key.point, s.key.quantity) == its), key=lambda s: s.key)
+    return None if station is None else Place(station=station, point=source.point, states=tuple(of), quantity=source.quantity)
+
+
+def _nothing(source: DriverSource) -> History:
+    return History(station=source.station, point=source.point, zone="UTC", time=np.zeros(0, dtype=np.int64), value=np.zeros(0))
+
+
 def _places(directory: Directory, states: Iterable[SeriesState], at: int) -> list[Place]:
     """Every point of a registered station with good salinity in the 77 days before `at` or later, in order."""
     members: defaultdict[tuple[str, str], list[SeriesState]] = defaultdict(list)
     for state in states:
-        members[state.key.station, state.key.point].append(state)
+        if state.key.quantity == QUANTITY:
+            members[state.key.station, state.key.point].append(state)
     found = []
     for (name, point), group in sorted(members.items()):
         station = directory.station(name)
@@ -183,20 +235,45 @@ def _places(directory: Directory, states: Iterable[SeriesState], at: int) -> lis
     return found
 
 
-def _forecasts(model: Model, places: Sequence[Place], known: Sequence[Known], wanted: Sequence[tuple[Place, str]], at: int) -> list[Forecast]:
-    """What the model says of the (point, target)s wanted, as it is to be kept."""
+def _forecasts(
+    models: Sequence[Model], places: Sequence[Place], known: Sequence[Known], wanted: Sequence[tuple[Place, str]], at: int, drivers: Sequence[DriverHistory]
+) -> tuple[list[Forecast], list[Fault]]:
+    """What the models say of the (point, target)s wanted, as it is to be kept, and which of them failed. The fault of the last one asked is raised."""
     histories = [k.history for k in known]
     number = {p.key: i for i, p in enumerate(places)}
     digest = cache(lambda i: _digest(histories[i].between(at - HISTORY_MS, at)))
     everything = cache(lambda: hashlib.sha256(b"".join(digest(i) for i in range(len(histories)))).digest())
-    found = []
-    for target in model.targets:
+    driven = cache(lambda n: f"{drivers[n].name} {drivers[n].statistic}\n".encode() + _digest(drivers[n].history.between(at - HISTORY_MS, at)))
+    found: list[Forecast] = []
+    faults: list[Fault] = []
+    for target in _targets(models):
         rows = [number[p.key] for p, t in wanted if t == target]
-        for i, issue in zip(rows, model.say(target, histories, rows, at, ()) if rows else (), strict=True):
-            if issue is None:
-                continue
-            inputs = hashlib.sha256(f"{model.name} {model.version}\n".encode() + digest(i) + (everything() if issue.pooled else b""))
+        for i, (model, issue) in sorted(_said(models, target, histories, rows, at, drivers, faults).items()):
+            used = [n for n, d in enumerate(drivers) if d.name in issue.drivers and (d.bears_on is None or places[i].station.id in d.bears_on)]
+            seen = digest(i) + (everything() if issue.pooled else b"") + b"".join(driven(n) for n in used)
+            inputs = hashlib.sha256(f"{model.name} {model.version}\n".encode() + seen)
             found.append(_forecast(model, places[i], target, issue, at, known[i].received, inputs.hexdigest()[:16]))
+    return found, faults
+
+
+def _said(
+    models: Sequence[Model], target: str, histories: Sequence[History], rows: list[int], at: int, drivers: Sequence[DriverHistory], faults: list[Fault]
+) -> dict[int, tuple[Model, Issue]]:
+    """By row: the first model that says something, and what. One that raises is noted in `faults`, unless nobody is left to speak."""
+    found: dict[int, tuple[Model, Issue]] = {}
+    asked = [model for model in models if target in model.targets]
+    for model in asked:
+        left = [i for i in rows if i not in found]
+        if not left:
+            break
+        try:
+            issues = model.say(target, histories, left, at, drivers)
+        except Exception as error:  # a damaged or unfit model must not cost the forecasts of the next one
+            if model is asked[-1]:
+                raise
+            faults.append(Fault(model=model.name, version=model.version, error=error))
+            continue
+        found |= {i: (model, issue) for i, issue in zip(left, issues, strict=True) if issue is not None}
     return found
 
 
@@ -219,4 +296,6 @@ def _forecast(model: Model, place: Place, target: str, issue: Issue, at: int, re
         times=issue.times,
         quantiles=issue.quantiles,
         p_gt=issue.p_gt,
+        reasons=issue.reasons,
+        missing=issue.missing,
     )

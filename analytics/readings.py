@@ -1,4 +1,4 @@
-"""The good salinity readings of every point, kept in memory and read again only where something was written or judged.
+"""The good readings of every point and driver, kept in memory and read again only where something was written or judged.
 
 What `series_state.changed` of a point's sensors was when its readings were read tells whether they still are what the store
 holds: each write of ingest (late ones too) and each answer of the judge raises it *after* the rows are in the store. Nothing
@@ -31,16 +31,22 @@ AT_ONCE = 8  # points in one read: half a second of InfluxDB's; between two of t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A point of a registered station, with the states of its sensors' salinity."""
+    """A point of a registered station, with the states of its sensors' `quantity`."""
 
     station: Station
     point: str
     states: tuple[SeriesState, ...]
+    quantity: str = QUANTITY
 
     @property
     def key(self) -> tuple[str, str]:
         """(station, point)."""
         return self.station.id, self.point
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """(station, point, quantity)."""
+        return *self.key, self.quantity
 
     @property
     def received(self) -> int:
@@ -82,31 +88,31 @@ class Readings:
 
     def __init__(self, store: SeriesStore) -> None:
         self._store = store
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
         self.reads = 0  # points read from the store since the start
 
     async def of(self, places: Sequence[Place], directory: Directory, at: int, *, moved: Callable[[int], None] = lambda done: None) -> list[Known]:
         """The good readings with at − 77 days ≤ time < `at` of each point; `moved` hears how many are there."""
-        marks = {p.key: (directory.version, tuple((s.key, s.changed) for s in p.states)) for p in places}
-        stale = [p for p in places if not self._holds(p, marks[p.key], at)]
+        marks = {p.series: (directory.version, tuple((s.key, s.changed) for s in p.states)) for p in places}
+        stale = [p for p in {p.series: p for p in places}.values() if not self._holds(p, marks[p.series], at)]
         for first in range(0, len(stale), AT_ONCE):
             await self._read(stale[first : first + AT_ONCE], directory, at, marks)
             moved(len(places) - len(stale) + min(first + AT_ONCE, len(stale)))
             await asyncio.sleep(0)
         moved(len(places))
-        return [self._kept[p.key].known for p in places]
+        return [self._kept[p.series].known for p in places]
 
     def keep_only(self, places: Sequence[Place]) -> None:
-        """Forget points that are gone."""
-        keys = {p.key for p in places}
+        """Forget what is gone."""
+        keys = {p.series for p in places}
         for key in self._kept.keys() - keys:
             del self._kept[key]
 
     def _holds(self, place: Place, mark: object, at: int) -> bool:
-        kept = self._kept.get(place.key)
+        kept = self._kept.get(place.series)
         return kept is not None and kept.mark == mark and kept.known.whole and kept.since <= at - HISTORY_MS and (kept.known.history.newest or 0) < at
 
-    async def _read(self, places: Sequence[Place], directory: Directory, at: int, marks: Mapping[tuple[str, str], object]) -> None:
+    async def _read(self, places: Sequence[Place], directory: Directory, at: int, marks: Mapping[tuple[str, str, str], object]) -> None:
         stretches = [_stretches(p, directory, at - HISTORY_MS) for p in places]
         keys = [key for found in stretches for key, _, _ in found]
         batch = await self._store.read(keys, at - HISTORY_MS, FOREVER) if keys else Batch.empty()
@@ -119,7 +125,7 @@ class Readings:
                 rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
                 parts.append(rows.take((rows.time >= start) & (rows.time < end)))
                 n += 1
-            self._kept[place.key] = _kept(place, Batch.concat(parts), at, marks[place.key])
+            self._kept[place.series] = _kept(place, Batch.concat(parts), at, marks[place.series])
 
 
 async def good_readings(store: SeriesStore, place: Place, directory: Directory, start: int, end: int) -> History:

@@ -108,7 +108,7 @@ async def measure(points: int, folder: Path) -> None:
     with watch.on("reading alone"):
         for first in range(0, points, 8):
             await store.read(keys[first : first + 8], NOW - DAYS * 24 * HOUR, NOW + HOUR)
-    issuer = Issuer(database=db, store=store, clock=clock, model=watched(models()["persistence"], watch))
+    issuer = Issuer(database=db, store=store, clock=clock, models=(watched(models()["persistence"], watch),))
 
     async def round_(name: str) -> Round:
         watch.seconds["model"] = 0.0

@@ -95,7 +95,7 @@ async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
     try:
         clock = await wiring.clock(settings, db)
         await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
-        yield _Parts(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, model=model()))
+        yield _Parts(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, models=(model(),)))
     finally:
         await store.close()
         db.close()

@@ -32,7 +32,7 @@ from analytics.history import (
     stretches,
 )
 from analytics.model import HISTORY_MS, DriverHistory, Issue, Model
-from core.forecast import HOUR_MS
+from core.forecast import HOUR_MS, Reason
 
 DAY_LEADS = 14
 HOUR_LEADS = 72
@@ -84,7 +84,8 @@ def _issue(target: str, history: History, values: dict[int, float], errors: Erro
     if not rows:
         return None
     leads_, times, quantiles, p_gt_ = zip(*rows, strict=True)
-    return Issue(leads=leads_, times=times, quantiles=quantiles, p_gt=p_gt_, pooled=pooled)
+    why = Reason(code="persistence", effect=0.0, lead=leads_[0])  # it weighs nothing: there is no number to tell
+    return Issue(leads=leads_, times=times, quantiles=quantiles, p_gt=p_gt_, pooled=pooled, reasons=(why,))
 
 
 def _values(target: str, history: History, at: int) -> dict[int, float]:

@@ -22,5 +22,5 @@ def world(tmp_path: Path) -> Iterator[World]:
     prepare(url)
     db = open_database(url)
     store, clock = MemoryStore(), Hands(FIVE)
-    yield World(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, model=MODEL))
+    yield World(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, models=(MODEL,)))
     db.close()

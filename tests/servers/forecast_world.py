@@ -112,7 +112,7 @@ class World:
 
     def again(self) -> None:
         """The service starts anew."""
-        self.issuer = Issuer(database=self.db, store=self.store, clock=self.clock, model=MODEL)
+        self.issuer = Issuer(database=self.db, store=self.store, clock=self.clock, models=(MODEL,))
 
     def issued(self, station: str, target: str) -> list[Forecast]:
         """Every issue, oldest first."""
