@@ -16,6 +16,7 @@ from api.web.history import HOUR_MS, checks, history, trend
 from api.web.moment import Moment, moment, page
 from api.web.pages.home import hours
 from api.web.trust import points, trust
+from api.web.soil import soil_part
 from api.web.view import Card, card, limit_text, where
 from api.web.words import value_text
 from core.errors import RefusedError, UnavailableError
@@ -27,10 +28,12 @@ router = APIRouter(include_in_schema=False)
 LIMITS = (0.5, 1.0, 2.0, 4.0)  # offered; every other one works as well
 Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False, description="The salinity the verdict is about [g/L]; else the installation's.")]
 
+CropId = Annotated[str | None, Query(max_length=64, description="Id of the crop its soil is judged for; one there is not is as none.")]
+StageId = Annotated[str | None, Query(max_length=64, description="Id of the crop's stage; one it has not is as none.")]
 
 @router.get("/stations/{id}")
-async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], limit: Limit = None) -> Response:
-    """One station; its verdict by `limit` [g/L], else by the configured one."""
+async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], limit: Limit = None, crop: CropId = None, stage: StageId = None) -> Response:
+    """One station; its verdict by `limit` [g/L], else by the configured one; the soil of a field for `crop` in `stage`."""
     at = await moment(request, caller)
     backend: Backend = request.app.state.backend
     situation, lang = at.situation, at.lang
@@ -55,6 +58,7 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
         "alerts": at.alerts_at(known.id),
     }
     return page("station.html", at, words, place="home")
+        "soil": await soil_part(at, known, crop=crop, stage=stage),
 
 
 async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict[str, object]:

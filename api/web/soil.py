@@ -1,0 +1,134 @@
+"""The soil of a field in words and as a picture, for its station's page."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from analytics.crops import Crop, Crops, Stage
+from analytics.field import Probe
+from analytics.soil_advice import words
+from api.field import Soil, has_soil, soil_of
+from api.web.charts.chart import Chart
+from api.web.charts.soil import UNIT, Days, soil, span_text
+from api.web.moment import Moment
+from api.web.words import ago, plain
+from core.errors import RefusedError, UnavailableError
+from core.place import Station
+from core.texts import number, say
+from core.verdict import UNIT as SALINITY_UNIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One crop or stage to choose."""
+
+    id: str
+    name: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoilPart:
+    """`advice` is what to do, the first line the most; `facts` why and how sure. `away`: the store could not be read."""
+
+    crops: tuple[Choice, ...]
+    stages: tuple[Choice, ...]
+    crop: str
+    advice: tuple[str, ...]
+    facts: tuple[str, ...]
+    chart: Chart | None
+    away: bool = False
+
+
+async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: str | None) -> SoilPart | None:
+    """None for a station that is no field. A crop that is not in the file, or a stage it has not, is as none: a link may be old."""
+    if not has_soil(at.situation, station):
+        return None
+    backend = at.request.app.state.backend
+    rules: Crops = backend.crops()
+    chosen = next((c for c in rules.crops if c.id == crop), None)
+    of = stage if chosen is not None and stage is not None and stage in [s.id for s in chosen.stages] else None
+    crops = tuple(Choice(id=c.id, name=_name(c, at.lang), chosen=c is chosen) for c in rules.crops)
+    stages = tuple(Choice(id=s.id, name=_name(s, at.lang), chosen=s.id == of) for s in (chosen.stages if chosen is not None else ()))
+    name = chosen.id if chosen is not None else ""
+    try:
+        found = await soil_of(backend, at.situation, station, at.caller, at.now, rules=rules, crop=chosen, stage=of)
+    except (UnavailableError, RefusedError):
+        return SoilPart(crops=crops, stages=stages, crop=name, advice=(), facts=(), chart=None, away=True)
+    return SoilPart(
+        crops=crops,
+        stages=stages,
+        crop=name,
+        advice=words(found.advice, at.lang) if found.advice is not None else (),
+        facts=tuple(_facts(found, rules, at)),
+        chart=_chart(found, at) if any(len(p.days) for p in found.probes) or (chosen is not None and found.water is not None) else None,
+    )
+
+
+def _facts(found: Soil, rules: Crops, at: Moment) -> list[str]:
+    lang = at.lang
+    told = []
+    if not found.probes:
+        told.append(say(lang, "soil.none"))
+    if found.crop is None:
+        told.append(say(lang, "soil.choose"))
+        return told
+    zone = found.now
+    if zone is not None and zone.time is not None:
+        span = span_text(*zone.ece, lang, unit=UNIT)
+        told.append(say(lang, "soil.root", depth=_cm(found.crop.root_depth.value, lang), span=span, ago=ago(zone.time, at.now, lang)))
+    if zone is not None and zone.silent:
+        told.append(say(lang, "soil.silent", points=", ".join(_label(p, lang) for p in found.probes if p.point in zone.silent)))
+    told += _water(found, lang)
+    if found.watered is not None:
+        told.append(say(lang, "soil.supposed"))
+    figures = [found.crop.water_limit, found.crop.root_depth, found.crop.slope, found.crop.threshold_at(found.stage)]
+    ground = [rules.ground.saturation_least, rules.ground.saturation_most, rules.ground.use_least, rules.ground.use_most]
+    if not all(figure.verified for figure in (*figures, *ground) if figure is not None):
+        told.append(say(lang, "soil.unverified"))
+    return told
+
+
+def _water(found: Soil, lang: str) -> list[str]:
+    if found.crop is None:
+        return []
+    limit = plain(found.crop.water_limit.value, lang, unit=SALINITY_UNIT)
+    known = [p for p in found.water.above.tolist() if math.isfinite(p)] if found.water is not None else []
+    if not known:
+        return [say(lang, "soil.water.none", limit=limit)]
+    told = [say(lang, "soil.water.above", days=len(known), limit=limit, least=_of_10(min(known), lang), most=_of_10(max(known), lang))]
+    shut = sum(p >= 0.5 for p in (found.water.always.tolist() if found.water is not None else ()))
+    if shut:
+        told.append(say(lang, "soil.water.always", days=shut))
+    return told
+
+
+def _chart(found: Soil, at: Moment) -> Chart:
+    depths = [Days(name=_label(p, at.lang), starts=p.days.tolist(), low=p.ece.low.tolist(), high=p.ece.high.tolist()) for p in found.probes]
+    ahead, chances = None, []
+    if found.crop is not None and found.water is not None:
+        n = len(found.water.starts)
+        low, high = ([0.0] * n, [math.inf] * n) if found.watered is None else (found.watered.ece.low.tolist(), found.watered.ece.high.tolist())
+        ahead = Days(name="", starts=found.water.starts.tolist(), low=low, high=high)
+        chances = ["–" if not math.isfinite(p) else say(at.lang, "soil.of_ten", n=_of_10(p, at.lang)) for p in found.water.above.tolist()]
+    threshold = found.crop.threshold_at(found.stage) if found.crop is not None else None
+    bears = threshold.value if threshold is not None else None
+    return soil(depths, ahead, chances, now=at.now, threshold=bears, lang=at.lang, timezone=found.station.timezone)
+
+
+def _label(p: Probe, lang: str) -> str:
+    return p.point if p.depth is None else _cm(p.depth, lang)
+
+
+def _cm(metres: float, lang: str) -> str:
+    return number(100 * metres, 0, lang, unit="cm")
+
+
+def _of_10(p: float, lang: str) -> str:
+    """A chance in parts of ten, never as certain."""
+    return number(min(9, max(1, math.floor(10 * p + 0.5))), 0, lang)
+
+
+def _name(of: Crop | Stage, lang: str) -> str:
+    return of.vi if lang == "vi" else of.en
