@@ -1,0 +1,1 @@
+"""One file each: a model of hours, exported as `HOUR_MODEL`."""
