@@ -1,0 +1,134 @@
+"""Why a model says what it says: every input has its group, effects are differences of the expected value, and few are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import made_histories as made
+import numpy as np
+import pytest
+
+from analytics.daily.explain import LEAST, LEAST_SHARE, MOST, Drivers, drivers_heard, effects, group_of, reasons
+from analytics.daily.features import inputs, known
+from analytics.daily.histories import daily_of
+from analytics.daily.models.gaussian import GaussianProcess
+from analytics.daily.panel import Daily, Index
+from core.forecast import REASONS, Reason
+
+LEAD = made.LEADS[0]
+
+
+@cache
+def panel() -> Daily:
+    return daily_of(made.histories(), (made.river(),), made.AT, days=90, target="day_max")
+
+
+def rows(*days: int) -> tuple[Index, Index]:
+    """Both stations at the end of these days, −1 the last."""
+    every = np.repeat([len(panel().days) + d for d in days], 2)
+    return every, np.tile([0, 1], len(days))
+
+
+def test_every_input_of_the_ensemble_has_a_group() -> None:
+    """All but today's value are told as one of REASONS; the groups hold what their names say."""
+    model = made.fitted()
+    found = known(panel(), *rows(-1), scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=True, furthest=LEAD)
+    groups = {name: group_of(name, ["discharge"]) for name in inputs(found, LEAD)}
+    assert [name for name, group in groups.items() if group is None] == ["y"]
+    codes = {name: group[0] for name, group in groups.items() if group is not None}
+    assert set(codes.values()) == set(REASONS) - {"persistence"}
+    told = {"th_then": "tide", "beat0": "tide", "resp": "tide", "a14_d": "tide", "d1": "course", "trend15": "course", "gp": "course", "i_low": "day"}
+    told |= {"mean_d1": "day", "yc": "season", "v_discharge": "driver", "v_discharge_d14": "driver"}
+    assert {name: codes[name] for name in told} == told
+    assert group_of("v_q_d1_m7", ["q", "q_d1"]) == ("driver", "q_d1")
+
+
+def test_a_dry_river_speaks_for_salt_and_a_high_one_against_it() -> None:
+    """The driver that rules the made water is told by name, with its sign, on nearly every day."""
+    flow = panel().drivers["discharge"][-30:-1, 0]
+    day, station = rows(*range(-30, -1))
+    found = effects(made.fitted(), panel(), day, station, LEAD)["driver", "discharge"][station == 0]
+    far = np.abs(np.log(flow / np.median(flow))) > 0.2
+    assert far.sum() > 5
+    assert (np.sign(found[far]) == -np.sign(np.log(flow[far] / np.median(flow)))).mean() > 0.9
+
+
+def test_an_effect_is_a_difference_of_the_expected_value() -> None:
+    """The twin that knows no driver is told without one, and what the other says less all it owes to its river is as wide apart as the effect."""
+    model = made.fitted()
+    silent = replace(panel(), drivers={})
+    assert ("driver", "discharge") not in effects(model, silent, *rows(-1), LEAD)
+    learned = model.leads[LEAD].driven
+    assert learned is not None
+    found = known(panel(), *rows(-1), scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=LEAD)
+    columns = inputs(found, LEAD)
+    usual = {name: np.full(2, np.nan) if name.startswith("v_") else column for name, column in columns.items()}
+    known_, unknown = (learned.say(each, model.alone.scale, model.alone.lines).point for each in (columns, usual))
+    effect = effects(model, panel(), *rows(-1), LEAD)["driver", "discharge"]
+    assert np.allclose(effect, known_ - unknown, rtol=0.2)  # the spread is another one there; here it stays
+    assert not np.allclose(effect, 0.0, atol=LEAST)
+
+
+def test_of_the_gaussian_process_tide_and_course_make_the_whole_step() -> None:
+    """What it says ahead less today's value is the tide's part and the course's."""
+    model: GaussianProcess = made.fitted().alone
+    day, station = rows(-1, -9)
+    found = effects(model, panel(), day, station, LEAD)
+    step = model.scale.back(model.mean(panel(), day, station)[:, LEAD - 1]) - panel().target[day, station]
+    assert set(found) == {("tide", ""), ("course", "")}
+    assert np.allclose(found["tide", ""] + found["course", ""], step)
+    assert (np.abs(found["tide", ""]) > 0).all()
+
+
+def test_a_row_owes_no_bit_to_its_neighbours_nor_to_the_days_after() -> None:
+    """One issue alone, on a panel that ends with it, is explained as in company."""
+    day, station = rows(-5, -3, -1)
+    model, every = made.fitted(), effects(made.fitted(), panel(), day, station, LEAD)
+    cut = panel().first(len(panel().days) - 2)
+    one = effects(model, cut, day[2:3], station[2:3], LEAD)
+    assert {group: values[0] for group, values in one.items()} == {group: values[2] for group, values in every.items()}
+
+
+def test_a_day_without_a_value_is_explained_as_it_is_spoken_of() -> None:
+    """As of the last day with one, where the model knows a lead so long; of a lead it does not know nothing is told."""
+    target = panel().target.copy()
+    target[-1] = np.nan
+    gap = replace(panel(), target=target)
+    assert effects(made.fitted(), gap, *rows(-1), LEAD) == {}
+    now, before = effects(made.fitted(), gap, *rows(-1), LEAD - 1), effects(made.fitted(), panel(), *rows(-2), LEAD)
+    assert {group: values.tolist() for group, values in now.items()} == {group: values.tolist() for group, values in before.items()}
+
+
+def test_another_model_gives_no_reasons() -> None:
+    """Of what is not known from within nothing is told, and no driver is missed."""
+
+    class Other:
+        def say(self, daily: Daily, day: Index, station: Index) -> dict[int, object]:
+            return {}
+
+    assert effects(Other(), panel(), *rows(-1), LEAD) == {}  # type: ignore[arg-type]  # it says nothing at all
+    assert drivers_heard(Other(), panel(), *rows(-1)) == [Drivers(), Drivers()]  # type: ignore[arg-type]  # it says nothing at all
+
+
+@pytest.mark.parametrize(("silent_days", "found"), [(0, Drivers(used=("discharge",))), (3, Drivers(used=("discharge",))), (4, Drivers(silent=("discharge",)))])
+def test_a_driver_is_silent_after_three_days(silent_days: int, found: Drivers) -> None:
+    """Its last value stands for three days; then it is named, and nothing of it is used."""
+    daily = daily_of(made.histories(), (made.river(until=made.AT - silent_days * made.DAY_MS),), made.AT, days=90, target="day_max")
+    assert drivers_heard(made.fitted(), daily, *rows(-1)) == [found, found]
+
+
+def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
+    """At most three, none under 0.05 g/L or 3 % of what is expected; what is not known is no reason."""
+    tide, course, day, season = (("tide", ""), ("course", ""), ("day", ""), ("season", ""))
+    first = {tide: np.array([0.2, 0.2]), course: np.array([-0.5, 0.04]), day: np.array([0.06, np.nan]), season: np.array([0.3, 0.0])}
+    second = {tide: np.array([-0.4, 0.1]), ("driver", "q"): np.array([0.31, 0.0])}
+    found = reasons({1: first, 7: second}, {1: np.array([1.0, 7.0]), 7: np.array([1.0, 1.0])})
+    assert found[0] == (
+        Reason(code="course", effect=-0.5, lead=1),
+        Reason(code="tide", effect=-0.4, lead=7),
+        Reason(code="driver", name="q", effect=0.31, lead=7),
+    )
+    assert found[1] == (Reason(code="tide", effect=0.1, lead=7),)
+    assert (MOST, LEAST, LEAST_SHARE) == (3, 0.05, 0.03)
+    assert reasons({}, {}) == []
