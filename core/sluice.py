@@ -14,7 +14,7 @@ from itertools import groupby
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.verdict import Verdict
-from core.window import AHEAD_H
+from core.window import AHEAD_H, KNOWN
 
 INSIDE, OUTSIDE = "in", "out"  # the points of a station that has both
 
@@ -64,8 +64,8 @@ class _Hour:
 def sluice(verdicts: tuple[Verdict, Verdict], inside: Forecast | None, outside: Forecast | None, now: int) -> Sluice:
     """`verdicts` of the water inside and of that outside: where one of them is unknown or had no forecast, nothing is said of the sluice."""
     for verdict in verdicts:
-        if verdict.verdict == "unknown":
-            return Sluice(reason=verdict.reason)
+        if verdict.verdict not in KNOWN:
+            return Sluice(reason="no_data" if verdict.reason == "ok" else verdict.reason)
     if inside is None or outside is None or any(verdict.p is None for verdict in verdicts):
         return Sluice(reason="no_forecast")
     return Sluice(sides=crossing(inside, outside, now), reason="ok")

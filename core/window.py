@@ -15,6 +15,7 @@ from core.verdict import Verdict, WaterState
 
 PROMISED = 0.9  # a window is said where P(S ≤ limit) is at least so high in each of its hours
 AHEAD_H = 72
+KNOWN = ("take", "measure", "wait", "stop")  # every other word, `unknown` first, offers nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +63,13 @@ def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now:
     An hour that is not in the forecast, or that is not sound there, ends a window. The hour that runs is not offered where the verdict says stop or
     wait, nor where a reading that still waits for the judge is at the limit: what is measured contradicts what was forecast.
     """
-    if verdict.verdict == "unknown":
-        return Windows(reason=verdict.reason, verdict=verdict, promised=promised)
+    if verdict.verdict not in KNOWN:
+        return Windows(reason="no_data" if verdict.reason == "ok" else verdict.reason, verdict=verdict, promised=promised)
     if forecast is None or verdict.p is None:  # none, too old, or not sound in the hours that come first: as the verdict sees it
         return Windows(reason="no_forecast", verdict=verdict, promised=promised)
     hours = _hours(forecast, verdict.limit, now)
     running = now - now % HOUR_MS
-    is_barred = verdict.verdict not in ("take", "measure") or _forbids(water, verdict.limit)
+    is_barred = verdict.verdict in ("wait", "stop") or _forbids(water, verdict.limit)
     offered = [h for h in hours if h.p >= promised and h.quantiles[MEDIAN] < verdict.limit and not (is_barred and h.start == running)]
     found = tuple(_window(run) for run in _runs(offered))
     return Windows(windows=found, reason="ok", verdict=verdict, promised=promised, until=hours[-1].start + HOUR_MS if hours else None)

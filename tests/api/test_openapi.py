@@ -16,6 +16,7 @@ ROUTES = {
     "GET /api/v1/alerts": "public",
     "GET /api/v1/alerts/{id}": "public",
     "POST /api/v1/alerts/{id}/acknowledge": "officer",
+    "GET /api/v1/crops": "public",
     "GET /api/v1/deadletters": "officer",
     "GET /api/v1/devices": "officer",
     "GET /api/v1/session": "public",
@@ -29,6 +30,8 @@ ROUTES = {
     "GET /api/v1/stations/{id}/record": "public",
     "GET /api/v1/record": "public",
     "GET /api/v1/stations/{id}/series": "public",
+    "GET /api/v1/stations/{id}/soil": "public",
+    "GET /api/v1/stations/{id}/windows": "public",
     "GET /api/v1/users": "admin",
     "POST /api/v1/users": "admin",
     "PATCH /api/v1/users/{name}": "admin",
@@ -46,7 +49,9 @@ PARAMETERS = {
     "/api/v1/stations/{id}": ["id", "limit"],
     "/api/v1/stations/{id}/forecast": ["id", "issued_before", "point", "target"],
     "/api/v1/stations/{id}/forecasts": ["end", "id", "limit", "next", "point", "start", "target"],
+    "/api/v1/stations/{id}/soil": ["crop", "id", "stage"],
     "/api/v1/stations/{id}/series": ["end", "flags", "id", "limit", "next", "point", "quantity", "sensor", "start", "version"],
+    "/api/v1/stations/{id}/windows": ["id", "limit", "point"],
     "/api/v1/waterways": ["limit", "next"],
 }
 
@@ -63,6 +68,21 @@ ANSWERS = {
         *("station", "point", "target", "issued_at", "model", "version", "data_until", "unit"),
         *("leads", "times", "q05", "q25", "q50", "q75", "q95", "p_gt"),
     },
+    "WindowsShape": {
+        *("station", "point", "limit", "unit", "promised", "issued_at", "model", "verdict", "reason", "windows", "sluice"),
+    },
+    "WindowShape": {"start", "end", "p", "median"},
+    "SoilShape": {
+        *("station", "unit", "crop", "stage", "depths", "root_zone", "source", "point", "water", "watered", "leached", "advice", "assumed"),
+    },
+    "DepthShape": {"point", "depth_m", "quantity", "newest", "days", "low", "high"},
+    "RootZoneShape": {"depth_m", "low", "high", "time", "silent"},
+    "WaterDaysShape": {"limit", "unit", "issued_at", "model", "version", "days", "low", "high", "p_above_limit", "p_always_above"},
+    "CourseShape": {"leaching", "low", "high", "loss_low", "loss_high"},
+    "AdviceShape": {"act", "why", "loss", "leaching", "sensitive", "approved", "text"},
+    "CropList": {"items", "approved_by", "hash"},
+    "CropShape": {"id", "vi", "en", "figures", "stages"},
+    "FigureShape": {"name", "value", "unit", "source", "verified", "approved_by"},
     "AlertShape": {
         *("id", "station", "point", "kind", "line", "level", "state", "opened_at", "updated_at", "cleared_at"),
         *("value", "unit", "time", "p", "text"),

@@ -292,8 +292,9 @@ def test_what_is_promised() -> None:
     assert len(Window(start=0, end=1, p=1.0, quantiles=(0.1,) * len(QUANTILES)).quantiles) == len(QUANTILES)
 
 
-def test_a_verdict_nobody_knows_offers_nothing_now() -> None:
-    """A word that is none of take and measure is no leave to pump."""
+def test_a_verdict_nobody_knows_offers_nothing() -> None:
+    """A word that is none of the four is as unknown."""
     state, f = water(), forecast(dict.fromkeys(range(12), 0.02))
     odd: Verdict = replace(verdict(state, f, None, NOW), verdict="perhaps")
-    assert hours(windows(state, odd, f, NOW)) == [(1, 12)]
+    told = windows(state, odd, f, NOW)
+    assert (told.windows, told.reason) == ((), "no_data")

@@ -24,11 +24,12 @@ def paints(panels: Sequence[tuple[float, float]]) -> Markup:
         for band in range(BANDS)
         for end in (0, 1)
     ]
+    shared = f"{paint_name(*panels[0])}-stops"  # a page holds several charts
     places = [
-        element("linearGradient", id=paint_name(top, bottom), href="#bands", gradientUnits="userSpaceOnUse", x1="0", x2="0", y1=bottom, y2=top)
+        element("linearGradient", id=paint_name(top, bottom), href=f"#{shared}", gradientUnits="userSpaceOnUse", x1="0", x2="0", y1=bottom, y2=top)
         for top, bottom in panels
     ]
-    return element("defs", element("linearGradient", *stops, id="bands"), *places)
+    return element("defs", element("linearGradient", *stops, id=shared), *places)
 
 
 def fan(runs: Sequence[Sequence[Slice]], name: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The next 24 hours as cells in band colour: what the forecast thinks likeliest, hour by hour."""
+"""The next 24 hours as cells in band colour: what the forecast thinks likeliest, hour by hour, with the hours to pump in brackets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
+from markupsafe import Markup
+
 from api.web.charts.chart import Chart
-from api.web.charts.svg import EDGE, INK2, fill_of, hatch, picture, rect, text
+from api.web.charts.svg import CARD, EDGE, INK, INK2, element, fill_of, hatch, on_fill, picture, rect, short, text
 from api.web.words import band_word, hour_words, local, value_text
 from core.bands import band
 from core.forecast import HOUR_MS
 from core.texts import say
+from core.window import Window
 
 WIDTH = 304
 HOURS = 24
@@ -20,8 +23,8 @@ _HIGH = 24
 _CELL = WIDTH / HOURS
 
 
-def strip(hours: Sequence[tuple[int, float]], *, now: int, timezone: str, lang: str) -> Chart:
-    """`hours` are (start [ms], median [g/L]) of a forecast, hourly or two-hourly; hours it says nothing of are hatched."""
+def strip(hours: Sequence[tuple[int, float]], *, windows: Sequence[Window] = (), now: int, timezone: str, lang: str) -> Chart:
+    """`hours` are (start [ms], median [g/L]) of a forecast, hourly or two-hourly; hours it says nothing of are hatched. `windows` as `core.window` has them."""
     first = now - now % HOUR_MS
     known = {start: value for start, value in hours if math.isfinite(value)}
     every = 2 if _two_hourly(sorted(known)) else 1
@@ -42,16 +45,57 @@ def strip(hours: Sequence[tuple[int, float]], *, now: int, timezone: str, lang: 
         parts.append(hatch(x, INSET, wide, high) if kind is None else rect(x, INSET, wide, high, fill=fill_of(kind)))
     dashed = "5 3" if all(b is None for b in bands) else None
     parts.append(rect(1, 1, WIDTH - 2, _HIGH, rx=4, fill="none", stroke=INK2 if dashed else EDGE, stroke_width=2, stroke_dasharray=dashed))
-    parts.append(text(0, _HIGH + 19, say(lang, "chart.now"), size=15, fill=INK2))
-    marks = [(i * _CELL, str(local(first + i * HOUR_MS, timezone).hour)) for i in (6, 12, 18)]
-    parts.extend(text(x, _HIGH + 19, hour, size=15, anchor="middle", fill=INK2) for x, hour in marks)
-    end = say(lang, "chart.hours", hour=local(first + HOURS * HOUR_MS, timezone).hour)
-    parts.append(text(WIDTH, _HIGH + 19, end, size=15, anchor="end", fill=INK2))
+    taken = [(max(0, (w.start - first) // HOUR_MS), min(HOURS, (w.end - first) // HOUR_MS)) for w in windows if w.start < first + HOURS * HOUR_MS]
+    parts.extend(_brackets(taken, bands))
+    parts.extend(_labels(taken, first, timezone, lang))
     when = [hour_words(first + i * HOUR_MS, now, timezone, lang) for i in range(HOURS + 1)]
     rows = tuple((when[a], when[b], band_word("unknown" if kind is None else kind, lang)) for a, b, kind in spans)
     head = (say(lang, "chart.from"), say(lang, "chart.to"), say(lang, "chart.band"))
     sentence = _sentence([(at, known[at]) for at in sorted(known) if first <= at < first + HOURS * HOUR_MS], now, timezone, lang)
     return Chart(svg=picture(WIDTH, _HIGH + 25, sentence, "strip", *parts), sentence=sentence, head=head, rows=rows)
+
+
+def _brackets(taken: Sequence[tuple[int, int]], bands: Sequence[int | None]) -> list[Markup]:
+    """A frame in ink around the cells of each window, and a tick: the colour still shows the water."""
+    parts = []
+    for a, b in taken:
+        x, wide = a * _CELL, (b - a) * _CELL
+        for colour, thick in ((INK, 6), (CARD, 2)):
+            parts.append(rect(x + 3, 3, wide - 6, _HIGH - 4, rx=3, fill="none", stroke=colour, stroke_width=thick))
+        kind = bands[(a + b) // 2]
+        if wide >= 2 * _CELL:
+            colour = INK if kind is None else on_fill(kind)
+            mark = f"M{short(x + wide / 2 - 5)} {short(_HIGH / 2 + 1.5)}l3.6 3.8 6.4-7.6"
+            parts.append(element("path", d=mark, fill="none", stroke=colour, stroke_width="2.4", stroke_linecap="round", stroke_linejoin="round"))
+    return parts
+
+
+def _labels(taken: Sequence[tuple[int, int]], first: int, timezone: str, lang: str) -> list[Markup]:
+    """The hours at which windows begin and end in bold; `now`, the end and every sixth hour where these leave room."""
+    parts: list[tuple[float, Markup]] = []
+    used: list[tuple[float, float]] = []  # from where to where there are words
+
+    def put(i: int, words: str, *, bold: bool) -> None:
+        wide = 9.0 * len(words)
+        left = min(max(0.0, i * _CELL - wide / 2), WIDTH - wide)
+        if any(left < end + 4 and start < left + wide + 4 for start, end in used):
+            return
+        used.append((left, left + wide))
+        anchor, x = (None, 0.0) if left <= 0 else ("end", float(WIDTH)) if left >= WIDTH - wide else ("middle", i * _CELL)
+        parts.append((left, text(x, _HIGH + 19, words, size=15, anchor=anchor, fill=INK if bold else INK2, bold=bold)))
+
+    def hour(i: int) -> str:
+        return str(local(first + i * HOUR_MS, timezone).hour)
+
+    for a, b in taken:
+        for i in (a, b):
+            if 0 < i < HOURS:
+                put(i, hour(i), bold=True)
+    put(0, say(lang, "chart.now"), bold=False)
+    put(HOURS, say(lang, "chart.hours", hour=hour(HOURS)), bold=False)
+    for i in (6, 12, 18):
+        put(i, hour(i), bold=False)
+    return [part for _, part in sorted(parts, key=lambda p: p[0])]
 
 
 def _two_hourly(starts: Sequence[int]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup, escape
 
 INK, INK2, CARD, RULE, EDGE, SILT = "var(--ink)", "var(--ink-2)", "var(--card)", "var(--rule)", "var(--edge)", "var(--silt)"
+SILT2 = "var(--silt-2)"
 PAPER = "var(--paper)"
 HATCH, HATCH_BG = "var(--hatch)", "var(--hatch-bg)"
 ON_LIGHT, ON_DARK = "var(--on-light)", "var(--on-dark)"  # text on bands 0-2 and on bands 3-4, the same in dark mode

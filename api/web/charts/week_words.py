@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from api.web.charts.runs import Runs
-from api.web.words import date_words, hour_words, midnight, value_text
+from api.web.words import date_words, midnight, value_text
 from core.forecast import MEDIAN, Forecast
 from core.texts import NO_NUMBER, number, say
 
@@ -22,27 +22,23 @@ def ahead_of(forecast: Forecast | None, now: int, span: int) -> list[tuple[int, 
     return [(start, q) for start, q in rows if start + span > now and all(math.isfinite(v) for v in q)]
 
 
-def sentence(found: Runs, coming: Coming, days: Coming, *, now: int, timezone: str, lang: str) -> str:
+def sentence(found: Runs, days: Coming, *, timezone: str, lang: str) -> str:
     """What the picture says, and how to read it."""
     good = [v for line in found.lines for _, v in line]
     said = [
         say(lang, "chart.week.measured", low=value_text(min(good), lang, unit=""), high=value_text(max(good), lang)) if good else say(lang, "chart.week.none")
     ]
-    if coming:
-        top, low = max(coming, key=lambda r: r[1][MEDIAN]), min(coming, key=lambda r: r[1][MEDIAN])
-        peak, ebb = hour_words(top[0], now, timezone, lang), hour_words(low[0], now, timezone, lang)
-        high, lowest = value_text(top[1][MEDIAN], lang), value_text(low[1][MEDIAN], lang)
-        even = say(lang, "chart.week.even", value=high)
-        said.append(even if high == lowest else say(lang, "chart.week.hours", high=high, peak=peak, low=lowest, ebb=ebb))
     if days:
         top = max(days, key=lambda r: r[1][MEDIAN])
         said.append(say(lang, "chart.week.highest", days=len(days), high=value_text(top[1][MEDIAN], lang), day=date_words(top[0], timezone, lang)))
-    said.append(say(lang, "chart.week.how") if coming or days else f"{say(lang, 'sure.none')}.")
+        said.append(say(lang, "chart.week.how.days"))
+    else:
+        said.append(f"{say(lang, 'sure.none')}.")
     return " ".join(said)
 
 
-def rows(found: Runs, coming: Coming, days: Coming, *, timezone: str, lang: str) -> tuple[tuple[str, ...], ...]:
-    """A row a local day: lowest, highest, and for what is forecast the interval its highest value lies in 9 times out of 10."""
+def rows(found: Runs, days: Coming, *, timezone: str, lang: str) -> tuple[tuple[str, ...], ...]:
+    """A row a local day: lowest and highest as measured; of what is forecast the interval its highest value lies in 9 times out of 10."""
     measured: defaultdict[int, list[float]] = defaultdict(list)
     for line in found.lines:
         for at, value in line:
@@ -51,18 +47,10 @@ def rows(found: Runs, coming: Coming, days: Coming, *, timezone: str, lang: str)
         (date_words(day, timezone, lang), value_text(min(v), lang), value_text(max(v), lang), say(lang, "chart.measured"))
         for day, v in sorted(measured.items())
     ]
-    hourly: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
-    for at, q in coming:
-        hourly[midnight(at, timezone)].append(q)
-    for day, several in sorted(hourly.items()):
-        top = max(several, key=lambda q: q[MEDIAN])
-        low = min(q[MEDIAN] for q in several)
-        written.append((date_words(day, timezone, lang), value_text(low, lang), value_text(top[MEDIAN], lang), _range(top, lang)))
-    last = max(hourly, default=0)
-    written += [(date_words(day, timezone, lang), NO_NUMBER, value_text(q[MEDIAN], lang), _range(q, lang)) for day, q in days if day > last]
+    written += [(date_words(day, timezone, lang), NO_NUMBER, value_text(q[MEDIAN], lang), range_text(q, lang)) for day, q in days]
     return tuple(written)
 
 
-def _range(q: tuple[float, ...], lang: str) -> str:
+def range_text(q: tuple[float, ...], lang: str) -> str:
     """`2,1–5,3 g/L`."""
     return f"{number(q[0], 1, lang)}–{value_text(q[-1], lang)}"

@@ -16,6 +16,7 @@ from api.web.charts.strip import strip
 from api.web.history import HOUR_MS, history, trend
 from api.web.moment import Moment, moment, page
 from api.web.view import Card, card, gravity
+from api.web.windows import pump_line
 from core.errors import RefusedError, UnavailableError
 from core.forecast import MEDIAN
 from core.place import Station
@@ -57,12 +58,14 @@ async def home(
     rows = sorted((c for c in cards if c is not first), key=lambda c: _order(directory, c.station))
     without = [c for c in rows if c.station.id in silent]
     rows = [c for c in rows if c.station.id not in silent]
+    shown = [*rows[:MOST], *([first] if first is not None else [])]
     words: dict[str, object] = {
         "q": q,
         "first": first,
         "chosen": first is not None and (first.station.id == station or bool(fold(q))),
         "rising": await rising(request, at, first) if first is not None else 0,
         "strip": hours(at, first) if first is not None else None,
+        "pump": {c.station.id: line for c in shown if (line := pump_line(at.situation, c.station, now=at.now, lang=at.lang)) is not None},
         "groups": groups(directory, rows[:MOST], at.lang),
         "more": len(rows) - MOST,
         "without": without[:MOST],
@@ -103,7 +106,8 @@ def hours(at: Moment, c: Card) -> Chart | None:
     if forecast is None or c.verdict.p is None:
         return None
     coming = [(start, q[MEDIAN]) for start, q in zip(forecast.times, forecast.quantiles, strict=True)]
-    return strip(coming, now=at.now, timezone=c.station.timezone, lang=at.lang)
+    found = at.situation.windows(c.station.id, at.now, limit=c.verdict.limit)
+    return strip(coming, windows=found.windows, now=at.now, timezone=c.station.timezone, lang=at.lang)
 
 
 async def rising(request: Request, at: Moment, c: Card) -> int:

@@ -10,13 +10,15 @@ from starlette.responses import Response
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
+from api.web.ahead import ahead_part
 from api.web.charts.ruler import ruler
 from api.web.charts.week import BACK_DAYS, DAY_MS, week
 from api.web.history import HOUR_MS, checks, history, trend
 from api.web.moment import Moment, moment, page
 from api.web.pages.home import hours
-from api.web.trust import points, trust
+from api.web.reasons import why
 from api.web.soil import soil_part
+from api.web.trust import points, record_line, season, trust
 from api.web.view import Card, card, limit_text, where
 from api.web.words import value_text
 from core.errors import RefusedError, UnavailableError
@@ -27,9 +29,9 @@ router = APIRouter(include_in_schema=False)
 
 LIMITS = (0.5, 1.0, 2.0, 4.0)  # offered; every other one works as well
 Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False, description="The salinity the verdict is about [g/L]; else the installation's.")]
-
 CropId = Annotated[str | None, Query(max_length=64, description="Id of the crop its soil is judged for; one there is not is as none.")]
 StageId = Annotated[str | None, Query(max_length=64, description="Id of the crop's stage; one it has not is as none.")]
+
 
 @router.get("/stations/{id}")
 async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], limit: Limit = None, crop: CropId = None, stage: StageId = None) -> Response:
@@ -54,11 +56,12 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
         "where": where(situation, known, lang),
         "limits": [(value, limit_text(value, lang), value == c.verdict.limit) for value in LIMITS],
         "strip": hours(at, c),
+        **ahead_part(at, known, c),
         "points": points(situation, known, now=at.now, lang=lang),
         "alerts": at.alerts_at(known.id),
+        "soil": await soil_part(at, known, crop=crop, stage=stage),
     }
     return page("station.html", at, words, place="home")
-        "soil": await soil_part(at, known, crop=crop, stage=stage),
 
 
 async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict[str, object]:
@@ -67,6 +70,8 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
     place = {"station": reading.station, "point": reading.point, "quantity": SALINITY}
     past = await history(backend, situation.directory, **place, start=at.now - BACK_DAYS * DAY_MS, end=at.now + 1)
     days = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
+    coming = next((f for f in days if f.point == reading.point), None)
+    scores = await backend.records.scores(stations=[reading.station], target="day_max", leads=(1,), since=season(at.now, zone))
     states = await backend.states.states(station=reading.station)
     rows = past.rows
     hour_ago = past.before(c.last.time - HOUR_MS) if c.last is not None else None
@@ -75,8 +80,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
             rows.time.tolist(),
             rows.value.tolist(),
             rows.flag.tolist(),
-            situation.forecast(reading.station, reading.point),
-            next((f for f in days if f.point == reading.point), None),
+            coming,
             now=at.now,
             limit=c.verdict.limit,
             lang=lang,
@@ -84,5 +88,9 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
         ),
         "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
         "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
-        "trust": trust(situation, reading, past, checks(states, situation.directory, **place, now=at.now), now=at.now, lang=lang, timezone=zone),
+        "why": why(coming, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
+        "trust": [
+            *trust(situation, reading, past, checks(states, situation.directory, **place, now=at.now), now=at.now, lang=lang, timezone=zone),
+            record_line((s for s in scores if s.point == reading.point), lang=lang),
+        ],
     }

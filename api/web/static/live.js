@@ -28,7 +28,7 @@ function withdraw(card) {
     sign.firstElementChild.setAttribute("width", size);
     sign.firstElementChild.setAttribute("height", size);
   }
-  if (part("title")) part("title").textContent = document.getElementById("live").dataset.stale;
+  for (const name of ["title", "instead"]) if (part(name)) part(name).textContent = document.getElementById("live").dataset.stale;
   for (const name of ["until", "detail", "word", "ahead"]) for (const each of card.querySelectorAll(`[data-part="${name}"]`)) each.remove();
 }
 
