@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.daily.dressing import Scale
-from analytics.daily.learners import Learner, Standard, fit_learners
+from analytics.daily.learners import FEWER_TREES, Learner, Standard, fit_learners
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
 from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out
@@ -62,7 +62,7 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     said, apart = np.empty(len(x)), np.empty(len(x))
     for there, here in left_out(days, season):
         standard = Standard.of(x[there])
-        said[here], apart[here] = members(fit_learners(standard(x[there]), change[there]), standard(x[here]))
+        said[here], apart[here] = members(fit_learners(standard(x[there]), change[there], trees=FEWER_TREES), standard(x[here]))
     u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])

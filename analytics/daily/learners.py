@@ -5,7 +5,6 @@ All are kept as arrays. Nets and kernel machines are worked out in blocks of fix
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.daily.forest import packed_forest
+from analytics.daily.nets import fit_nets
 from analytics.daily.panel import Floats
 
 TREES, LEAF, SHARE = 200, 5, 0.3
-HIDDEN, SEEDS, DECAY, EPOCHS, BATCH, RATE = 32, 3, 3.0, 60, 128, 3e-3
+FEWER_TREES = 100  # where only errors are wanted
 COST, TUBE, WIDTH = 1.0, 0.1, 0.3
 MOST_ROWS, MOST_KERNEL_ROWS = 8000, 5000  # beyond these more rows cost time only
 CLIP, CLIP_NET = 4.0, 3.0
@@ -52,19 +52,20 @@ class Standard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nets:
-    """One hidden layer each; `weights` of a net: (f, h), (h,), (h,), ()."""
+    """The mean of small nets of one hidden layer each, in `unit`s: see `analytics.daily.nets`."""
 
-    weights: tuple[tuple[Floats, Floats, Floats, float], ...]
+    into: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    out: NDArray[np.float32]
+    level: float
     unit: float
     low: float
     high: float
 
     def __call__(self, x: Floats) -> Floats:
-        x = np.clip(x, -CLIP_NET, CLIP_NET)
-        total = np.zeros(len(x))
-        for into, bias, out, level in self.weights:
-            total += in_blocks(lambda part, i=into, b=bias, o=out: np.maximum(part @ i + b, 0.0) @ o, x) + level  # type: ignore[misc]  # bound here
-        return np.clip(total / len(self.weights) * self.unit, self.low, self.high)
+        into, bias, out = (array.astype(np.float64) for array in (self.into, self.bias, self.out))
+        mean = in_blocks(lambda part: np.maximum(part @ into + bias, 0.0) @ out, np.clip(x, -CLIP_NET, CLIP_NET)) + self.level
+        return np.clip(mean * self.unit, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,37 +103,25 @@ def in_blocks(rule: Callable[[Floats], Floats], x: Floats) -> Floats:
     return found
 
 
-def fit_learners(x: Floats, z: Floats) -> tuple[Learner, ...]:
+def fit_learners(x: Floats, z: Floats, *, trees: int = TREES) -> tuple[Learner, ...]:
     """Of standardised inputs (n, f) and the changes (n,) that came. Deterministic."""
     some = np.random.default_rng(0).permutation(len(z))[:MOST_ROWS] if len(z) > MOST_ROWS else np.arange(len(z))
     x, z = x[some], z[some]
-    return _trees(x, z), _nets(x, z), _machine(x, z)
+    return _trees(x, z, trees), _nets(x, z), _machine(x, z)
 
 
-def _trees(x: Floats, z: Floats) -> Learner:
+def _trees(x: Floats, z: Floats, trees: int) -> Learner:
     """Extremely randomised trees (Geurts et al. 2006)."""
     from sklearn.ensemble import ExtraTreesRegressor  # costs seconds: only what trains pays
 
-    return packed_forest(ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
+    return packed_forest(ExtraTreesRegressor(trees, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
 
 
 def _nets(x: Floats, z: Floats) -> Learner:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPRegressor
-
     low, high = _bounds(z)
     unit = float(z.std()) + 1e-9
-    clipped = np.clip(x, -CLIP_NET, CLIP_NET)
-    found = []
-    for seed in range(SEEDS):
-        net = MLPRegressor(
-            hidden_layer_sizes=(HIDDEN,), alpha=DECAY, learning_rate_init=RATE, max_iter=EPOCHS, batch_size=min(BATCH, len(z)), random_state=seed
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it stops after EPOCHS on purpose
-            net.fit(clipped, z / unit)
-        found.append((net.coefs_[0], net.intercepts_[0], net.coefs_[1][:, 0], float(net.intercepts_[1][0])))
-    return Nets(weights=tuple(found), unit=unit, low=low, high=high)
+    into, bias, out, level = fit_nets(np.clip(x, -CLIP_NET, CLIP_NET), z / unit)
+    return Nets(into=into, bias=bias, out=out, level=level, unit=unit, low=low, high=high)
 
 
 def _machine(x: Floats, z: Floats) -> Learner:

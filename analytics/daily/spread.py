@@ -23,7 +23,7 @@ LEAST_ROWS = 100  # of a season that is left out
 MOST_SHARE = 0.5  # of all rows: a larger season is left out by halves, else its errors would be those of learners that knew next to nothing
 APART = 15  # days between what is left out and what is learned from
 Mask = NDArray[np.bool_]
-_TREES, _LEAF, _SHARE = 150, 25, 0.4
+_TREES, _LEAF, _SHARE = 100, 25, 0.4
 _FIRM = 0.05  # of the rows
 _CLIP = 3.0
 
