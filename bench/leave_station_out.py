@@ -7,51 +7,80 @@ Each scored station in turn is left out of the training altogether; the model le
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analytics.daily.model import LEVELS, day_models
-from analytics.daily.panel import Pairs
+from analytics.daily.dataset import Dataset
+from analytics.daily.model import LEVELS, DayModel, day_models
+from analytics.daily.panel import Floats, Index, Pairs
 from canhman.backtesting import load, read_spec
 
 LEADS = (1, 3, 7)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Forecasts (k,) at one station and lead: index of the issue's day, squared error of the model and of persistence, did the 90 % interval hold?"""
+
+    station: str
+    lead: int
+    day: Index
+    own: Floats
+    persistence: Floats
+    held: NDArray[np.bool_]
+
+
+def left_out(found: Dataset, model: DayModel, station: str, leads: Sequence[int] = LEADS) -> list[Left]:
+    """Learn from every other station of the set, and ask of this one."""
+    daily, left = found.daily, found.daily.stations.index(station)
+    learned = daily.first(int((daily.days <= found.train_until).sum()))
+    others = np.array([i for i in range(len(daily.stations)) if i != left], dtype=np.intp)
+    fitted = model.fit(learned.only(others), leads, found.lines)
+    told = []
+    for lead in leads:
+        pairs = Pairs.of(daily, lead)
+        issued, valid = daily.days[pairs.day], daily.days[pairs.day + lead]
+        pairs = pairs.where((pairs.station == left) & (issued >= found.train_until) & (valid >= found.test_from) & (valid <= found.test_until))
+        said = fitted.say(daily, pairs.day, pairs.station)[lead]
+        spoken = np.isfinite(said.point)
+        pairs, truth = pairs.where(spoken), pairs.truth(daily)[spoken]
+        low, high = (said.quantiles[spoken, LEVELS.index(q)] for q in (0.05, 0.95))
+        own, persistence = said.point[spoken] - truth, daily.target[pairs.day, pairs.station] - truth
+        told.append(Left(station=station, lead=lead, day=pairs.day, own=own**2, persistence=persistence**2, held=(truth >= low) & (truth <= high)))
+    return told
+
+
+def together(found: Sequence[Left], lead: int) -> Left:
+    """Several stations as one."""
+    some = [one for one in found if one.lead == lead]
+    joined = {key: np.concatenate([getattr(one, key) for one in some]) for key in ("day", "own", "persistence", "held")}
+    return Left(station="*", lead=lead, **joined)
+
+
 def main(file: Path, data: Path, name: str) -> None:
     """One line for each station and lead, then all together."""
     found = load(read_spec(file), file, data)
-    daily, model = found.daily, day_models()[name]
-    learned = daily.first(int((daily.days <= found.train_until).sum()))
-    every: dict[int, list[tuple[float, float, float, int]]] = {lead: [] for lead in LEADS}
-    for left, station in enumerate(daily.stations):
-        if station not in found.scored:
-            continue
-        others = np.array([i for i in range(len(daily.stations)) if i != left], dtype=np.intp)
-        fitted = model.fit(learned.only(others), LEADS, found.lines)
-        for lead in LEADS:
-            pairs = Pairs.of(daily, lead)
-            issued, valid = daily.days[pairs.day], daily.days[pairs.day + lead]
-            pairs = pairs.where((pairs.station == left) & (issued >= found.train_until) & (valid >= found.test_from) & (valid <= found.test_until))
-            said, truth = fitted.say(daily, pairs.day, pairs.station)[lead], pairs.truth(daily)
-            spoken = np.isfinite(said.point)
-            own = ((said.point - truth)[spoken] ** 2).sum()
-            other = ((daily.target[pairs.day, pairs.station] - truth)[spoken] ** 2).sum()
-            low, high = (said.quantiles[:, LEVELS.index(q)] for q in (0.05, 0.95))
-            held = ((truth >= low) & (truth <= high))[spoken].sum()
-            every[lead].append((float(own), float(other), float(held), int(spoken.sum())))
-            tell(station, lead, *every[lead][-1])
+    every = []
+    for station in found.scored:
+        for one in left_out(found, day_models()[name], station):
+            every.append(one)
+            tell(one)
     for lead in LEADS:
-        tell("*", lead, *(float(x) for x in np.sum(every[lead], axis=0)))
+        tell(together(every, lead))
 
 
-def tell(station: str, lead: int, own: float, other: float, held: float, n: float) -> None:
+def tell(one: Left) -> None:
     """One line."""
-    rmse, persistence = (own / n) ** 0.5, (other / n) ** 0.5
-    print(
-        f"{station:<12} {lead} d: RMSE {rmse:.3f}, persistence {persistence:.3f}, {1 - rmse / persistence:+.0%} below it; 90 % interval held {held / n:.0%}",
-        flush=True,
-    )
+    if not len(one.day):
+        print(f"{one.station:<12} {one.lead} d: nothing is said")
+        return
+    rmse, persistence = one.own.mean() ** 0.5, one.persistence.mean() ** 0.5
+    line = f"{one.station:<12} {one.lead} d: RMSE {rmse:.3f}, persistence {persistence:.3f}, {1 - rmse / persistence:+.0%} below it; "
+    print(f"{line}90 % interval held {one.held.mean():.0%}", flush=True)
 
 
 if __name__ == "__main__":

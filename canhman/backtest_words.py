@@ -30,7 +30,7 @@ def value_rows(result: Result) -> list[tuple[object, ...]]:
     for held, one in _scores(result, POOLED):
         if one.threshold is None:
             skills = [c.skill for c in held.comparisons if c.threshold is None and c.reference == "persistence"]
-            verdict = f"{_than(one.rmse, one.rmse_persistence)}: {_word(skills[0].lo, skills[0].hi)}" if skills else "–"
+            verdict = f"{_than(one.rmse, one.rmse_persistence)}: {_word(skills[0].lo, skills[0].hi)}" if skills and one.rmse_persistence else "–"
             figures = (_n(one.rmse), _n(one.rmse_persistence), _n(one.rmse_climatology), verdict, _n(one.nse), _n(one.bias), _n(one.crps))
             rows.append((one.lead_days, one.n, *figures, _percent(one.coverage90), _percent(one.within_30pct)))
     return rows
@@ -45,7 +45,8 @@ def event_rows(result: Result) -> list[tuple[object, ...]]:
             parts = brier_parts(held.said.p_gt[:, at], held.pairs.truth(result.daily) > one.threshold)
             brier = (_n(one.brier, 3), _n(parts.reliability, 3), _n(parts.resolution, 3), _n(parts.uncertainty, 3))
             against = f"{_n(one.bss_logistic)} ({_n(one.bss_logistic_lo)} to {_n(one.bss_logistic_hi)})"
-            skills = (_n(one.bss_climatology), _n(one.bss_persistence), against, _word(one.bss_logistic_lo, one.bss_logistic_hi))
+            word = {0.0: "it never came", 1.0: "it always came"}.get(one.prevalence or 0.0) if one.bss_logistic is None else None
+            skills = (_n(one.bss_climatology), _n(one.bss_persistence), against, word or _word(one.bss_logistic_lo, one.bss_logistic_hi))
             warned = (_percent(one.hit_rate), _percent(one.false_alarm_ratio))
             rows.append((one.lead_days, f"{one.threshold:g}", _percent(one.prevalence), *brier, *skills, *warned))
     return rows

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analytics.daily.model import Said
-from analytics.daily.panel import Daily, Pairs
+import numpy as np
+
+from analytics.daily.model import LEVELS, Said
+from analytics.daily.panel import Daily, Floats, Pairs
 from analytics.daily.references import References
 from analytics.daily.rows import Rows
+from analytics.daily.scores import crps_quantiles
 from analytics.daily.skill import Blocks, Interval, skill_interval
 
 
@@ -45,3 +48,39 @@ def compare(daily: Daily, pairs: Pairs, said: Said, lines: Sequence[float], refe
             interval = skill_interval(own, other, blocks)
             found.append(Comparison(lead_days=pairs.lead, threshold=float(line), reference=name, loss=float(other.mean()), skill=interval))
     return found
+
+
+Spoken = tuple[Pairs, Said]  # rows of which something is said, as `backtest.Held` keeps them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """Skill against another model on the rows both speak of. `measure`: "value" (squared error), "distribution" (CRPS) or "chance" (Brier, of `threshold`)."""
+
+    measure: str
+    threshold: float | None
+    n: int
+    loss: float  # mean of the other's: the lowest one is the best of several
+    skill: Interval
+
+
+def against(daily: Daily, own: Spoken, other: Spoken, lines: Sequence[float]) -> list[Against]:
+    """One model beside another, both tried on `daily` at one lead. Empty where they share no row."""
+    mine, theirs = (pairs.station * len(daily.days) + pairs.day for pairs, _ in (own, other))
+    _, here, there = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
+    if not len(here):
+        return []
+    truth, blocks = own[0].truth(daily)[here], Blocks.of(own[0].day[here])
+    said, else_ = own[1], other[1]
+    levels = np.array(LEVELS)
+    losses: list[tuple[str, float | None, Floats, Floats]] = [
+        ("value", None, (said.point[here] - truth) ** 2, (else_.point[there] - truth) ** 2),
+        ("distribution", None, crps_quantiles(said.quantiles[here], levels, truth), crps_quantiles(else_.quantiles[there], levels, truth)),
+    ]
+    for i, line in enumerate(lines):
+        event = truth > line
+        losses.append(("chance", float(line), (said.p_gt[here, i] - event) ** 2, (else_.p_gt[there, i] - event) ** 2))
+    return [
+        Against(measure=measure, threshold=line, n=len(here), loss=float(loss.mean()), skill=skill_interval(ours, loss, blocks))
+        for measure, line, ours, loss in losses
+    ]

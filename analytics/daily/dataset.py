@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ SALINITY = "g/L"
 
 # to mS/cm, the unit `core.seawater` takes; both signs for micro
 _EC = {f"{micro}S/cm": 1e-3 for micro in ("u", "µ", "μ")} | {"mS/cm": 1.0, "dS/m": 1.0, "S/m": 10.0, "mS/m": 0.01, "S/cm": 1e3}
+_SIEMENS = re.compile(r"(mhos?|siemens|s)(?=/c?m$)", re.IGNORECASE)  # us/cm, umhos/cm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,7 @@ def _known(key: str, where: str, wanted: Sequence[str], there: Sequence[str]) ->
 
 
 def _unit(unit: str) -> tuple[str, Callable[[Floats], Floats]]:
-    factor = _EC.get(unit)
+    factor = _EC.get(_SIEMENS.sub("S", unit))
     return (unit, lambda value: value) if factor is None else (SALINITY, lambda value: salinity_from_ec(value * factor))
 
 

@@ -112,6 +112,22 @@ def test_the_tables_say_it_in_words(front: Front, folder: Path) -> None:
     assert [line.split()[0] for line in lines[heads[2] + 1 :]] == ["an", "binh", "cai"]
 
 
+def test_water_that_never_changes(front: Front, folder: Path, tmp_path: Path) -> None:
+    """Every value equal, lines never passed or always: no score that does not exist, null in the JSON, words in the table."""
+    lines = [f"{s},2021-{1 + n // 28:02d}-{1 + n % 28:02d},0.1" for n in range(190) for s in ("an", "binh")]
+    (folder / "salinity.csv").write_text("station,time,salinity\n" + "\n".join(lines) + "\n")
+    (folder / "flat.toml").write_text(without(HEAD, {"[1.0, 4.0]": "[0.05, 4.0]"}) + LONG)
+    done = front.ok(
+        "backtest", str(folder / "flat.toml"), "--model", "logistic", "--json", str(tmp_path / "out.json"), "--forecasts", str(tmp_path / "out.csv")
+    )
+    found = json.loads((tmp_path / "out.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert {(one["nse"], one["bss_logistic"], one["bss_logistic_lo"], one["bss_persistence"]) for one in found} == {(None, None, None, None)}
+    assert {one["rmse_persistence"] for one in found if one["threshold"] is None} == {0.0}
+    assert {one["false_alarm_ratio"] for one in found if one["threshold"] == 4.0} == {None}
+    assert all(len(row) == len(COLUMNS) and all(row.values()) for row in rows(tmp_path / "out.csv"))
+    assert done.out.count("it never came") == done.out.count("it always came") == 2
+
+
 @pytest.mark.parametrize(
     ("lo", "hi", "word"),
     [

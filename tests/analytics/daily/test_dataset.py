@@ -107,10 +107,22 @@ def test_names_are_compared_as_they_look(tmp_path: Path) -> None:
     assert found.daily.target.tolist() == [[1.0], [2.0]]
 
 
-@pytest.mark.parametrize("unit", ["uS/cm", "µS/cm", "μS/cm", "mS/cm", "dS/m", "S/m", "mS/m", "S/cm"])
+@pytest.mark.parametrize("unit", ["uS/cm", "µS/cm", "μS/cm", "mS/cm", "dS/m", "S/m", "mS/m", "S/cm", "us/cm", "µmhos/cm", "mmho/cm"])
 def test_conductivity_becomes_salinity(tmp_path: Path, unit: str) -> None:
     """12.5 mS/cm at 25 °C in whatever unit is the same salinity in g/L; below zero is no measurement, and that is told."""
-    shown = {"uS/cm": 12500, "µS/cm": 12500, "μS/cm": 12500, "mS/cm": 12.5, "dS/m": 12.5, "S/m": 1.25, "mS/m": 1250, "S/cm": 0.0125}[unit]
+    shown = {
+        "uS/cm": 12500,
+        "µS/cm": 12500,
+        "μS/cm": 12500,
+        "mS/cm": 12.5,
+        "dS/m": 12.5,
+        "S/m": 1.25,
+        "mS/m": 1250,
+        "S/cm": 0.0125,
+        "us/cm": 12500,
+        "µmhos/cm": 12500,
+        "mmho/cm": 12.5,
+    }[unit]
     found = of(tmp_path, [("an", "2021-04-01", shown), ("an", "2021-04-02", -1.0), ("an", "2021-04-03", 0.0)], HEAD + LONG.replace("g/L", unit))
     assert found.unit == "g/L"
     assert found.daily.target[0, 0] == pytest.approx(float(salinity_from_ec(12.5)), rel=1e-12)

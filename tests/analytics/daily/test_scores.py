@@ -52,6 +52,7 @@ def test_nash_sutcliffe_of_the_mean_is_zero() -> None:
     """That is its definition; a truth that never varies has none."""
     assert nse(np.full(4, TRUTH.mean()), TRUTH) == 0.0
     assert math.isnan(nse(np.ones(3), np.full(3, 2.0)))
+    assert math.isnan(nse(np.ones(3), np.full(3, 0.1)))  # their mean is 0.10000000000000002
 
 
 def test_the_official_rule_includes_its_edge() -> None:

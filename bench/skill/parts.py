@@ -1,0 +1,83 @@
+"""What is worked out, each part on its own: a set's backtest beside its baselines, a station left out of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analytics.daily.model import DayModel, day_models
+from analytics.daily.spec import Spec
+from bench.leave_station_out import Left, left_out
+from bench.skill import figures
+from bench.skill.store import key_of
+from canhman.backtesting import Asked, load, read_spec, run
+
+BASELINES = ("persistence", "climatology", "analogue", "logistic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `make skill` runs: the files of the sets by name, the one whose stations are left out in turn, and the model."""
+
+    sets: Mapping[str, Path]
+    left_out: str
+    data: Path
+    model: DayModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One result. `weight`: about how many seconds it takes on one core."""
+
+    name: str
+    key: str
+    weight: float
+    make: Callable[[], Any]
+
+
+def parts(plan: Plan) -> list[Part]:
+    """All there are, in order. Raises ConfigError where a file is missing or cannot be read."""
+    found = []
+    for name, file in plan.sets.items():
+        spec = read_spec(file)
+        found.append(Part(name=name, key=_key(plan, spec, file), weight=_WEIGHT.get(name, 60), make=_set(plan, file)))
+    file = plan.sets[plan.left_out]
+    spec = read_spec(file)
+    found += [
+        Part(name=f"left_out-{station}", key=_key(plan, spec, file, station), weight=18, make=_left_out(plan, spec, file, station))
+        for station in load(spec, file, plan.data).scored
+    ]
+    return found
+
+
+_WEIGHT = {"mekong": 40, "mekong_all": 110, "mekong_min": 40, "rhine_meuse": 90, "california_delta": 150, "delaware": 150}
+
+
+def _key(plan: Plan, spec: Spec, file: Path, *words: str) -> str:
+    data = dict.fromkeys(plan.data / name for name in (spec.target.file, *(driver.columns.file for driver in spec.drivers)))
+    return key_of((plan.model.name, plan.model.version, *BASELINES, *words), (file, *data))
+
+
+def _set(plan: Plan, file: Path) -> Callable[[], Any]:
+    def make() -> Any:
+        results = {}
+        for model in (plan.model, *(day_models()[name] for name in BASELINES)):
+            asked = Asked(file=file, data=plan.data, train=None, train_until=None, test_from=None, test_until=None, model=model)
+            results[model.name] = run(asked, quiet=True)
+        return figures.of(results[plan.model.name], {name: results[name] for name in BASELINES})
+
+    return make
+
+
+def _left_out(plan: Plan, spec: Spec, file: Path, station: str) -> Callable[[], Any]:
+    def make() -> Any:
+        return [_rows(one) for one in left_out(load(spec, file, plan.data), plan.model, station)]
+
+    return make
+
+
+def _rows(one: Left) -> dict[str, Any]:
+    kept: dict[str, Any] = {"station": one.station, "lead": one.lead, "day": one.day.tolist(), "held": one.held.tolist()}
+    return kept | {key: [float(f"{x:.6g}") for x in getattr(one, key).tolist()] for key in ("own", "persistence")}

@@ -1,0 +1,189 @@
+"""The page's plain words: what may be believed, what was promised, what is known to be weak. Each figure comes from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.skill.checks import Check, best_baselines
+from bench.skill.numbers import days, listed, number, percent, span, tenths
+from bench.skill.others import worse_left_out
+from bench.skill.sections import beyond
+
+Found = Mapping[str, Any]
+LINE = 1.0  # g/L: most fruit trees, and the line windows are promised at
+WEEK = 7
+WIDE, NARROW = 0.97, 0.83
+
+
+def about(found: Found) -> str:
+    """The first lines."""
+    tried = listed([one["name"] for one in found["sets"].values()])
+    return (
+        f"The model `{found['model']}` {found['version']} on measured data that it never learned from: in plain words first, then figure by figure against "
+        f"what was promised. Tried on {tried}."
+    )
+
+
+def plain(found: Found, name: str) -> str:
+    """What a farmer may believe, and what not."""
+    one = found["sets"][name]
+    line = LINE if any(over["line"] == LINE for over in one["leads"][0]["over"]) else float(one["leads"][0]["over"][0]["line"])
+    parts = [
+        "## In plain words",
+        f"Asked of {one['test_from'][:4]} at {len(one['stations'])} places ({one['name']}), of which it had seen earlier days only:",
+        "\n".join(_ahead(lead, line, one["unit"]) for lead in one["leads"]),
+        f"You may believe:\n\n{_bullets(_believe(one, line))}",
+        f"Do not believe:\n\n{_bullets(_doubt(found, one, line))}",
+        vietnamese(one, line),
+    ]
+    return "\n\n".join(parts)
+
+
+def _bullets(told: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in told)
+
+
+def _over(lead: Found, line: float) -> Found:
+    found: Found = next(over for over in lead["over"] if over["line"] == line)
+    return found
+
+
+def _ahead(lead: Found, line: float, unit: str) -> str:
+    over = _over(lead, line)
+    return (
+        f"- **{days(lead['lead'])} ahead:** of 100 days over {line:g} {unit} it had warned of {_hundred(over['hit_rate'])} (odds of one half or more); of 100 "
+        f"warnings {_hundred(over['false_alarm_ratio'])} were false. The value was off by {number(lead['rmse'][0])} {unit} (RMSE; “as today”: "
+        f"{number(lead['rmse_persistence'])}), and lay in the range that should hold 90 times in 100 {_hundred(lead['coverage90'][0])} times."
+    )
+
+
+def _hundred(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f}"
+
+
+def eight(lead: Found, low: float = 0.7, high: float = 0.9) -> tuple[float, float] | None:
+    """What was said about 8 times in 10, over all lines, and how often it came."""
+    some = [b for over in lead["over"] for b in over["odds"] if low <= b["said"] <= high]
+    n = sum(b["n"] for b in some)
+    return (sum(b["n"] * b["said"] for b in some) / n, sum(b["n"] * b["came"][0] for b in some) / n) if n else None
+
+
+def _believe(one: Found, line: float) -> list[str]:
+    told = []
+    sure = [days(lead["lead"]) for lead in one["leads"] if _sure(lead, line)]
+    if sure:
+        told.append(
+            f"the chance of passing {line:g} {one['unit']}, {listed(sure)} ahead: it knows more, beyond chance, than what usually follows a value like today's;"
+        )
+    pairs = [(lead, eight(lead)) for lead in one["leads"]]
+    right = [f"{tenths(pair[1])} ({days(lead['lead'])} ahead)" for lead, pair in pairs if pair is not None]
+    if right:
+        told.append(f"odds as odds: what was said about 8 times in 10, over all lines, came {', '.join(right)};")
+    held = [f"{_hundred(lead['coverage90'][0])}" for lead in one["leads"]]
+    told.append(f"the range more than the one value in it: what should hold 90 times in 100 held {', '.join(held)} times.")
+    return told
+
+
+def _sure(lead: Found, line: float) -> bool:
+    low = _over(lead, line)["skill"][1]
+    return low is not None and low > 0
+
+
+def _doubt(found: Found, one: Found, line: float) -> list[str]:
+    last, unit = one["leads"][-1], one["unit"]
+    told = [f"a single value {days(last['lead'])} ahead: it is off by {number(last['rmse'][0])} {unit} (RMSE), and by more at salty places;"]
+    weak = [days(lead["lead"]) for lead in one["leads"] if not _sure(lead, line)]
+    if weak:
+        told.append(f"that the chance over {line:g} {unit} {listed(weak)} ahead beats a look at today's value: it does not beyond chance;")
+    flat = sorted({s["station"] for lead in one["leads"] for s in lead["stations"] if s["nse"][0] is not None and s["nse"][0] < 0})
+    if flat:
+        first = min(lead["lead"] for lead in one["leads"] for s in lead["stations"] if s["nse"][0] is not None and s["nse"][0] < 0)
+        told.append(f"the value at {listed(flat)} {days(first)} or more ahead: the mean of the season would have been nearer (the range holds there too);")
+    worse = worse_left_out(found["left_out"]) if found.get("left_out") else []
+    if worse:
+        told.append(f"the value at a fresh place that it never learned from: at {listed(worse)}, left out of the training, “as today” was nearer;")
+    told.append(f"that it knows every season: {one['test_from'][:4]} is one. A drought or flood unlike all that was learned may go beyond every range.")
+    return told
+
+
+def vietnamese(one: Found, line: float) -> str:
+    """The same in short for those the page is about."""
+    near, late = one["leads"][0], one["leads"][-1]
+    week = next((lead for lead in one["leads"] if lead["lead"] == WEEK), late)
+    unit, over = one["unit"], _comma(line, 0 if line == int(line) else 1)
+
+    def told(lead: Found) -> str:
+        rates = _over(lead, line)
+        warned = f"cứ 100 ngày nước lên quá {over} {unit} thì báo trước được {_hundred(rates['hit_rate'])} ngày"
+        false = f"cứ 100 lần báo thì {_hundred(rates['false_alarm_ratio'])} lần báo lầm"
+        return f"trước {lead['lead']} ngày, {warned}, {false}, con số lệch chừng {_comma(lead['rmse'][0], 1)} {unit}"
+
+    return (
+        f"**Tiếng Việt.** Bà con tin được tới đâu? Lấy năm {one['test_from'][:4]} ở {len(one['stations'])} chỗ ra thử, là năm máy chưa được học: {told(near)}; "
+        f"{told(week)}. Trước {late['lead']} ngày thì lệch chừng {_comma(late['rmse'][0], 1)} {unit}: coi để liệu trước, gần tới ngày phải coi lại. "
+        "Nói “8 trên 10 lần” là cũng có 2 lần không phải vậy. Trước khi tưới vẫn phải đo."
+    )
+
+
+def _comma(value: float | None, digits: int) -> str:
+    return number(value, digits).replace(".", ",")
+
+
+def promised(checks: Sequence[Check]) -> str:
+    """How many floors were reached, and each that was not."""
+    missed = [check for check in checks if check.missed]
+    aims = [check for check in checks if check.aim != "–"]
+    met = sum("aim" in check.word for check in aims)
+    told = "None is missed."
+    if missed:
+        told = f"**MISSED: {len(missed)}**\n\n{_bullets([f'{c.about}, {c.lead} ahead, {c.what}: {_brief(c)}; the floor is {c.floor}' for c in missed])}"
+    return f"## What was promised\n\nOf {len(checks)} floors {len(checks) - len(missed)} are reached, and {met} of {len(aims)} aims. {told}"
+
+
+def _brief(check: Check) -> str:
+    value, low, high = check.found
+    if value is not None:
+        return percent(value, 1) if check.share else number(value, 3)
+    if low is None:
+        return "–"
+    return f"{percent(low, 1)[:-2]} to {percent(high, 1)}" if check.share else span(check.found, 3)
+
+
+def weaknesses(found: Found, name: str) -> str:
+    """What is known to be weak."""
+    one = found["sets"][name]
+    told = [
+        "The choice of learners, and of chances without a further correction, was made by eye on these very test years: later years may score lower "
+        "([decision 0021](decisions/0021-model-of-days.md)).",
+    ]
+    if not one["drivers"]:
+        told.append(f"{one['name']} has no discharge. The model uses it where a set brings it.")
+    told += [*_off(one), *_wide(one)]
+    bias = [f"{number(lead['bias'])} {one['unit']} {days(lead['lead'])} ahead" for lead in one["leads"]]
+    told.append(f"Bias in the test season of {one['name']} (above 0: it said too much): {', '.join(bias)}.")
+    for other in found["sets"].values():
+        unsure = sorted({one.lead for one in best_baselines(other) if one.what.startswith("chance") and not one.better})
+        if unsure:
+            told.append(
+                f"{other['name']}: at some line no better, beyond chance, than the best baseline's odds {listed([days(lead) for lead in unsure])} ahead."
+            )
+    return f"## Known weaknesses\n\n{_bullets(told)}"
+
+
+def _off(one: Found) -> list[str]:
+    """Odds that were wrong beyond chance."""
+    worst = [(lead, over, max(over["odds"], key=beyond)) for lead in one["leads"] for over in lead["over"] if over["odds"]]
+    off = [
+        f"over {over['line']:g} {one['unit']} {days(lead['lead'])} ahead, said {tenths(b['said'])}, came {tenths(b['came'][0])}"
+        for lead, over, b in worst
+        if beyond(b) > 0
+    ]
+    return [f"Odds that came otherwise than said, beyond chance, at {one['name']}: {'; '.join(off)}."] if off else []
+
+
+def _wide(one: Found) -> list[str]:
+    """Stations whose interval is too wide or too narrow."""
+    every = [(f"{s['station']} {percent(s['coverage90'][0])} ({days(lead['lead'])})", s["coverage90"][0]) for lead in one["leads"] for s in lead["stations"]]
+    sides = {"too wide": [word for word, share in every if share > WIDE], "too narrow": [word for word, share in every if share < NARROW]}
+    return [f"The 90 % interval is {side} at {', '.join(words)}." for side, words in sides.items() if words]
