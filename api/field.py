@@ -12,7 +12,6 @@ from analytics.field import BACK_DAYS, QUANTITIES, SOURCES, Probe, RootZoneNow, 
 from analytics.history import DAY_MS, Floats, History, Times, local_date, local_times
 from analytics.soil import Span, yield_loss
 from analytics.soil_advice import Advice, SoilState, soil_advice
-from api.access import Caller
 from api.backend import Backend
 from api.best import stretches
 from core.batch import Batch
@@ -62,25 +61,23 @@ def has_soil(situation: Situation, station: Station) -> bool:
 
 
 async def soil_of(
-    backend: Backend, situation: Situation, station: Station, caller: Caller, now: int, *, rules: Crops, crop: Crop | None = None, stage: str | None = None
+    backend: Backend, situation: Situation, station: Station, now: int, *, rules: Crops, crop: Crop | None = None, stage: str | None = None
 ) -> Soil:
     """Reads the store and the newest forecasts. Raises UnavailableError, and NotFoundError for a stage the crop has not.
 
-    The water of a station the caller does not see is not told of.
+    Whoever sees a field sees the water it takes: the registry holds no public field with a private intake.
     """
     if crop is not None:
         crop.threshold_at(stage)  # a stage it has not is refused before anything is read
     of = situation.source_of(station.id)
-    source = situation.directory.station(of)
-    seen = source is not None and caller.sees(org=source.org, public=source.public)
     point = situation.verdict_point(of) or ""
     probes = tuple([await _probe(backend, situation, station, place, depth, now, rules) for place, depth in _standing(situation, station.id, now)])
-    day_max, day_min = await _forecasts(backend, situation, of, point, now) if seen and point else (None, None)
+    day_max, day_min = await _forecasts(backend, situation, of, point, now) if point else (None, None)
     water = water_days(day_max, day_min, now, limit=crop.water_limit.value if crop is not None else None)
     zone = advice = watered = leached = None
     if crop is not None:
         zone = root_zone_now(probes, crop.root_depth.value, now, max_age_ms=rules.soil_max_age_h * HOUR_MS)
-        state = _state(situation, zone, of, point if seen else "", now)
+        state = _state(situation, zone, of, point, now)
         advice = soil_advice(state, crop, stage, rules)
         if water is not None and zone.time is not None:
             rain = await _rain(backend, situation, (station.id, of), zone.time, now, station.timezone)
@@ -93,8 +90,8 @@ async def soil_of(
         stage=stage,
         probes=probes,
         now=zone,
-        source=of if seen else "",
-        point=point if seen else "",
+        source=of,
+        point=point,
         water=water,
         issued=day_max if water is not None else None,
         watered=watered,

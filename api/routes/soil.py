@@ -39,7 +39,7 @@ async def soil(request: Request, id: str, caller: Annotated[Caller, PUBLIC], cro
     rules = backend.crops()
     chosen = chosen_crop(rules, crop, stage)
     now = backend.clock.now_ms()
-    found = await soil_of(backend, situation, station, caller, now, rules=rules, crop=chosen, stage=stage)
+    found = await soil_of(backend, situation, station, now, rules=rules, crop=chosen, stage=stage)
     return answer(request, caller, soil_shape(found, rules), verdict=True)
 
 

@@ -128,7 +128,7 @@ class SoilShape(BaseModel):
     stage: str | None
     depths: list[DepthShape]
     root_zone: RootZoneShape | None
-    source: str | None = Field(description="The station whose water the field takes; null where the caller does not see it.")
+    source: str = Field(description="The station whose water the field takes; itself where it names none.")
     point: str | None
     water: WaterDaysShape | None
     watered: CourseShape | None
@@ -166,7 +166,7 @@ def soil_shape(soil: Soil, rules: Crops) -> SoilShape:
             time=None if soil.now.time is None else rfc3339(soil.now.time),
             silent=list(soil.now.silent),
         ),
-        source=soil.source or None,
+        source=soil.source,
         point=soil.point or None,
         water=_water(soil),
         watered=_course(soil.watered),

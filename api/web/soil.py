@@ -53,7 +53,7 @@ async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: st
     stages = tuple(Choice(id=s.id, name=_name(s, at.lang), chosen=s.id == of) for s in (chosen.stages if chosen is not None else ()))
     name = chosen.id if chosen is not None else ""
     try:
-        found = await soil_of(backend, at.situation, station, at.caller, at.now, rules=rules, crop=chosen, stage=of)
+        found = await soil_of(backend, at.situation, station, at.now, rules=rules, crop=chosen, stage=of)
     except (UnavailableError, RefusedError):
         return SoilPart(crops=crops, stages=stages, crop=name, advice=(), facts=(), chart=None, away=True)
     return SoilPart(
@@ -97,7 +97,9 @@ def _water(found: Soil, lang: str) -> list[str]:
     known = [p for p in found.water.above.tolist() if math.isfinite(p)] if found.water is not None else []
     if not known:
         return [say(lang, "soil.water.none", limit=limit)]
-    told = [say(lang, "soil.water.above", days=len(known), limit=limit, least=_of_10(min(known), lang), most=_of_10(max(known), lang))]
+    least, most = _of_10(min(known), lang), _of_10(max(known), lang)
+    key = "soil.water.each" if least == most else "soil.water.above"
+    told = [say(lang, key, days=len(known), limit=limit, **({"n": most} if least == most else {"least": least, "most": most}))]
     shut = sum(p >= 0.5 for p in (found.water.always.tolist() if found.water is not None else ()))
     if shut:
         told.append(say(lang, "soil.water.always", days=shut))
@@ -127,7 +129,8 @@ def _cm(metres: float, lang: str) -> str:
 
 def _of_10(p: float, lang: str) -> str:
     """A chance in parts of ten, never as certain."""
-    return number(min(9, max(1, math.floor(10 * p + 0.5))), 0, lang)
+    parts = math.floor(10 * p + 0.5)
+    return say(lang, "soil.under", n=1) if parts < 1 else say(lang, "soil.over", n=9) if parts > 9 else number(parts, 0, lang)
 
 
 def _name(of: Crop | Stage, lang: str) -> str:

@@ -10,6 +10,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from servers.backend import STATIONS, Rig, make_rig
 
+from canhman.configuration import read_crops
+
 KNOWN = [s.id for s in STATIONS] + ["1", "3", "6"]  # alerts too
 PLACES = st.one_of(st.sampled_from(KNOWN), st.sampled_from(KNOWN), st.text(min_size=1, max_size=20))
 SENSIBLE = {
@@ -31,8 +33,20 @@ SENSIBLE = {
     "waterway": st.just("cai-lon"),
     "org": st.just("vithanh"),
     "next": st.just("WyJhIl0"),
+    "crop": st.sampled_from(["rice", "durian"]),
+    "stage": st.just("seedling"),
 }
-PATHS = ("/stations", "/stations/{}", "/stations/{}/series", "/stations/{}/forecast", "/stations/{}/forecasts", "/alerts", "/alerts/{}", "/waterways")
+PATHS = (
+    "/stations",
+    "/stations/{}",
+    "/stations/{}/series",
+    "/stations/{}/forecast",
+    "/stations/{}/forecasts",
+    "/stations/{}/soil",
+    "/alerts",
+    "/alerts/{}",
+    "/waterways",
+)
 
 
 @st.composite
@@ -44,7 +58,7 @@ def queries(draw: st.DrawFn) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    made = make_rig(tmp_path_factory.mktemp("any"))
+    made = make_rig(tmp_path_factory.mktemp("any"), crops=lambda: read_crops(None))
     yield made
     made.close()
 

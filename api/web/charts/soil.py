@@ -18,6 +18,7 @@ DAY_MS = 86_400_000
 UNIT = "dS/m"
 Place = Callable[[float, float], Point]
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # between two lines of the scale [dS/m]
+ROOM, APART = 50, 15  # of a depth's name, across and down [px]
 DASHES = (None, "7 3", "2 3", "9 3 2 3")  # of depths, the shallowest first
 
 
@@ -59,6 +60,7 @@ def soil(depths: Sequence[Days], ahead: Days | None, chances: Sequence[str], *, 
     x = place(now, 0.0)[0]
     parts.append(polyline([[(x, TOP - 4), (x, BOTTOM)]], stroke=INK, stroke_width=1.5))
     parts.append(text(min(x, RIGHT - 14), TOP - 9, say(lang, "chart.now"), anchor="middle", bold=True))
+    parts.extend(_names(drawn, x, place))
     for at in (first, now + (last - now) // 2 if coming else now):
         then = local(at, timezone)
         parts.append(text(place(at, 0.0)[0], BOTTOM + 18, f"{then.day}/{then.month}", anchor="start" if at == first else "middle", fill=INK2))
@@ -99,8 +101,17 @@ def _depth(d: Days, dash: str | None, place: Place) -> list[Markup]:
     lines = [line for line in middles if len(line) > 1]
     parts.append(polyline(lines, stroke=INK, stroke_width=2, stroke_dasharray=dash, stroke_linejoin="round"))
     parts += [element("circle", cx=line[0][0], cy=line[0][1], r=3, fill=INK, stroke=CARD) for line in middles if len(line) == 1]
-    x, y = middles[0][0]
-    parts.append(text(max(x, LEFT + 2), y - 6, d.name, halo=True, size=13))
+    return parts
+
+
+def _names(depths: Sequence[Days], x: float, place: Place) -> list[Markup]:
+    """Each depth's name where its line ends, beside the line of now at `x`; two that would touch stand apart."""
+    ends = sorted((place(0.0, (d.low[-1] + d.high[-1]) / 2)[1], d.name) for d in depths)
+    beside, anchor = (x + 5, None) if RIGHT - x > ROOM else (x - 5, "end")
+    parts, before = [], -math.inf
+    for y, name in ends:
+        before = max(y + 5, before + APART)
+        parts.append(text(beside, before, name, anchor=anchor, halo=True, size=13))
     return parts
 
 
