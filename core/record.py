@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.bands import LINES
+
 VALUES = -1.0  # `line` of the scores of the value itself; a text or null in a key would be another thing on each database
 BINS = 10  # of probability; a score of the value stands in bin 0
 WARN_BIN = 6  # from here on a forecast counts as a warning: at 6 in 10 an alert opens (config/alerts.toml)
@@ -81,3 +83,16 @@ class Day:
     model: str
     said: tuple[float, ...]
     came: float | None
+
+
+def outcome(day: Day, line: int) -> str:
+    """What became of a day at one of `core.bands.LINES` (by its place there): `hit`, `missed`, `vain` (warned of, and it did not come) or `quiet`.
+
+    `unread` where nothing came in to tell, `unsaid` where nothing was said the day before.
+    """
+    if not day.said:
+        return "unsaid"
+    if day.came is None:
+        return "unread"
+    warned, came = warns(day.said[line]), day.came > LINES[line]
+    return ("hit" if came else "vain") if warned else ("missed" if came else "quiet")

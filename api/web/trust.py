@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from analytics.record import LineRecord, records
 from api.web.history import Check, History
-from api.web.words import ago, clock, value_text
-from core.bands import band
+from api.web.words import ago, clock, local, value_text
+from core.bands import LINES, band
 from core.flags import GIVEN_BITS, Flag
 from core.place import Station
 from core.quantities import QUANTITIES
+from core.record import Score
 from core.texts import number, say, texts
 from quality.rules import TESTS
 from registry.situation import SALINITY, Reading, Situation
@@ -70,6 +72,28 @@ def trust(situation: Situation, reading: Reading, past: History, beside: Sequenc
     key = "page.trust.config" if risk.approved_by else "page.trust.config.none"
     lines.append(Line(icon="lock", text=say(lang, key, hash=risk.hash or "–", by=risk.approved_by)))
     return lines
+
+
+DRY_SEASON = 12  # the month it begins in
+
+
+def season(now: int, timezone: str) -> int:
+    """The month the last dry season began in, as `core.record.Score.month` has it: 202512."""
+    today = local(now, timezone)
+    return (today.year if today.month >= DRY_SEASON else today.year - 1) * 100 + DRY_SEASON
+
+
+def record_line(scores: Iterable[Score], *, lang: str) -> Line:
+    """How often what was said one day ahead of the line 1 g/L came true; honest where that is little, or was easy. `scores` are of one point."""
+    pooled = records(replace(s, model="") for s in scores)
+    line: LineRecord | None = pooled[0].lines[LINES.index(1.0)] if pooled else None
+    if line is None or not line.n:
+        return Line(icon="check", text=say(lang, "trust.record.none"))
+    if line.right is None:
+        return Line(icon="check", text=say(lang, "trust.record.few", n=line.n))
+    text = say(lang, "trust.record", right=number(100 * line.right, 0, lang), n=line.n)
+    easy = "trust.record.fresh" if not line.events else "trust.record.salty" if line.events == line.n else ""
+    return Line(icon="check", text=f"{text} {say(lang, easy)}" if easy else text)
 
 
 def points(situation: Situation, station: Station, *, now: int, lang: str) -> list[PointRow]:

@@ -18,9 +18,8 @@ LEFT, TOP, SIDE = 46, 14, 262  # of the square
 
 
 def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
-    """The picture, its sentence (of the fullest tenth of those from one half on that leave a doubt, else of the fullest) and the table behind it."""
-    telling = [t for t in tenths if 0.5 <= t.said < SURE] or [t for t in tenths if t.said >= 0.5] or tenths
-    fullest = max(telling, key=lambda t: t.n)
+    """The picture, its sentence (of the most `telling` tenth) and the table behind it."""
+    fullest = telling(tenths)
     sentence = say(lang, "record.said", said=_of_10(fullest.said, lang), came=_of_10(fullest.came, lang))
     axes = [part for ten in range(0, 11, 2) for part in _tick(ten)]
     dots = [part for t in tenths for part in _dot(t)]
@@ -36,6 +35,18 @@ def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
     svg = picture(WIDE, HIGH, sentence, "reliability", polygon([corner], fill=PAPER), *axes, frame, diagonal, *words, *dots)
     head = tuple(say(lang, f"record.head.{name}") for name in ("said", "came", "between", "n"))
     return Chart(svg=svg, sentence=sentence, head=head, rows=tuple(_row(t, lang) for t in tenths))
+
+
+def telling(tenths: Sequence[Tenth]) -> Tenth:
+    """The fullest tenth of those from one half on that leave a doubt, else of the fullest."""
+    return max([t for t in tenths if 0.5 <= t.said < SURE] or [t for t in tenths if t.said >= 0.5] or tenths, key=lambda t: t.n)
+
+
+def drops(p: float) -> Markup:
+    """A probability as ten drops, so many of them full; what it says stands beside it in words."""
+    one = "M{x} 3c4 6 8 11 8 16a8 8 0 0 1-16 0c0-5 4-10 8-16z"
+    shapes = [element("path", d=one.format(x=12 + 26 * i), fill=INK if i < round(10 * p) else CARD, stroke=INK, stroke_width=2) for i in range(10)]
+    return element("svg", *shapes, class_="drops", viewBox="0 0 258 30", width=258, height=30, aria_hidden="true")
 
 
 def _x(p: float) -> float:

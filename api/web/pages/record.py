@@ -1,23 +1,27 @@
-"""`/record`: how often our forecasts came true, in words, as a picture and by station."""
+"""`/record`: how often our forecasts came true, in words, as pictures, day by day and by station."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from analytics.record import FEW, LineRecord, Record, records
+from analytics.record import FEW, LineRecord, Record, Tenth, records
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
-from api.web.charts.reliability import reliability
-from api.web.moment import moment, page
+from api.web.charts.days import DAYS, Strip, days_strip
+from api.web.charts.reliability import drops, reliability, telling
+from api.web.moment import Moment, moment, page
+from api.web.words import local, midnight
 from core.bands import LINES
 from core.place import Station
-from core.record import Score
+from core.record import BINS, Day, Score
 from core.texts import number, say
 
 router = APIRouter(include_in_schema=False)
@@ -25,6 +29,7 @@ router = APIRouter(include_in_schema=False)
 LEADS = (1, 3, 7, 14)
 LINE = LINES.index(1.0)
 STATIONS = 200  # rows of the table at most; the API tells of all
+STRIPS = 8  # stations whose 90 days are drawn on the page of all; a station's own page draws its
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,15 @@ class Row:
 
     station: Station
     cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadRow:
+    """A lead in the table: its columns, and the same and more in sentences."""
+
+    title: str
+    cells: tuple[tuple[str, str], ...]  # (head, value)
+    sentences: tuple[str, ...]
 
 
 @router.get("/record")
@@ -47,17 +61,38 @@ async def record(
     scores = await backend.records.scores(stations=[s.id for s in seen], target="day_max", leads=LEADS)
     whole = _pooled(scores, by_station=False)
     each = {(r.station, r.lead): r for r in _pooled(scores, by_station=True)}
-    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, lead)), at.lang) for lead in LEADS)) for s in seen if any((s.id, lead) in each for lead in LEADS)]
+    scored = sorted((s for s in seen if any((s.id, lead) in each for lead in LEADS)), key=lambda s: s.name)
+    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, lead)), at.lang) for lead in LEADS)) for s in scored]
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW), None)
+    tenths = first.lines[LINE].tenths if first is not None else ()
     words: dict[str, object] = {
         "one": one,
-        "chart": reliability(first.lines[LINE].tenths, lang=at.lang) if first is not None else None,
+        "chart": reliability(tenths, lang=at.lang) if tenths else None,
+        "drops": drops(telling(tenths).said) if tenths else None,
+        "weak": _weak(tenths, at.lang),
         "first": first,
-        "leads": [(lead, _sentence(r, at.lang)) for lead in LEADS for r in whole if r.lead == lead],
+        "strips": await _strips(at, backend, scored[:STRIPS]),
+        "leads": [_lead(r, at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "days": LEADS,
-        "rows": sorted(rows, key=lambda r: r.station.name)[:STATIONS] if one is None else [],
+        "rows": rows[:STATIONS] if one is None else [],
     }
     return page("record.html", at, words, place="record")
+
+
+async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> list[tuple[Station, Strip]]:
+    """The last 90 local days of each, until the newest that is scored."""
+    since = at.now - (DAYS + 2) * 86_400_000
+    found: defaultdict[str, defaultdict[str, list[Day]]] = defaultdict(lambda: defaultdict(list))
+    for day in await backend.records.scored_days(stations=[s.id for s in stations], target="day_max", since=since):
+        found[day.station][day.point].append(day)
+    drawn = []
+    for s in stations:
+        points = found[s.id]
+        if points:
+            days = points.get(at.situation.verdict_point(s.id) or "") or max(points.values(), key=len)
+            last = max(local(days[-1].time, s.timezone).date(), local(midnight(at.now, s.timezone), s.timezone).date() - timedelta(days=2))
+            drawn.append((s, days_strip(days, line=LINE, last=last, timezone=s.timezone, lang=at.lang)))
+    return drawn
 
 
 def _pooled(scores: Iterable[Score], *, by_station: bool) -> list[Record]:
@@ -65,19 +100,43 @@ def _pooled(scores: Iterable[Score], *, by_station: bool) -> list[Record]:
     return records(replace(s, station=s.station if by_station else "", point="", model="") for s in scores)
 
 
-def _sentence(r: Record, lang: str) -> Sequence[str]:
-    """How often right, how often the salt was missed or cried in vain is in the API; and what could not be scored."""
+def _lead(r: Record, lang: str) -> LeadRow:
+    line = r.lines[LINE]
+    told = {
+        "hits": _rate(line.hit_rate, line.events, lang),
+        "vain": _rate(line.false_alarms, line.warned, lang),
+        "persistence": "–" if line.skill_persistence is None else number(line.skill_persistence, 2, lang),
+        "climate": "–" if line.skill is None else number(line.skill, 2, lang),
+        "within": "–" if r.within is None else say(lang, "record.col.within.of", share=number(10 * r.within, 1, lang)),
+    }
+    title = say(lang, "record.lead.one") if r.lead == 1 else say(lang, "record.lead.more", days=r.lead)
+    return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), cell) for name, cell in told.items()), sentences=_sentences(r, lang))
+
+
+def _sentences(r: Record, lang: str) -> tuple[str, ...]:
     line = r.lines[LINE]
     told = say(lang, "record.few", n=line.n) if line.right is None else say(lang, "record.right", share=_of_100(line.right, lang))
     inside = say(lang, "record.inside", share=_of_100(r.inside, lang), error=number(r.error, 2, lang)) if r.inside is not None and r.error is not None else ""
-    return [text for text in (told, inside, say(lang, "record.counted", n=r.n, missing=r.missing)) if text]
+    return tuple(text for text in (told, inside, say(lang, "record.counted", n=r.n, missing=r.missing)) if text)
+
+
+def _weak(tenths: Sequence[Tenth], lang: str) -> str:
+    """The tenth that is surely off, by most; nothing where none is."""
+    off = [t for t in tenths if t.n >= FEW and not t.low <= t.said <= t.high]
+    if not off:
+        return ""
+    worst = max(off, key=lambda t: abs(t.came - t.said))
+    low = min(BINS - 1, int(worst.said * BINS))
+    return say(lang, "record.weak.more" if worst.came > worst.said else "record.weak.less", low=low, high=low + 1)
 
 
 def _cell(r: Record | None, lang: str) -> str:
     line: LineRecord | None = r.lines[LINE] if r is not None else None
-    if line is None or line.right is None:
-        return say(lang, "record.cell.few", n=line.n if line is not None else 0)
-    return _of_100(line.right, lang)
+    return _rate(line.right if line is not None else None, line.n if line is not None else 0, lang)
+
+
+def _rate(share: float | None, n: int, lang: str) -> str:
+    return say(lang, "record.cell.few", n=n) if share is None else _of_100(share, lang)
 
 
 def _of_100(share: float, lang: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from servers.backend import Rig
+from dataclasses import replace
 
-from core.record import VALUES, Score
+import pytest
+from servers.backend import NOW, Rig
+
+from api.web.words import midnight
+from core.record import VALUES, Day, Score
 
 
 def keep(rig: Rig, station: str, *, n: int = 100, lead: int = 1) -> None:
@@ -36,6 +39,7 @@ def test_words_picture_and_stations(rig: Rig) -> None:
     html = read(rig)
     assert "Khi chúng tôi nói “8 trên 10 lần”, thật sự xảy ra 8,2 trên 10 lần." in html
     assert "Đúng 82 trên 100 lần." in html
+    assert "Trong 100 lần mặn, báo trúng" in html
     assert "Đã chấm 112 lần; 4 lần không có số đo để chấm." in html
     assert "chart reliability" in html
     assert "chưa đủ (12)" in html
@@ -60,3 +64,41 @@ def test_private_stations(rig: Rig, who: str) -> None:
     keep(rig, "rieng")
     assert ("chart reliability" in read(rig, as_=who)) is bool(who)
     assert rig.get("/record?station=rieng", as_=who).status_code == (200 if who else 404)
+
+
+def test_ninety_days_the_table_and_the_files(pages: Rig) -> None:
+    """Each station's days, the columns of each lead, what is weak is not hidden, and all of it to take away; in both languages."""
+    html = read(pages)
+    assert html.count('class="chart days across"') == html.count('class="chart days up"') == 3
+    assert "Cái Tư, 90 ngày qua: nước có quá 1 g/L không?" in html
+    assert "Báo mặn, mặn thật: <b>24 ngày</b>" in html
+    assert '<td role="cell" data-head="Hơn cách “hôm nay sao mai vậy”">0,60</td>' in html
+    assert '<td role="cell" data-head="Sai số ≤ 30% (cách chấm nhà nước)">8,6 / 10</td>' in html
+    assert 'href="/record.csv?target=day_max"' in html
+    one = read(pages, "/record?station=cai-tu")
+    assert one.count('class="chart days across"') == 1
+    assert "/record.csv?target=day_min&amp;station=cai-tu" in one
+    assert "Cái Tư, the last 90 days: was the water over 1 g/L?" in read(pages, lang="en")
+
+
+@pytest.mark.parametrize(("came", "words"), [(95, "xảy ra nhiều hơn đã báo"), (50, "xảy ra ít hơn đã báo"), (80, "")])
+def test_what_is_weak_is_said(rig: Rig, came: int, words: str) -> None:
+    """A group that is surely off, on either side."""
+    facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "m", "lead": 1, "month": 202603}
+    line = Score(**facts, line=1.0, bin=8, n=100, said=80.0, events=came, right=came)  # type: ignore[arg-type]  # the names in `facts` are its fields
+    rig.run(lambda: rig.backend.records.add_scores([line], name="t", was=0, value=1))
+    html = read(rig)
+    assert ("Chỗ còn yếu: nhóm “8–9 trên 10 lần”" in html) is bool(words)
+    assert words in html
+
+
+def test_a_station_with_two_points_shows_the_one_of_its_verdict(rig: Rig) -> None:
+    """Days of the other point are not mixed in."""
+    keep(rig, "cai-lon")
+    at = midnight(NOW, "Asia/Ho_Chi_Minh", -3)
+    day = Day(station="cai-lon", point="in", target="day_max", time=at, model="m", said=(1.0, 0.9, 0.0, 0.0), came=2.0)
+    days = [day, *(replace(day, point="out", time=at - n * 86_400_000, came=0.1) for n in range(3))]
+    rig.run(lambda: rig.backend.records.add_scores([], days, name="days", was=0, value=1))
+    html = read(rig)
+    assert "Báo mặn, mặn thật: <b>1 ngày</b>" in html
+    assert "Báo mặn mà không mặn: <b>0 ngày</b>" in html

@@ -1,0 +1,45 @@
+"""Why a forecast says what it says, as the station page tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.web.words import clock, date_words, local
+from core.forecast import Forecast, Reason
+from core.reasons import missing_text, model_word, reason_text
+from core.texts import say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """`reasons` are (of which days, sentence), the strongest first; `missing` sentences of silent drivers; `origin` whose word it is, and of when."""
+
+    reasons: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    origin: str
+
+
+def why(f: Forecast, *, now: int, lang: str, timezone: str) -> Why:
+    """Of an issue of days. The days are named where it gives reasons for others than tomorrow."""
+    named = any(r.lead != 1 for r in f.reasons)
+    words = {
+        "issued": _when(f.issued_at, now, lang, timezone),
+        "until": _when(f.data_until, now, lang, timezone),
+        "model": model_word(f.model, lang),
+        "version": f.version,
+    }
+    return Why(
+        reasons=tuple((_days(r, lang) if named else "", reason_text(r, lang)) for r in f.reasons) or (("", say(lang, "reason.none")),),
+        missing=tuple(missing_text(name, lang) for name in f.missing),
+        origin=say(lang, "reason.from", **words),
+    )
+
+
+def _days(r: Reason, lang: str) -> str:
+    return say(lang, "record.lead.one") if r.lead == 1 else say(lang, "record.lead.more", days=r.lead)
+
+
+def _when(ms: int, now: int, lang: str, timezone: str) -> str:
+    """`5:00`, with its date where it is not today's."""
+    told = clock(ms, timezone)
+    return told if local(ms, timezone).date() == local(now, timezone).date() else f"{told} {date_words(ms, timezone, lang)}"
