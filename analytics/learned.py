@@ -55,7 +55,7 @@ def _issues(fitted: Fitted, target: str, histories: Sequence[History], at: int, 
     said = fitted.say(daily, day, station)
     spoken = {lead: said[lead + further] for lead in LEADS if lead + further in said}
     why = {lead: effects(fitted, daily, day, station, lead + further) for lead in TOLD if lead in spoken}
-    told = reasons(why, {lead: one.point for lead, one in spoken.items()})
+    told = reasons(why, {lead: spoken[lead].point for lead in why}, len(histories))
     starts = local_times(zone, today + timedelta(days=1), len(LEADS)).tolist()
     enough = np.isfinite(daily.target).sum(axis=0) >= LEAST_DAYS
     heard = drivers_heard(fitted, daily, day, station)

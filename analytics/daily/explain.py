@@ -46,9 +46,9 @@ class Drivers:
     silent: tuple[str, ...] = ()
 
 
-def reasons(effects: Mapping[int, Effects], points: Mapping[int, Floats]) -> list[tuple[Reason, ...]]:
-    """Of each row, the strongest first: of each group its strongest lead. `effects` and the expected values `points` (k,) by lead, as it is to be told."""
-    found: list[dict[Group, Reason]] = [{} for _ in next(iter(points.values()), np.empty(0))]
+def reasons(effects: Mapping[int, Effects], points: Mapping[int, Floats], rows: int) -> list[tuple[Reason, ...]]:
+    """Of each of k `rows`, the strongest first: of each group its strongest lead. `effects` and expected values `points` (k,) by lead, as it is to be told."""
+    found: list[dict[Group, Reason]] = [{} for _ in range(rows)]
     for lead, groups in effects.items():
         for (code, name), values in groups.items():
             enough = np.abs(values) >= np.maximum(LEAST, LEAST_SHARE * np.abs(points[lead]))  # never of NaN

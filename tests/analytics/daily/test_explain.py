@@ -123,7 +123,7 @@ def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
     tide, course, day, season = (("tide", ""), ("course", ""), ("day", ""), ("season", ""))
     first = {tide: np.array([0.2, 0.2]), course: np.array([-0.5, 0.04]), day: np.array([0.06, np.nan]), season: np.array([0.3, 0.0])}
     second = {tide: np.array([-0.4, 0.1]), ("driver", "q"): np.array([0.31, 0.0])}
-    found = reasons({1: first, 7: second}, {1: np.array([1.0, 7.0]), 7: np.array([1.0, 1.0])})
+    found = reasons({1: first, 7: second}, {1: np.array([1.0, 7.0]), 7: np.array([1.0, 1.0])}, 2)
     assert found[0] == (
         Reason(code="course", effect=-0.5, lead=1),
         Reason(code="tide", effect=-0.4, lead=7),
@@ -131,4 +131,4 @@ def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
     )
     assert found[1] == (Reason(code="tide", effect=0.1, lead=7),)
     assert (MOST, LEAST, LEAST_SHARE) == (3, 0.05, 0.03)
-    assert reasons({}, {}) == []
+    assert reasons({}, {}, 2) == [(), ()]
