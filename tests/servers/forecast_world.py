@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from adapters.memory_store import MemoryStore
 from adapters.sql.database import SqlDatabase
+from analytics.forecast_config import DriverSource
 from analytics.issuing import Issuer
+from analytics.model import Model
 from analytics.models.persistence import MODEL
 from core.batch import Batch
 from core.flags import Flag
@@ -56,13 +58,15 @@ class World:
 
         return asyncio.run(one())
 
-    def station(self, id: str, *, sensor: str = "", role: str = "primary", start: int = ALWAYS, end: int = FOREVER, **more: Any) -> SeriesKey:
+    def station(
+        self, id: str, *, sensor: str = "", role: str = "primary", start: int = ALWAYS, end: int = FOREVER, quantity: str = "water.salinity", **more: Any
+    ) -> SeriesKey:
         """Register a station (once) and a sensor at its point `main`."""
         device = sensor or id
         station = Station(id=id, org="default", name=id, public=True, **more)
         where = Deployment(device=device, channel="main", station=id, point="main", start=start, end=end, role=role)
         self.run(self.db.put(station, Device(id=device, org="default"), where, actor="test"))
-        return SeriesKey("default", id, "main", device, "water.salinity")
+        return SeriesKey("default", id, "main", device, quantity)
 
     def measure(
         self,
@@ -110,9 +114,9 @@ class World:
             self.clock.now = at
         return int(self.run(self.issuer.round()).issued)
 
-    def again(self) -> None:
-        """The service starts anew."""
-        self.issuer = Issuer(database=self.db, store=self.store, clock=self.clock, models=(MODEL,))
+    def again(self, *, models: Sequence[Model] = (MODEL,), drivers: Sequence[DriverSource] = ()) -> None:
+        """The service starts anew, with these models and drivers."""
+        self.issuer = Issuer(database=self.db, store=self.store, clock=self.clock, models=models, drivers=drivers)
 
     def issued(self, station: str, target: str) -> list[Forecast]:
         """Every issue, oldest first."""
