@@ -23,10 +23,13 @@ from core.model_card import FORMAT, MAGIC, check_head
 
 # class → where it is today; files hold the name alone
 CLASSES: Mapping[str, str] = {
+    "BoostedHours": "analytics.hourly.models.boosted",
+    "BoostedTrees": "analytics.hourly.trees",
     "Curve": "analytics.empirical",
     "Driver": "analytics.daily.drivers",
     "Dressing": "analytics.daily.dressing",
     "Ensemble": "analytics.daily.models.ensemble",
+    "Forest": "analytics.daily.forest",
     "GaussianProcess": "analytics.daily.models.gaussian",
     "Kernel": "analytics.daily.gaussian",
     "Lead": "analytics.daily.models.ensemble",

@@ -16,7 +16,7 @@ from adapters.mqtt_look import lets_in, read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import broker, broker_record, heartbeat, listener_tls, service_lines, wiring
+from canhman import broker, broker_record, heartbeat, listener_tls, model_checks, service_lines, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.service_lines import counted
 from canhman.settings import Settings
@@ -199,6 +199,13 @@ def _services(settings: Settings) -> list[Finding]:
     return found
 
 
+def _models(settings: Settings) -> list[Finding]:
+    speaks, unread, minded = model_checks.look(settings)
+    found = [Finding(part="models", mark="red", text=trouble) for trouble in unread]
+    found += [Finding(part="models", mark="warn", text=trouble) for trouble in minded]
+    return [*_ok("models", speaks), *found]
+
+
 def _broker(settings: Settings) -> list[Finding]:
     address = settings.broker_address
     where = f"{address.host}:{address.port}"
@@ -338,4 +345,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "ingest": _ingest,
     "store": _store,
     "services": _services,
+    "models": _models,
 }

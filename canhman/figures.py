@@ -27,6 +27,9 @@ FIGURES: Mapping[str, Mapping[str, str]] = {
         "points": "Points known in the last round that had something to issue.",
         "points_read": "Points whose readings were read from the store.",
         "last_round_ms": "How long the last round that had something to issue took [ms].",
+        "trained": "Targets that a trained model speaks of; of the others persistence does.",
+        "trainings": "Trainings begun.",
+        "drifting": "Trained models that do worse in the record than when they were promoted.",
     },
     "alerts": {
         "looks": "Looks at what changed.",

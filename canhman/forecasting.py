@@ -1,4 +1,4 @@
-"""`canhman forecast`: issues what is due, on the installation's clock, mirrors it for Grafana, and scores what is over."""
+"""`canhman forecast`: issues what is due, on the installation's clock, mirrors it for Grafana, scores what is over, and has models learn when they are due."""
 
 from __future__ import annotations
 
@@ -11,28 +11,38 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.sql.database import SqlDatabase
+from analytics.forecast_config import ForecastConfig
 from analytics.issuing import Issuer, Round
 from analytics.mirroring import Mirroring
-from analytics.model import Model, models
+from analytics.readings import QUANTITY
 from analytics.scoring import Scorer
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
+from canhman.configuration import read_forecast
+from canhman.drifting import of_database
 from canhman.judge_lock import JudgeLock
+from canhman.lessons import STORE
 from canhman.loops import for_ever, tell, unless_stopped
+from canhman.reloading import Reloaded
 from canhman.settings import Settings
 from canhman.signals import Signals
+from canhman.speaking import Speakers
+from canhman.train_schedule import Schedule
+from canhman.training import model_files
 from core.clock import Clock, local, rfc3339
 from core.errors import ConfigError, RefusedError, UnavailableError
-from core.forecast import Forecast
+from core.forecast import TARGETS, Forecast
+from core.ports import ModelFiles
 from ingest.health import Health
 
 log = structlog.get_logger()
 
-MODEL = "persistence"  # the one that speaks; others are scored beside it before one takes its place
 POLL_S = 1.0
 PATIENCE_S = 10.0  # for one answer of the store: a read is of a few points
 FAULT_AGAIN_S = 600.0  # after a fault of ours in scoring: each try logs a trace
 MIRROR_AGAIN_S = 10.0  # after a failed try: a server that is away costs seconds to ask
+DRIFT_EVERY_S = 600.0  # between two looks at whether models still do as they did
+OLDEST_AT_ONCE = 50  # series whose first reading is asked for at once
 
 Moved = Callable[[int, int], None]
 
@@ -42,19 +52,21 @@ class _Parts:
     db: SqlDatabase
     store: wiring.Store
     clock: Clock
-    issuer: Issuer
+    speakers: Speakers
+    files: ModelFiles
 
-
-def model() -> Model:
-    """The model that issues."""
-    return models()[MODEL]
+    def issuer(self, config: ForecastConfig) -> Issuer:
+        """With the models that speak now."""
+        return Issuer(database=self.db, store=self.store, clock=self.clock, models=self.speakers.models, drivers=config.drivers)
 
 
 async def forecast(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
     """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
+    config = Reloaded(lambda: read_forecast(settings.config), lambda found: {"forecast": found.digest})
+    config.on_hangup(signals)
     async with _opened(settings, wait_s) as parts, _alone(settings):
-        service = _Service(settings, parts)
-        started(f"forecasting ({MODEL}), it is {local(parts.clock.now_ms())}")
+        service = _Service(settings, parts, config)
+        started(f"forecasting ({', '.join(dict.fromkeys(m.name for m in parts.speakers.models))}), it is {local(parts.clock.now_ms())}")
         beats = [asyncio.create_task(for_ever(service.beat))]
         if isinstance(parts.clock, FollowedClock):
             beats.append(asyncio.create_task(for_ever(parts.clock.follow)))
@@ -66,12 +78,13 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
             for task in beats:
                 task.cancel()
             await asyncio.gather(*beats, return_exceptions=True)
+            await service.end()
 
 
 async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
     """Issue what is due now, mirror it, score what is over, and end. Raises UnavailableError, or RefusedError while the service runs."""
     async with _opened(settings, wait_s) as parts, _alone(settings):
-        done = await parts.issuer.round(moved=moved)
+        done = await parts.issuer(read_forecast(settings.config)).round(moved=moved)
         await Mirroring(parts.db, parts.store).run()
         scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
         while await scorer.run():
@@ -85,7 +98,7 @@ async def hindcast(settings: Settings, at: int, *, station: str, wait_s: float, 
         now = parts.clock.now_ms()
         if at > now:
             raise ConfigError(f"--at {rfc3339(at)} has not come yet (it is {rfc3339(now)}); what is due now is issued by canhman forecast --once")
-        return await parts.issuer.hindcast(at, station=station, moved=moved)
+        return await parts.issuer(read_forecast(settings.config)).hindcast(at, station=station, moved=moved)
 
 
 @asynccontextmanager
@@ -95,7 +108,12 @@ async def _opened(settings: Settings, wait_s: float) -> AsyncIterator[_Parts]:
     try:
         clock = await wiring.clock(settings, db)
         await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
-        yield _Parts(db=db, store=store, clock=clock, issuer=Issuer(database=db, store=store, clock=clock, models=(model(),)))
+        files = model_files(settings)
+        speakers = Speakers(files)
+        await speakers.look()
+        for trouble in speakers.troubles.values():
+            log.warning("a trained model cannot be read", why=trouble)
+        yield _Parts(db=db, store=store, clock=clock, speakers=speakers, files=files)
     finally:
         await store.close()
         db.close()
@@ -116,23 +134,34 @@ async def _alone(settings: Settings) -> AsyncIterator[None]:
 class _Service:
     """One step after the other; what goes wrong is told once, and tried again."""
 
-    def __init__(self, settings: Settings, parts: _Parts) -> None:
+    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded[ForecastConfig]) -> None:
         self._folder = wiring.data_folder(settings)
-        self._issuer = parts.issuer
+        self._parts = parts
+        self._config = config
+        self._used = config.current
+        self._issuer = parts.issuer(config.current)
+        self._schedule = Schedule(settings, parts.clock, newest=self._newest, enough=self._enough)
+        self._drift_at = 0.0
         self._mirroring = Mirroring(parts.db, parts.store)
         self._mirror_at = 0.0
         self._scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
         self._score_at = 0.0
         self._health = Health(tell)
-        self._figures = {"issued": 0, "mirrored": 0, "scored": 0, "points": 0, "points_read": 0, "last_round_ms": 0}
+        self._figures = dict.fromkeys(("issued", "mirrored", "scored", "points", "points_read", "last_round_ms", "trainings", "drifting", "trained"), 0)
 
     async def step(self) -> None:
-        """What is due, then what is not mirrored yet, then a part of what is not scored yet."""
+        """Who speaks now; what is due, then what is not mirrored yet, then a part of what is not scored yet; then whether models drift, or should learn."""
+        await self._follow()
         await self._issue()
         if time.monotonic() >= self._mirror_at:
             await self._mirror()
         if time.monotonic() >= self._score_at:
             await self._score()
+        await self._learn()
+
+    async def end(self) -> None:
+        """End what runs beside us."""
+        await self._schedule.stop()
 
     async def beat(self) -> None:
         """Until cancelled: say how it is, each two seconds."""
@@ -159,6 +188,9 @@ class _Service:
             self._figures["issued"] += done.issued
             self._figures["points_read"] += done.read
             self._figures["last_round_ms"] = round(1000 * (time.monotonic() - begun))
+            for fault in done.faults:
+                log.error("a model failed; the next one spoke", model=fault.model, version=fault.version, exc_info=fault.error)
+            self._tell("model", "; ".join(f"{f.model} {f.version} failed, see the log: {f.error}" for f in done.faults))
         if done.issued:
             log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
 
@@ -186,3 +218,51 @@ class _Service:
             self._score_at = time.monotonic() + FAULT_AGAIN_S
         else:
             self._health.green("record")
+
+    async def _follow(self) -> None:
+        """The models that speak, and the drivers they are told."""
+        changed = await self._parts.speakers.look()
+        if self._used.drivers != self._config.current.drivers:
+            self._used = self._config.current
+            self._issuer = self._parts.issuer(self._used)
+        elif changed:
+            self._issuer.models = self._parts.speakers.models
+        if changed:
+            self._drift_at = 0.0
+            log.info("who speaks has changed", models=[f"{m.name} {m.version} ({', '.join(m.targets)})" for m in self._parts.speakers.models])
+        self._figures["trained"] = len(self._parts.speakers.cards)
+        for target in TARGETS:
+            self._tell(f"model {target}", self._parts.speakers.troubles.get(target, ""))
+
+    async def _learn(self) -> None:
+        """Both cost nothing where nothing is due."""
+        try:
+            if time.monotonic() >= self._drift_at:
+                self._drift_at = time.monotonic() + DRIFT_EVERY_S
+                drifts = await of_database(self._parts.db, self._parts.speakers.cards, self._parts.clock.now_ms())
+                self._figures["drifting"] = len(drifts)
+                self._tell("drift", "; ".join(f"{drift.target}: {drift.words}" for drift in drifts))
+            await self._schedule.step(self._config.current.training)
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("training", str(error))
+        else:
+            self._figures["trainings"] = self._schedule.runs
+            self._tell("training", self._schedule.trouble)
+
+    def _tell(self, part: str, trouble: str) -> None:
+        if trouble:
+            self._health.red(part, trouble)
+        else:
+            self._health.green(part)
+
+    async def _newest(self) -> int | None:
+        """When models last learned [ms]."""
+        return max((card.trained_at for card in await self._parts.files.cards() if card.source == STORE), default=None)
+
+    async def _enough(self, before: int) -> bool:
+        """Whether any salinity was read before an instant [ms]."""
+        keys = [s.key for s in await self._parts.db.states() if s.key.quantity == QUANTITY]
+        for first in range(0, len(keys), OLDEST_AT_ONCE):
+            if len(await self._parts.store.read(keys[first : first + OLDEST_AT_ONCE], 0, before, limit=1)):
+                return True
+        return False

@@ -1,0 +1,52 @@
+"""`canhman models`: which trained models there are, how they scored, and which of them speak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from core.model_card import ModelCard
+
+APP = typer.Typer()
+
+COLUMNS = ("Target", "Model", "Version", "Learned from", "Score", "Baseline", "Speaks since", "Why")
+
+
+@APP.command("models", epilog="Example: canhman models --target day_max")
+def models(
+    target: Annotated[list[str] | None, typer.Option(help="day_max, day_min or hour, once for each (default: all).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all that is written down of them as JSON.")] = False,
+) -> None:
+    """List trained models, the newest first, and what drifts. Scores are mean CRPS on days that none had seen: lower is better."""
+    import asyncio
+    from dataclasses import asdict
+
+    from canhman import drifting, terminal, training
+    from canhman.settings import read_settings
+
+    settings = read_settings()
+    targets = training.checked(target or ())
+    cards, troubles = training.listed(settings)
+    shown = [card for card in cards if card.target in targets]
+    drifts = asyncio.run(drifting.of_installation(settings, [c for c in shown if c.promoted_at is not None]))
+    if json:
+        words = {drift.version: drift.words for drift in drifts}
+        terminal.as_json([asdict(card) | {"drift": words.get(card.version)} for card in shown])
+    else:
+        terminal.table(COLUMNS, [_row(card) for card in shown], empty="no model was trained yet: persistence speaks (canhman train, docs/training.md)")
+        for drift in drifts:
+            terminal.say(f"{drift.target}: {drift.words}", style="yellow")
+    for trouble in troubles:
+        terminal.say(trouble, style="red")
+
+
+def _row(card: ModelCard) -> tuple[object, ...]:
+    from core.clock import rfc3339
+
+    held = card.held_out
+    score, baseline = ("", "") if held is None else (f"{held.crps:.3f}", f"{held.baseline:.3f} {held.baseline_name}")
+    since = "" if card.promoted_at is None else rfc3339(card.promoted_at)
+    learned = f"{card.data_from} to {card.data_until}, {len(card.stations)} points, {card.source}"
+    return card.target, card.model, card.version, learned, score, baseline, since, card.why

@@ -1,0 +1,171 @@
+"""What there is to learn of a target, and the days a candidate is asked about: from the store, or from the files of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from analytics.daily.dataset import Dataset
+from analytics.daily.histories import ISSUE_HOUR
+from analytics.daily.model import day_models
+from analytics.daily.panel import Daily, Floats
+from analytics.forecast_config import Training
+from analytics.history import local_times
+from analytics.hourly.histories import hourly_of
+from analytics.hourly.model import hour_models
+from analytics.hourly.panel import Hourly
+from analytics.hourly.verify import hourly_of_rows
+from analytics.promotion import Claim, Mask
+from analytics.training import DAY_TARGETS, MODEL, baselines, days_read, exam, fit_candidate, split
+from analytics.training_hours import MODEL as HOURS_MODEL
+from analytics.training_hours import after, days_of, hour_baselines, hour_exam, hours_until
+from canhman.training_data import Known, dataset_daily, from_dataset, has_one_value_a_day, learned_until
+from core.forecast import HOUR_MS
+from core.model_card import ModelCard
+
+STORE = "store"  # `source` of what was learned from the installation's own readings
+
+
+class Asked(Protocol):
+    """Forecasts that everyone is asked for: `came` (k,), `near` (k,) those of the next day, `since` and `until` local days."""
+
+    @property
+    def came(self) -> Floats: ...
+    @property
+    def near(self) -> Mask: ...
+    @property
+    def since(self) -> str: ...
+    @property
+    def until(self) -> str: ...
+
+    def sat(self, fitted: Any) -> Claim:
+        """What a fitted model says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """`draft`: the card, without version and score. `fit` learns, `exam` asks about days after a local one ("" for none), `references` are what
+    the baselines answer. `code`: version of the model's code."""
+
+    draft: ModelCard
+    code: str
+    zone: str
+    fit: Callable[[], object]
+    exam: Callable[[str], Asked]
+    references: Callable[[Any], Mapping[str, Claim]]
+
+
+def lesson(known: Known, target: str, learned_from: Dataset | None, rules: Training) -> Lesson | str:
+    """What is there to learn; else why there is nothing, in words."""
+    daily = known.daily("day_max" if target == "hour" else target)
+    cut = None if daily is None else split(daily, rules)
+    if learned_from is None and (daily is None or cut is None):
+        days = 0 if daily is None else days_read(daily)
+        return f"nothing is learned: readings of {days} days are there, {rules.least_days} are needed (least_days in forecast.toml)"
+    if learned_from is not None and target == "hour" and has_one_value_a_day(learned_from):
+        return f"nothing is learned: {learned_from.name} holds one value a day, and no course within it"
+    there = None if daily is None or cut is None else (daily, cut.learned)
+    return _hours(known, learned_from, there) if target == "hour" else _days(known, target, learned_from, there)
+
+
+def _days(known: Known, target: str, learned_from: Dataset | None, there: tuple[Daily, int] | None) -> Lesson:
+    if learned_from is not None:
+        own = dataset_daily(learned_from, target)
+        learned = learned_until(own, learned_from.train_until)
+        asked, learned_there = there or (own, learned)
+        first = learned_there if there else learned_until(own, learned_from.test_from - 1)
+        source = learned_from.name
+    else:
+        assert there is not None  # noqa: S101 `lesson` has seen to it
+        (own, learned), source = there, STORE
+        asked, learned_there, first = own, learned, learned
+
+    def ask(seen: str) -> Asked:
+        last = learned_until(asked, np.datetime64(seen, "D")) if seen else 0
+        return exam(asked, max(learned_there, last), valid_from=first)
+
+    return Lesson(
+        draft=_draft(target, own.first(learned), source, known.at),
+        code=day_models()[MODEL].version,
+        zone=own.zone,
+        fit=lambda: fit_candidate(own, learned),
+        exam=ask,
+        references=lambda one: baselines(asked, learned_there, one),
+    )
+
+
+def _draft(target: str, learned: Daily, source: str, at: int) -> ModelCard:
+    read = np.isfinite(learned.target)
+    days = learned.days[read.any(axis=1)]
+    return ModelCard(
+        target=target,
+        model=MODEL,
+        version="",
+        trained_at=at,
+        data_from=str(days[0]) if len(days) else "",
+        data_until=str(days[-1]) if len(days) else "",
+        stations=_some(learned.stations, read),
+        drivers=tuple(sorted(name for name, values in learned.drivers.items() if np.isfinite(values).any())),
+        rows=int(read.sum()),
+        source=source,
+        held_out=None,
+    )
+
+
+def _some(stations: tuple[str, ...], read: Any) -> tuple[str, ...]:
+    return tuple(name for name, column in zip(stations, read.T, strict=True) if column.any())
+
+
+def _hours(known: Known, learned_from: Dataset | None, there: tuple[Daily, int] | None) -> Lesson:
+    here = None
+    if there is not None:
+        hourly = hourly_of(known.histories, known.at, hours=(known.at - known.first) // HOUR_MS + 2)
+        end = int(local_times(hourly.zone, there[0].days[there[1]].item(), 1, hour=ISSUE_HOUR)[0])
+        here = hourly, hours_until(hourly, end), known.histories
+    if learned_from is not None:
+        own, source = hourly_of_rows(learned_from), learned_from.name
+        learned = hours_until(own, after(str(learned_from.train_until), own.zone))
+        asked, learned_there, histories = here or (own, learned, from_dataset(learned_from).histories)
+        first = learned_there if here else hours_until(own, after(str(learned_from.test_from - 1), own.zone))
+    else:
+        assert here is not None  # noqa: S101 `lesson` has seen to it
+        (own, learned, histories), source = here, STORE
+        asked, learned_there, first = own, learned, learned
+
+    def ask(seen: str) -> Asked:
+        last = hours_until(asked, after(seen, asked.zone)) if seen else 0
+        return hour_exam(asked, histories, max(first, last))
+
+    return Lesson(
+        draft=_hour_draft(own.between(0, learned), source, known.at),
+        code=hour_models()[HOURS_MODEL].version,
+        zone=own.zone,
+        fit=lambda: hour_models()[HOURS_MODEL].fit(own.between(0, learned)),
+        exam=ask,
+        references=lambda one: hour_baselines(one, learned_there),
+    )
+
+
+def _hour_draft(learned: Hourly, source: str, at: int) -> ModelCard:
+    read = np.isfinite(learned.value)
+    first, last = days_of(learned)
+    return ModelCard(
+        target="hour",
+        model=HOURS_MODEL,
+        version="",
+        trained_at=at,
+        data_from=first,
+        data_until=last,
+        stations=_some(learned.stations, read),
+        drivers=(),
+        rows=int(read.sum()),
+        source=source,
+        held_out=None,
+    )
+
+
+TARGETS = (*DAY_TARGETS, "hour")

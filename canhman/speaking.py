@@ -1,0 +1,68 @@
+"""Which models speak now: the trained ones that were promoted, each for its target, and persistence behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from analytics.hourly.learned import hours_model
+from analytics.learned import days_model
+from analytics.model import Model, models
+from analytics.packing import unpacked
+from core.errors import CanhManError
+from core.forecast import TARGETS
+from core.model_card import ModelCard
+from core.ports import ModelFiles
+
+LAST = "persistence"  # needs no training, and speaks where no other does
+AGAIN_S = 60.0  # after a file that could not be read: it may be mended
+
+
+class Speakers:
+    """`models`, the first to be asked first; `cards` of those that were trained; `troubles` by target, where a file cannot be read: the older one speaks on."""
+
+    def __init__(self, files: ModelFiles) -> None:
+        self._files = files
+        self._found: dict[str, tuple[ModelCard, Model]] = {}
+        self._failed: dict[str, tuple[str, float]] = {}  # what could not be read, and when
+        self.troubles: dict[str, str] = {}
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """For the issuer."""
+        return (*(model for _, model in self._found.values()), models()[LAST])
+
+    @property
+    def cards(self) -> list[ModelCard]:
+        """Of the trained ones."""
+        return [card for card, _ in self._found.values()]
+
+    async def look(self) -> bool:
+        """Whether another one speaks than at the last look. Cheap where nothing changed."""
+        before = self.models
+        for target in TARGETS:
+            try:
+                await self._follow(target)
+            except CanhManError as error:
+                self.troubles[target] = f"{error}; {self._instead(target)} speaks meanwhile"
+        return [(m.name, m.version, m.targets) for m in before] != [(m.name, m.version, m.targets) for m in self.models]
+
+    async def _follow(self, target: str) -> None:
+        card = await self._files.speaking(target)
+        held = self._found.get(target)
+        if card is None:
+            self._found.pop(target, None)
+        elif held is None or held[0].sha256 != card.sha256:
+            failed = self._failed.get(target)
+            if failed is not None and failed[0] == card.sha256 and time.monotonic() - failed[1] < AGAIN_S:
+                return
+            self._failed[target] = card.sha256, time.monotonic()
+            content = await self._files.content(card)
+            fitted = await asyncio.to_thread(unpacked, content)
+            self._found[target] = card, (hours_model if target == "hour" else days_model)(fitted, card)
+            self._failed.pop(target, None)
+        self.troubles.pop(target, None)
+
+    def _instead(self, target: str) -> str:
+        held = self._found.get(target)
+        return LAST if held is None else f"{held[0].model} {held[0].version}"

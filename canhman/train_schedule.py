@@ -1,0 +1,132 @@
+"""When the forecast service lets models learn anew, and the process in which they do: one at a time, and it dies with the service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from analytics.forecast_config import Training
+from analytics.history import DAY_MS
+from canhman.settings import PREFIX, Settings
+from core.clock import Clock
+
+log = structlog.get_logger()
+
+FIRST_S = 60.0  # after the start of the service: what it has to issue comes first
+BETWEEN_S = 600.0  # real time between two trainings: a simulated clock may run fast
+LOOK_S = 10.0  # between two looks at whether one is due
+AGAIN_S = 3600.0  # after one that failed
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")  # of `hour`
+
+
+def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> bool:
+    """By the installation's clock: `newest` is when models last learned [ms], None where they never did; `tried` when the service last began it.
+
+    Models that never learned do so at once, and where nothing came of it are tried again on the next day.
+    """
+    if rules.every_days == 0:
+        return False
+    today = datetime.fromtimestamp(now // 1000, ZONE)
+
+    def days_since(ms: int | None) -> float:
+        return math.inf if ms is None else (today.date() - datetime.fromtimestamp(ms // 1000, ZONE).date()).days
+
+    if newest is None and tried is None:
+        return True
+    return today.hour >= rules.hour and days_since(newest) >= rules.every_days and days_since(tried) >= 1
+
+
+Newest = Callable[[], Awaitable[int | None]]
+Enough = Callable[[int], Awaitable[bool]]
+
+
+class Schedule:
+    """`step` each second: starts `canhman train` where it is due, and hears of its end. `newest` asks when models last learned [ms].
+
+    `enough` asks whether there are readings before an instant [ms]: an installation that is too young starts none. `trouble`: what went wrong, else empty.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, *, newest: Newest, enough: Enough) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._newest = newest
+        self._enough = enough
+        self._look_at = time.monotonic() + FIRST_S
+        self._task: asyncio.Task[None] | None = None
+        self._tried: int | None = None  # by the installation's clock: a try that kept nothing is not made again at once
+        self.runs = 0
+        self.trouble = ""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training runs."""
+        return self._task is not None and not self._task.done()
+
+    async def step(self, rules: Training) -> None:
+        """Start one where it is due."""
+        if self.is_training or time.monotonic() < self._look_at:
+            return
+        now = self._clock.now_ms()
+        if not is_due(rules, now, await self._newest(), self._tried) or not await self._enough(now - rules.least_days * DAY_MS):
+            self._look_at = time.monotonic() + LOOK_S
+            return
+        self._look_at = time.monotonic() + BETWEEN_S
+        self._tried = now
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End a training that runs; what it had not kept yet is learned again the next time."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        self.runs += 1
+        log.info("a training begins")
+        pipe = asyncio.subprocess.PIPE
+        words = (sys.executable, "-m", "canhman", "train", "--attended", "--json")
+        child = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(self._settings))
+        try:
+            # its standard input is ours, and stays open: when this process is gone, however it went, that tells the child to end
+            assert child.stdout is not None  # noqa: S101 both are pipes
+            assert child.stderr is not None  # noqa: S101
+            out, err = await asyncio.gather(child.stdout.read(), child.stderr.read())
+            code = await child.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+        self._heard(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+    def _heard(self, code: int, out: str, err: str) -> None:
+        lines = [line for line in err.splitlines() if line.strip()]
+        for line in lines:
+            log.info("training", said=line.strip())
+        if code:
+            self.trouble = f"a training failed (exit code {code}): {lines[-1].strip() if lines else 'it said nothing'}; canhman train tells more"
+            self._tried, self._look_at = None, time.monotonic() + AGAIN_S
+            return
+        self.trouble = ""
+        for outcome in json.loads(out):
+            log.info("trained", target=outcome["target"], promoted=outcome["promoted"], version=outcome.get("version", ""), why=outcome["why"])
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Of a child that is to read just these settings."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        if plain is not None:
+            found[PREFIX + name.upper()] = str(int(plain)) if isinstance(plain, bool) else str(plain)
+    return found

@@ -1,0 +1,188 @@
+"""`canhman train`'s work: a candidate for each target, scored on days that none had seen, kept with its card, and promoted where it is better."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.model_folder import ModelFolder
+from analytics.daily.dataset import Dataset
+from analytics.forecast_config import Training
+from analytics.history import local_date
+from analytics.packing import packed, unpacked
+from analytics.promotion import judge
+from canhman import backtesting, wiring
+from canhman.configuration import read_forecast
+from canhman.judge_lock import JudgeLock
+from canhman.lessons import TARGETS, lesson
+from canhman.settings import Settings
+from canhman.training_data import Known, from_store, holds_salinity
+from canhman.usage import one_of
+from core.errors import FormatError, NotFoundError, RefusedError
+from core.model_card import ModelCard
+from core.ports import ModelFiles
+
+log = structlog.get_logger()
+
+FOLDER, LOCK = "models", "train.lock"
+STEPS = 4  # of each target
+
+Bar = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one target: `card` is None where nothing was learned."""
+
+    target: str
+    promoted: bool
+    why: str
+    card: ModelCard | None = None
+
+
+def model_files(settings: Settings) -> ModelFolder:
+    """The trained models of this installation."""
+    return ModelFolder(wiring.data_folder(settings) / FOLDER)
+
+
+async def known_of_store(settings: Settings, *, wait_s: float, moved: Callable[[int, int], None]) -> Known:
+    """All good readings of the installation up to now. Raises NotFoundError where there is no installation, UnavailableError."""
+    rules = read_forecast(settings.config)
+    db = wiring.existing_database(settings)
+    store = wiring.store(settings, shared=True, journalled=False)
+    try:
+        await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
+        clock = await wiring.clock(settings, db)
+        return await from_store(db, store, rules.drivers, clock.now_ms(), moved=moved)
+    finally:
+        await store.close()
+        db.close()
+
+
+def datasets(file: Path, data: Path | None, targets: Sequence[str]) -> dict[str, Dataset]:
+    """The dataset for each target: its days' highest or lowest, or its readings. Raises ConfigError, FormatError."""
+    spec = backtesting.read_spec(file)
+    return {target: holds_salinity(backtesting.load(replace(spec, daily="min" if target == "day_min" else "max"), file, data)) for target in targets}
+
+
+def checked(targets: Sequence[str]) -> tuple[str, ...]:
+    """Those asked for, all where none is; in our order. Raises UsageError."""
+    for target in targets:
+        one_of("--target", target, TARGETS)
+    return tuple(target for target in TARGETS if not targets or target in targets)
+
+
+async def train(settings: Settings, known: Known, *, targets: Sequence[str], sets: dict[str, Dataset], force: bool, bar: Bar) -> list[Outcome]:
+    """One target after the other. Raises RefusedError while another training runs here, UnavailableError where the disk takes nothing."""
+    rules = read_forecast(settings.config).training
+    files = model_files(settings)
+    lock = JudgeLock(wiring.data_folder(settings), LOCK)
+    if not lock.take():
+        raise RefusedError("another canhman train runs on this CANHMAN_DATA (the forecast service starts it when it is due): wait for its end")
+    try:
+        found = []
+        for n, target in enumerate(targets):
+            found.append(await _one(files, known, target, sets.get(target), rules, force=force, bar=partial(_moved, bar, STEPS * n)))
+        return found
+    finally:
+        lock.release()
+
+
+def _moved(bar: Bar, before: int, step: int, what: str) -> None:
+    bar(before + step, what)
+
+
+async def _one(files: ModelFiles, known: Known, target: str, learned_from: Dataset | None, rules: Training, *, force: bool, bar: Bar) -> Outcome:
+    found = lesson(known, target, learned_from, rules)
+    if isinstance(found, str):
+        return Outcome(target=target, promoted=False, why=found)
+    draft = found.draft
+    if not force and (before := await _same(files, draft)) is not None:
+        why = f"nothing new to learn from since {before.version}: the same days until {before.data_until} (--force learns them again)"
+        return Outcome(target=target, promoted=False, why=why)
+    bar(0, f"{target}: {draft.model} learns, {draft.rows} rows")
+    content = packed(found.fit())
+    fitted = unpacked(content)  # what is scored is what will speak
+    spoke, doubt = await _spoken(files, target)
+    asked = found.exam("" if spoke is None else spoke[0].data_until)  # days that the one that speaks has learned from do not count
+    bar(1, f"{target}: the baselines are asked")
+    references = found.references(asked)
+    bar(2, f"{target}: both models are asked")
+    theirs = None if spoke is None else asked.sat(spoke[1])
+    verdict = judge(asked.sat(fitted), theirs, references, asked.came, near=asked.near, since=asked.since, until=asked.until)
+    bar(3, f"{target}: it is kept")
+    digest = hashlib.sha256(content).hexdigest()
+    version = f"{found.code}.{local_date(known.at, found.zone):%Y%m%d}-{digest[:6]}"
+    kept = await _kept(files, replace(draft, version=version, held_out=verdict.held_out), content, digest)
+    if spoke is not None and kept.sha256 == spoke[0].sha256:
+        return Outcome(target=target, promoted=False, why="it is the model that speaks already, to the bit", card=spoke[0])
+    why = verdict.why + (f"; {doubt}" if doubt else "")
+    spoken = await files.promote(kept, at=known.at, why=why) if verdict.better else await files.note(kept, why=why)
+    return Outcome(target=target, promoted=verdict.better, why=why, card=spoken)
+
+
+async def _same(files: ModelFiles, draft: ModelCard) -> ModelCard | None:
+    """The newest model of the target where it learned from just these days."""
+
+    def seen(card: ModelCard) -> tuple[object, ...]:
+        return card.model, card.data_from, card.data_until, card.stations, card.drivers, card.rows, card.source
+
+    newest = next((c for c in await files.cards() if c.target == draft.target), None)
+    return newest if newest is not None and seen(newest) == seen(draft) else None
+
+
+async def _spoken(files: ModelFiles, target: str) -> tuple[tuple[ModelCard, Any] | None, str]:
+    """The model that speaks; else why it does not count, in words."""
+    try:
+        card = await files.speaking(target)
+        return (None, "") if card is None else ((card, unpacked(await files.content(card))), "")
+    except (FormatError, NotFoundError) as error:
+        return None, f"the one that spoke could not be asked: {error}"
+
+
+async def _kept(files: ModelFiles, card: ModelCard, content: bytes, digest: str) -> ModelCard:
+    """The same model may be there: one that was not told of before a kill, or learned again by force."""
+    there = [c for c in await files.cards() if (c.target, c.sha256) == (card.target, digest)]
+    return there[0] if there else await files.keep(card, content)
+
+
+def shape(outcome: Outcome) -> dict[str, Any]:
+    """For --json and the log."""
+    card = outcome.card
+    head = {"target": outcome.target, "promoted": outcome.promoted, "why": outcome.why}
+    return head if card is None else head | {name: value for name, value in asdict(card).items() if name not in head}
+
+
+def listed(settings: Settings) -> tuple[list[ModelCard], list[str]]:
+    """All cards, the newest first, and what cannot be read. Raises NotFoundError where there is no installation."""
+    if not settings.data.is_dir():
+        raise NotFoundError(wiring.no_installation(settings))
+    return model_files(settings).look()
+
+
+def be_modest() -> None:
+    """Leave the processor to whoever else wants it, and use one core."""
+    os.nice(15)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def end_with_input() -> None:
+    """End this process when its standard input does: the service holds the other end, and after a kill -9 too nobody waits for us."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="attended", daemon=True).start()

@@ -1,0 +1,280 @@
+"""`canhman train` and `canhman models`: learn, decide on days nobody saw, tell why; the service begins it when due and speaks with what was promoted."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from servers.front import Front
+from servers.training_world import DAY, END, HOUR, TrainingWorld
+from servers.waiting import until
+
+from adapters.model_folder import ModelFolder
+from analytics.forecast_config import Training
+from analytics.promotion import Claim, Verdict, judge
+from canhman import checks, forecasting, heartbeat, train_schedule, training
+from canhman.judge_lock import JudgeLock
+from canhman.settings import Settings, read_settings
+from canhman.signals import Signals
+from core.forecast import Forecast
+from core.record import VALUES, Score
+
+FIRST = "2025-12-22"  # 70 days before END
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four stations, seventy days; copied for each test."""
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    world = TrainingWorld(folder)
+    world.measure(END - 70 * DAY, END)
+    world.clock_stands_at(END)
+    world.db.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and `canhman train --target day_max` has run once."""
+    folder = tmp_path_factory.mktemp("trained") / "data"
+    shutil.copytree(filled, folder)
+    settings = Settings(data=folder, clock="sim")
+    known = asyncio.run(training.known_of_store(settings, wait_s=5, moved=lambda done, total: None))
+    outcomes = asyncio.run(training.train(settings, known, targets=("day_max",), sets={}, force=False, bar=lambda done, what: None))
+    assert [o.promoted for o in outcomes] == [True], outcomes
+    return folder
+
+
+@pytest.fixture
+def use(front: Front, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the command line work on a copy of an installation."""
+    monkeypatch.setenv("CANHMAN_CLOCK", "sim")
+
+    def copy(folder: Path) -> Front:
+        shutil.copytree(folder, front.data)
+        return front
+
+    return copy
+
+
+def speaking(front: Front, target: str = "day_max") -> Any:
+    return asyncio.run(ModelFolder(front.data / "models").speaking(target))
+
+
+# ---------------------------------------------------------------- the commands
+
+
+def test_a_model_that_is_better_comes_to_speak_and_learns_once(trained: Path, use: Any) -> None:
+    """Its card tells what it learned from and how it scored; the same data again are not learned; by force they are, and nothing is promoted."""
+    front = use(trained)
+    card = speaking(front)
+    assert (card.model, card.data_from, card.source, len(card.stations)) == ("ensemble", FIRST, "store", 4)
+    held = card.held_out
+    assert held.crps < held.baseline
+    assert held.spoke is None
+    assert held.since > card.data_until
+    assert card.why.startswith("better: mean CRPS")
+    (again,) = front.ok("train", "--target", "day_max", "--json").json
+    assert (again["promoted"], again["why"].split(" since ")[0]) == (False, "nothing new to learn from")
+    (forced,) = front.ok("train", "--target", "day_max", "--force", "--json").json
+    assert (forced["promoted"], forced["version"]) == (False, card.version)
+    assert "speaks already" in forced["why"]
+    assert speaking(front) == card
+    (listed,) = front.ok("models", "--json").json
+    assert (listed["version"], listed["promoted_at"], listed["drift"]) == (card.version, END, None)
+    assert listed["held_out"]["baseline_name"] == held.baseline_name
+    shown = front.ok("models").out
+    assert card.version in shown
+    assert f"{held.crps:.3f}" in shown
+    assert "2026-03-01T22:00:00Z" in shown
+
+
+def test_a_poisoned_candidate_never_speaks(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept with the reason in words; the one that spoke speaks on, and both have been asked about days that neither knew."""
+    front = use(trained)
+    before = speaking(front)
+    world = TrainingWorld.of(front.data)
+    world.measure(END, END + 2 * DAY)
+    world.clock_stands_at(END + 2 * DAY)
+    world.db.close()
+
+    def poisoned(candidate: Claim, *args: Any, **named: Any) -> Verdict:
+        return judge(replace(candidate, quantiles=candidate.quantiles + 30), *args, **named)
+
+    monkeypatch.setattr(training, "judge", poisoned)
+    (outcome,) = front.ok("train", "--target", "day_max", "--json").json
+    assert not outcome["promoted"]
+    assert "not better than the best baseline and the one that speaks" in outcome["why"]
+    assert outcome["held_out"]["spoke"] < outcome["held_out"]["crps"]
+    assert outcome["held_out"]["since"] > before.data_until
+    assert speaking(front) == before
+    cards = front.ok("models", "--json").json
+    assert [(c["version"], c["promoted_at"]) for c in cards] == [(outcome["version"], None), (before.version, END)]
+    assert cards[0]["why"] == outcome["why"]
+
+
+def test_a_young_installation_learns_nothing_and_says_so(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under 21 days: one line for each target, no model, no failure. Without any installation it is one."""
+    assert "no installation is there" in front("train").line
+    assert "no installation is there" in front("models").line
+    monkeypatch.setenv("CANHMAN_CLOCK", "sim")
+    world = TrainingWorld(front.data, stations=("an",))
+    world.clock_stands_at(END)
+    assert "readings of 0 days are there, 21 are needed" in front.ok("train", "--target", "day_min").out
+    world.measure(END - 20 * DAY, END)
+    world.db.close()
+    lines = front.ok("train").out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["day_max", "day_min", "hour"]
+    assert all("nothing is learned: readings of 20 days are there" in line for line in lines)
+    assert "persistence speaks" in front.ok("models").out
+
+
+def test_what_it_cannot_do_is_one_line(filled: Path, use: Any, tmp_path: Path) -> None:
+    """An unknown target is wrong use; another training here, a broken configuration and another unit are said."""
+    front = use(filled)
+    assert "day_max, day_min, hour" in front("train", "--target", "week").usage
+    lock = JudgeLock(front.data, "train.lock")
+    assert lock.take()
+    assert front("train").line.startswith("another canhman train runs")
+    lock.release()
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours/forecast.toml").write_text("[training]\nevery = 2\n")
+    assert "unknown 'every'" in front("train", CONFIG=str(tmp_path / "ours")).line
+    rows = "\n".join(f"2026-01-{day:02d},a,{day}" for day in range(1, 31))
+    (tmp_path / "x.csv").write_text(f"time,station,value\n{rows}\n")
+    head = 'name = "x"\ntimezone = "Asia/Ho_Chi_Minh"\nthresholds = [1]\nleads_days = [1]\ntrain_until = 2026-01-20\ntest_from = 2026-01-21\n'
+    (tmp_path / "x.toml").write_text(head + '[target]\nfile = "x.csv"\ntime = "time"\nstation = "station"\nvalue = "value"\nunit = "mg/L"\n')
+    assert "its unit is mg/L" in front("train", "--target", "day_max", "--dataset", str(tmp_path / "x.toml")).line
+
+
+# ---------------------------------------------------------------- the service
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Signals]:
+    """The service in a thread, as `canhman up` runs it."""
+    structlog.configure(cache_logger_on_first_use=False)
+    signals, begun = Signals(), threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(forecasting.forecast(settings, wait_s=5, signals=signals, started=lambda what: begun.set()))
+        except BaseException as error:  # noqa: BLE001  the test must hear of whatever ends the service
+            failures.append(error)
+            begun.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield signals
+    finally:
+        signals.stop()
+        thread.join(30)
+        structlog.reset_defaults()
+    assert not thread.is_alive()
+    assert not failures, failures
+
+
+def issued(front: Front, target: str = "day_max", station: str = "an") -> list[Forecast]:
+    found: list[Forecast] = front.database(lambda db: db.forecasts(station=station, point="main", target=target))
+    return found
+
+
+def beat(front: Front) -> heartbeat.Heartbeat | None:
+    return heartbeat.read(front.data, "forecast")
+
+
+def test_the_service_has_models_learn_and_speaks_with_them_after_a_restart_too(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Persistence issues first; the training it begins promotes one, which issues the next morning by its name; so does it after a restart."""
+    front = use(filled)
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    world = TrainingWorld.of(front.data)
+    with serving(read_settings()):
+        until(lambda: issued(front), 30, "the first issue")
+        until(lambda: speaking(front), 120, "a model is promoted")
+        until(lambda: (b := beat(front)) is not None and b.figures["trained"] and b.figures["trainings"] == 1, 30, "it speaks")
+        world.measure(END, END + DAY)
+        world.clock_stands_at(END + DAY)
+        second = until(lambda: f[1] if len(f := issued(front)) > 1 else None, 30, "the second issue")
+    first, card = issued(front)[0], speaking(front)
+    assert (first.model, second.model, second.version) == ("persistence", "ensemble", card.version)
+    assert second.leads[0] == 1
+    world.measure(END + DAY, END + 2 * DAY)
+    world.clock_stands_at(END + 2 * DAY)
+    world.db.close()
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours/forecast.toml").write_text("[training]\nevery_days = 0\n")
+    monkeypatch.setenv("CANHMAN_CONFIG", str(tmp_path / "ours"))
+    with serving(read_settings()):
+        third = until(lambda: f[2] if len(f := issued(front)) > 2 else None, 30, "an issue after the restart")
+        assert beat(front).troubles == {}  # type: ignore[union-attr]  # it has issued
+    assert (third.model, third.version) == ("ensemble", card.version)
+
+
+def test_a_file_that_cannot_be_read_leaves_the_word_to_persistence(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forecast goes out all the same; heartbeat and doctor name the file and who speaks."""
+    front = use(trained)
+    path = front.data / "models/day_max" / speaking(front).version / "model.canhman"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with serving(read_settings()):
+        first = until(lambda: next(iter(issued(front)), None), 30, "an issue")
+        found = until(lambda: b if (b := beat(front)) and b.troubles else None, 30, "its heartbeat tells")
+        assert first.model == "persistence"
+        assert "model.canhman is not what was kept" in found.troubles["model day_max"]
+        assert "persistence speaks meanwhile" in found.troubles["model day_max"]
+    red = [finding.text for finding in checks._models(read_settings()) if finding.mark == "red"]
+    assert len(red) == 1
+    assert "model.canhman is not what was kept" in red[0]
+
+
+def test_a_model_that_drifts_is_named(trained: Path, use: Any) -> None:
+    """A bad record shows in the heartbeat of the service and in `canhman models`."""
+    front = use(trained)
+    assert speaking(front).held_out.error is not None
+    bad = Score(station="an", point="main", target="day_max", model="ensemble", lead=1, line=VALUES, bin=0, month=202603, n=60, inside=30, error=600.0)
+    front.database(lambda db: db.add_scores([bad], name="test", was=0, value=1))
+    words = front.ok("models").err
+    assert "90 % interval held 50% of 60 times" in words
+    assert "error of the next day is 10.00 g/L" in words
+    assert "drifts" in front.ok("models", "--json").json[0]["drift"]
+    with serving(read_settings()):
+        found = until(lambda: b if (b := beat(front)) and b.troubles else None, 30, "its heartbeat tells")
+        assert found.figures["drifting"] == 1
+        assert "drifts" in found.troubles["drift"]
+
+
+# ---------------------------------------------------------------- when
+
+
+def test_a_training_is_due_by_the_installations_clock() -> None:
+    """At once where models never learned; then each so many local days from an hour on; once a day where nothing came of it; never with 0."""
+    rules = Training(hour=1, every_days=7)
+    due = train_schedule.is_due
+    assert due(rules, END, None, None)
+    assert not due(Training(every_days=0), END, None, None)
+    assert not due(rules, END, None, END - HOUR)
+    assert due(rules, END, None, END - DAY)
+    assert not due(rules, END, END - 6 * DAY, None)
+    assert due(rules, END, END - 7 * DAY + 3 * HOUR, None), "days are counted, not hours"
+    assert not due(rules, END - 5 * HOUR, END - 8 * DAY, None), "it is midnight"
+    assert due(rules, END - 4 * HOUR, END - 8 * DAY, None)
+    assert not due(rules, END, END - 8 * DAY, END - HOUR)
+
+
+def test_the_child_reads_the_settings_of_its_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those that were set, and no other of the environment."""
+    monkeypatch.setenv("CANHMAN_URL", "https://other.example")
+    found = train_schedule.environment(Settings(data=tmp_path, clock="sim", enrol_public=True, store_token="s3cret", url=""))  # type: ignore[arg-type]  # as pydantic reads it
+    ours = {name: value for name, value in found.items() if name.startswith("CANHMAN_")}
+    wanted = {"CANHMAN_DATA": str(tmp_path), "CANHMAN_CLOCK": "sim", "CANHMAN_ENROL_PUBLIC": "1", "CANHMAN_STORE_TOKEN": "s3cret", "CANHMAN_URL": ""}
+    assert ours == wanted
