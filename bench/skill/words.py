@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.skill.checks import Check, best_baselines
+from bench.skill.goals import UNKNOWN
 from bench.skill.numbers import days, listed, number, percent, span, tenths
 from bench.skill.others import worse_left_out
 from bench.skill.sections import beyond
@@ -132,13 +133,16 @@ def _comma(value: float | None, digits: int) -> str:
 
 def promised(checks: Sequence[Check]) -> str:
     """How many floors were reached, and each that was not."""
-    missed = [check for check in checks if check.missed]
+    missed, unknown = [check for check in checks if check.missed], [check for check in checks if check.word == UNKNOWN]
     aims = [check for check in checks if check.aim != "–"]
     met = sum("aim" in check.word for check in aims)
     told = "None is missed."
     if missed:
         told = f"**MISSED: {len(missed)}**\n\n{_bullets([f'{c.about}, {c.lead} ahead, {c.what}: {_brief(c)}; the floor is {c.floor}' for c in missed])}"
-    return f"## What was promised\n\nOf {len(checks)} floors {len(checks) - len(missed)} are reached, and {met} of {len(aims)} aims. {told}"
+    reached = len(checks) - len(missed) - len(unknown)
+    if unknown:
+        told = f"Not known: {'; '.join(f'{c.about}, {c.lead} ahead, {c.what}' for c in unknown)}. {told}"
+    return f"## What was promised\n\nOf {len(checks)} floors {reached} are reached, and {met} of {len(aims)} aims. {told}"
 
 
 def _brief(check: Check) -> str:
