@@ -34,6 +34,19 @@ of them. `ensemble` is the best there is, `gaussian` what it is made of where th
 
 {table(("Model", "Version", "What it does"), of_days)}
 
+### Models of days in operation
+
+Days are issued at 05:00 local. The last day a model knows is the 24 hours until then; what it forecasts, and is scored against, is the calendar day from
+tomorrow on. Training and issuing make days by one rule (`analytics/daily/histories.py`): a day counts where it has a good reading. Where a point was
+read 12 times or more on a day of the last 30, a day counts only without a gap over 4 h, its ends included: the highest may lie in one. So one sample
+a day counts, and half a day of a probe does not. A driver's highest, lowest and sum follow the same rule; its mean and last reading need one reading.
+
+Of each point and target the first model that says something speaks: the trained one ([training](training.md)), and `persistence` where that is silent:
+newest reading over 6 h old, or under three days that count. Reasons: of tide, course of the last days, the last day, season and each driver in turn the
+inputs are put at what they usually are, and the expected value 1 and 7 days ahead is worked out again. The difference is the effect. Up to three are told,
+the strongest first, none under 0.05 g/L or 3 % of the expected value. A [driver](drivers.md) that is silent for over three days is named as missing, and
+what learned without any driver speaks, with wider intervals.
+
 {days}"""
 
 
