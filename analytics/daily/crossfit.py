@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.daily.dressing import Scale
-from analytics.daily.learners import FEWER_TREES, Learner, Standard, fit_learners
+from analytics.daily.learners import FEWER_TREES, TREES, Learner, Standard, fit_learners
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
 from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out
@@ -70,7 +70,7 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     return Learned(
         columns=columns,
         standard=standard,
-        learners=fit_learners(standard(x), change),
+        learners=fit_learners(standard(x), change, trees=TREES),
         spread=fit_spread(u, error),
         errors=curve(np.sort(error / spread)),
     )

@@ -103,7 +103,7 @@ def in_blocks(rule: Callable[[Floats], Floats], x: Floats) -> Floats:
     return found
 
 
-def fit_learners(x: Floats, z: Floats, *, trees: int = TREES) -> tuple[Learner, ...]:
+def fit_learners(x: Floats, z: Floats, *, trees: int) -> tuple[Learner, ...]:
     """Of standardised inputs (n, f) and the changes (n,) that came. Deterministic."""
     some = np.random.default_rng(0).permutation(len(z))[:MOST_ROWS] if len(z) > MOST_ROWS else np.arange(len(z))
     x, z = x[some], z[some]
