@@ -82,7 +82,7 @@ def crossing(inside: Forecast, outside: Forecast, now: int) -> tuple[Side, ...]:
     for n, part in enumerate(parts):
         run = [hour for _, hour in part]
         is_out = run[0].fresher == OUTSIDE
-        best = max(run, key=lambda h: h.p_out if is_out else h.p_in)
+        best = max(run, key=lambda h: (h.p_out, h.inside - h.outside) if is_out else (h.p_in, h.outside - h.inside))
         end = run[-1].start + HOUR_MS
         follows = n + 1 < len(parts) and parts[n + 1][0][1].start == end
         found.append(

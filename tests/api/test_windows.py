@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers.backend import DAY_MS, NOW, Rig, forecast
+from servers.backend import DAY_MS, NOW, Rig, forecast, make_rig
 
 from core.clock import rfc3339
 from core.forecast import HOUR_MS
 
 KEYS = ["station", "source", "point", "limit", "unit", "promised", "issued_at", "model", "until", "verdict", "reason", "windows", "sluice"]
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """The app, for tests that change nothing in it."""
+    made = make_rig(tmp_path_factory.mktemp("still"))
+    yield made
+    made.close()
 
 
 def read(rig: Rig, path: str, **more: Any) -> dict[str, Any]:
@@ -30,13 +39,13 @@ def tides(point: str, low: float, high: float, *, station: str = "kenh-lau", iss
     return dataclasses.replace(base, times=times, quantiles=tuple(f.quantiles[0] for f in pick), p_gt=tuple(f.p_gt[0] for f in pick))
 
 
-def test_the_shape(rig: Rig) -> None:
+def test_the_shape(still: Rig) -> None:
     """Fresh water with a calm forecast: one window over what the forecast reaches, with its verdict, its issue and its words."""
-    found = read(rig, "kenh-lau/windows")
+    found = read(still, "kenh-lau/windows")
     assert list(found) == KEYS
     assert (found["station"], found["source"], found["point"], found["limit"], found["unit"], found["promised"]) == ("kenh-lau", None, "main", 1.0, "g/L", 0.9)
     assert (found["issued_at"], found["model"], found["reason"]) == (rfc3339(NOW - HOUR_MS), "persistence", "ok")
-    assert found["verdict"] == read(rig, "kenh-lau")["risk"]
+    assert found["verdict"] == read(still, "kenh-lau")["risk"]
     until = rfc3339(NOW + 71 * HOUR_MS)  # issued an hour ago for 72
     assert found["until"] == until
     texts = {"vi": "Suốt 71 giờ tới", "en": "For the next 71 hours"}
@@ -58,9 +67,9 @@ def test_each_ebb_is_a_window_by_the_limit_asked_for(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(("station", "reason", "verdict"), [("kenh-nam", "silent", "unknown"), ("tram-moi", "no_data", "unknown"), ("cai-lon", "ok", "stop")])
-def test_where_there_are_none(rig: Rig, station: str, reason: str, verdict: str) -> None:
+def test_where_there_are_none(still: Rig, station: str, reason: str, verdict: str) -> None:
     """Silent and never measured: the verdict's reason and no issue; salty: looked at, and none is sure enough."""
-    found = read(rig, f"{station}/windows")
+    found = read(still, f"{station}/windows")
     assert (found["windows"], found["reason"], found["verdict"]["verdict"]) == ([], reason, verdict)
     assert (found["issued_at"] is None) == (reason != "ok")
     assert found["point"] == {"kenh-nam": "main", "tram-moi": None, "cai-lon": "in"}[station]
@@ -81,16 +90,16 @@ def test_the_data_grow_old(rig: Rig) -> None:
     assert (read(rig, "kenh-lau/windows")["windows"], read(rig, "kenh-lau/windows")["reason"]) == ([], "stale")
 
 
-def test_a_field_has_those_of_its_intake(rig: Rig) -> None:
+def test_a_field_has_those_of_its_intake(still: Rig) -> None:
     """The same windows, and whose water it is."""
-    field, intake = read(rig, "ruong-8/windows"), read(rig, "kenh-lau/windows")
+    field, intake = read(still, "ruong-8/windows"), read(still, "kenh-lau/windows")
     assert (field["station"], field["source"], field["point"]) == ("ruong-8", "kenh-lau", "main")
     assert field["windows"] == intake["windows"]
 
 
-def test_another_point_is_judged_by_its_own_water(rig: Rig) -> None:
+def test_another_point_is_judged_by_its_own_water(still: Rig) -> None:
     """Outside the sluice: its own reading and its own forecast, of which there is none."""
-    found = read(rig, "cai-lon/windows?point=out&limit=12")
+    found = read(still, "cai-lon/windows?point=out&limit=12")
     assert (found["point"], found["reason"], found["verdict"]["verdict"]) == ("out", "no_forecast", "measure")
 
 
@@ -104,24 +113,24 @@ def test_both_sides_of_a_sluice(rig: Rig) -> None:
     assert 0.9 <= ebb["p"] <= 1
 
 
-def test_one_side_without_a_forecast(rig: Rig) -> None:
+def test_one_side_without_a_forecast(still: Rig) -> None:
     """Nothing is said of the sluice, and why."""
-    assert read(rig, "cai-lon/windows")["sluice"] == {"inside": "in", "outside": "out", "reason": "no_forecast", "sides": []}
+    assert read(still, "cai-lon/windows")["sluice"] == {"inside": "in", "outside": "out", "reason": "no_forecast", "sides": []}
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "x", "1000"])
-def test_a_limit_that_is_none(rig: Rig, limit: str) -> None:
+def test_a_limit_that_is_none(still: Rig, limit: str) -> None:
     """422, never another limit."""
-    answer = rig.get(f"/api/v1/stations/kenh-lau/windows?limit={limit}")
+    answer = still.get(f"/api/v1/stations/kenh-lau/windows?limit={limit}")
     assert (answer.status_code, answer.json()["parameter"]) == (422, "limit")
 
 
-def test_who_sees_it(rig: Rig) -> None:
+def test_who_sees_it(still: Rig) -> None:
     """Another's private station is 404, an unknown point too, with the points there are; an unknown parameter is refused."""
-    assert rig.get("/api/v1/stations/rieng/windows").status_code == 404
-    assert rig.get("/api/v1/stations/rieng/windows", as_="be").status_code == 200
-    assert "in, out" in rig.get("/api/v1/stations/cai-lon/windows?point=main").json()["detail"]
-    assert rig.get("/api/v1/stations/kenh-lau/windows?hours=24").status_code == 422
+    assert still.get("/api/v1/stations/rieng/windows").status_code == 404
+    assert still.get("/api/v1/stations/rieng/windows", as_="be").status_code == 200
+    assert "in, out" in still.get("/api/v1/stations/cai-lon/windows?point=main").json()["detail"]
+    assert still.get("/api/v1/stations/kenh-lau/windows?hours=24").status_code == 422
 
 
 def test_it_is_asked_for_anew(rig: Rig) -> None:

@@ -169,3 +169,46 @@ def test_a_reading_from_the_future_is_not_fresh() -> None:
     found = situation(state("kl", age=-3 * HOUR)).reading("kl", "main", SALINITY)
     assert found is not None
     assert not found.is_fresh(NOW, Risk())
+
+
+def test_windows_are_read_where_the_verdict_is() -> None:
+    """At the verdict point by its own forecast and by the limit asked for; the same verdict goes with them."""
+    here = situation(state("kl"), forecasts=(calm("kl"),))
+    found = here.windows("kl", NOW)
+    assert [(w.start, w.end) for w in found.windows] == [(NOW, NOW + 72 * HOUR)]
+    assert found.verdict == here.verdict("kl", NOW)
+    assert here.windows("kl", NOW, limit=0.1).windows == ()
+    assert here.windows("kl", NOW, limit=0.1).verdict == here.verdict("kl", NOW, limit=0.1)
+    with pytest.raises(ValueError, match="limit"):
+        here.windows("kl", NOW, limit=-1.0)
+
+
+def test_a_field_has_the_windows_of_its_intake() -> None:
+    """And none where the intake is silent."""
+    field = Station(id="ruong", org="default", name="Ruộng", intake="kl")
+    assert situation(state("kl"), stations=(field,), forecasts=(calm("kl"),)).windows("ruong", NOW).windows
+    silent = situation(state("kl", age=7 * HOUR), stations=(field,), forecasts=(calm("kl"),)).windows("ruong", NOW)
+    assert (silent.windows, silent.reason) == ((), "silent")
+
+
+def test_windows_of_one_point_are_not_those_of_another() -> None:
+    """Outside the sluice the sensor has failed: there are none there, and those inside stand."""
+    here = situation(state("kl", "in"), state("kl", "out", sensor="p2", flag=4), forecasts=(calm("kl", "in"), calm("kl", "out")))
+    assert here.windows("kl", NOW).windows
+    assert here.windows("kl", NOW, point="out").reason == "fault"
+    assert here.windows("nowhere", NOW).reason == "no_data"
+
+
+def test_a_sluice_is_measured_on_both_sides() -> None:
+    """None where it is not; nothing is said where one side failed or has no forecast."""
+    inside, outside = calm("kl", "in"), calm("kl", "out")
+    assert situation(state("kl", "in"), forecasts=(inside,)).sluice("kl", NOW) is None
+    both = situation(state("kl", "in"), state("kl", "out", sensor="p2"), forecasts=(inside, outside)).sluice("kl", NOW)
+    assert both is not None
+    assert (both.reason, len(both.sides)) == ("ok", 1)
+    failed = situation(state("kl", "in"), state("kl", "out", sensor="p2", flag=4), forecasts=(inside, outside)).sluice("kl", NOW)
+    assert failed is not None
+    assert (failed.reason, failed.sides) == ("fault", ())
+    bare = situation(state("kl", "in"), state("kl", "out", sensor="p2"), forecasts=(inside,)).sluice("kl", NOW)
+    assert bare is not None
+    assert bare.reason == "no_forecast"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from pictures import check, read, words
 
 from api.web.charts.chart import Chart
 from api.web.charts.strip import INSET, WIDTH, strip
+from core.window import Window
 
 HOUR = 3_600_000
 NOW = 1_772_670_240_000  # Thursday 5 March 2026, 7:24 in Việt Nam
@@ -17,8 +19,12 @@ FIRST = NOW - NOW % HOUR
 ZONE = "Asia/Ho_Chi_Minh"
 
 
-def draw(hours: list[tuple[int, float]], lang: str = "vi") -> Chart:
-    chart = strip(hours, now=NOW, timezone=ZONE, lang=lang)
+def window(start: int, end: int) -> Window:
+    return Window(start=FIRST + start * HOUR, end=FIRST + end * HOUR, p=0.95, quantiles=(0.1, 0.2, 0.3, 0.4, 0.5))
+
+
+def draw(hours: list[tuple[int, float]], lang: str = "vi", windows: Sequence[Window] = ()) -> Chart:
+    chart = strip(hours, windows=windows, now=NOW, timezone=ZONE, lang=lang)
     check(chart)
     return chart
 
@@ -37,6 +43,23 @@ def test_hours_in_colour_with_their_labels() -> None:
     assert words(chart.svg) == ["nay", "13", "19", "1", "7 giờ"]
     assert chart.rows == (("7\u00a0giờ sáng nay", "13\u00a0giờ chiều nay", "Mặn"), ("13\u00a0giờ chiều nay", "7\u00a0giờ sáng mai", "Ngọt"))
     assert chart.sentence == "24 giờ tới: mặn nhất 3,0\u00a0g/L khoảng 7\u00a0giờ sáng nay, nhạt nhất 0,2\u00a0g/L khoảng 13\u00a0giờ chiều nay."
+
+
+def test_windows_stand_in_brackets() -> None:
+    """Each is framed and ticked, its first and last hour are bold; other words give way where there is no room."""
+    hours = [(FIRST + i * HOUR, 0.2 if 7 <= i < 11 or 19 <= i < 22 else 3.0) for i in range(24)]
+    plain, framed = draw(hours), draw(hours, windows=[window(7, 11), window(19, 22), window(30, 34)])
+    assert words(framed.svg) == ["nay", "14", "18", "2", "5"]
+    bold = [t.text for t in read(framed.svg).iter("{http://www.w3.org/2000/svg}text") if t.get("font-weight") == "700"]
+    assert bold == ["14", "18", "2", "5"]
+    assert framed.svg.count("<path") - plain.svg.count("<path") == 2
+    assert [colour for colour, _ in cells(framed)] == [colour for colour, _ in cells(plain)]
+    assert (framed.sentence, framed.rows) == (plain.sentence, plain.rows)
+
+
+def test_a_window_that_began_and_one_that_goes_on() -> None:
+    """They are cut to the strip, whose ends keep their words."""
+    assert words(draw([(FIRST + i * HOUR, 0.2) for i in range(24)], windows=[window(-2, 40)]).svg) == ["nay", "13", "19", "1", "7 giờ"]
 
 
 def test_nothing_forecast_is_hatched() -> None:

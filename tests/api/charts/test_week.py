@@ -18,7 +18,6 @@ from core.forecast import Forecast
 MIN, HOUR = 60_000, 3_600_000
 DAY = 24 * HOUR
 NOW = 1_772_670_240_000  # Thursday 5 March 2026, 7:24 in Việt Nam
-FIRST_HOUR = NOW - NOW % HOUR
 FIRST_DAY = 1_772_730_000_000  # the next local midnight
 ZONE = "Asia/Ho_Chi_Minh"
 
@@ -27,31 +26,24 @@ def tide(ms: int, mean: float = 1.6) -> float:
     return max(0.05, mean * (1 + 0.8 * math.sin(ms / HOUR * 2 * math.pi / 12.42)))
 
 
-def forecast(target: str, times: list[int], mean: float = 1.6) -> Forecast:
+def daily(mean: float = 1.6) -> Forecast:
+    times = tuple(FIRST_DAY + i * DAY for i in range(14))
     quantiles = tuple(tuple(tide(t, mean) * share for share in (0.5, 0.8, 1.0, 1.2, 1.8)) for t in times)
     return Forecast(
         org="o",
         station="s",
         point="main",
-        target=target,
+        target="day_max",
         model="m",
         version="1",
         issued_at=NOW,
         data_until=NOW,
         inputs="",
         leads=tuple(range(1, len(times) + 1)),
-        times=tuple(times),
+        times=times,
         quantiles=quantiles,
         p_gt=tuple((1.0, 0.8, 0.5, 0.2) for _ in times),
     )
-
-
-def hourly(step: int = 1, mean: float = 1.6) -> Forecast:
-    return forecast("hour", [FIRST_HOUR + i * HOUR for i in range(0, 72, step)], mean)
-
-
-def daily(mean: float = 1.6) -> Forecast:
-    return forecast("day_max", [FIRST_DAY + i * DAY for i in range(14)], mean)
 
 
 def readings(step: int, mean: float = 1.6) -> tuple[list[int], list[float], list[int]]:
@@ -59,35 +51,33 @@ def readings(step: int, mean: float = 1.6) -> tuple[list[int], list[float], list
     return times, [tide(t, mean) for t in times], [1] * len(times)
 
 
-def draw(
-    times: list[int], values: list[float], flags: list[int], hours: Forecast | None = None, days: Forecast | None = None, *, limit: float = 1, lang: str = "vi"
-) -> Chart:
-    chart = week(times, values, flags, hours, days, now=NOW, limit=limit, lang=lang, timezone=ZONE)
+def draw(times: list[int], values: list[float], flags: list[int], days: Forecast | None = None, *, limit: float = 1, lang: str = "vi") -> Chart:
+    chart = week(times, values, flags, days, now=NOW, limit=limit, lang=lang, timezone=ZONE)
     check(chart)
     return chart
 
 
 def test_everything_there() -> None:
-    """Three panels with their names, a fan, a now line, no stripes, and sentence and table say the same."""
-    chart = draw(*readings(15 * MIN), hourly(), daily())
+    """Two panels with their names, bars, no stripes, and sentence and table say the same."""
+    chart = draw(*readings(15 * MIN), daily())
     drawn = words(chart.svg)
-    assert {"7 ngày qua", "3 ngày tới, từng giờ", "14 ngày tới, mặn nhất mỗi ngày", "nay", "giới hạn 1\u00a0g/L", "T6 6/3"} <= set(drawn)
+    assert {"7 ngày qua", "14 ngày tới, mặn nhất mỗi ngày", "giới hạn 1\u00a0g/L", "6/3"} <= set(drawn)
     assert "--hatch" not in chart.svg
-    assert chart.svg.count("url(#bands-") >= 5
-    assert chart.sentence.startswith("7 ngày qua: từ 0,3 đến 2,9\u00a0g/L. 3 ngày tới: mặn nhất ")
-    assert chart.sentence.endswith("9 trên 10 lần nước nằm trong vùng màu.")
-    assert len(chart.rows) == 8 + 4 + 11  # days measured, days with hours, days further on
+    assert chart.svg.count("url(#bands-") >= 3  # two painted gauges and the bars
+    assert chart.sentence.startswith("7 ngày qua: từ 0,3 đến 2,9\u00a0g/L. 14 ngày tới: mặn nhất ")
+    assert chart.sentence.endswith("9 trên 10 lần mức cao nhất trong ngày nằm trong cột màu.")
+    assert len(chart.rows) == 8 + 14  # days measured, days forecast
     assert [row[3] for row in chart.rows[:8]] == ["đo được"] * 8
 
 
 @pytest.mark.parametrize(("step", "flags"), [(MIN, 1), (15 * MIN, 1), (2 * HOUR, 1), (MIN, 3), (15 * MIN, 4)])
 @pytest.mark.parametrize("mean", [0.2, 1.6, 9.0])
 def test_it_stays_light(step: int, flags: int, mean: float) -> None:
-    """A week of readings a minute apart, noisy, with both forecasts: at most 12 kB."""
+    """A week of readings a minute apart, noisy, with the forecast: at most 12 kB."""
     rng = random.Random(7)
     times, values, _ = readings(step, mean)
     noisy = [v * rng.uniform(0.5, 1.6) for v in values]
-    chart = draw(times, noisy, [flags] * len(times), hourly(mean=mean), daily(mean), lang="en")
+    chart = draw(times, noisy, [flags] * len(times), daily(mean), lang="en")
     assert len(chart.svg.encode()) <= MOST_BYTES
 
 
@@ -106,10 +96,9 @@ def test_silence_and_bad_values_are_not_joined() -> None:
     times, values, flags = readings(15 * MIN)
     flags[200:260] = [3] * 60
     kept = [i for i, t in enumerate(times) if not NOW - 60 * HOUR < t < NOW - 40 * HOUR and t < NOW - 9 * HOUR]
-    chart = draw([times[i] for i in kept], [values[i] for i in kept], [flags[i] for i in kept], None, daily())
-    assert len(list(read(chart.svg)[0].findall(f"{SVG}svg"))) == 3 + 1 + 1  # the week's holes, the newest hours', the hours without a forecast
+    chart = draw([times[i] for i in kept], [values[i] for i in kept], [flags[i] for i in kept], daily())
+    assert len(list(read(chart.svg)[0].findall(f"{SVG}svg"))) == 3
     assert "số đáng ngờ" in words(chart.svg)
-    assert "Chưa đủ số để báo trước" in words(chart.svg)
     assert not list(read(chart.svg).iter(f"{SVG}circle"))
 
 
@@ -118,13 +107,13 @@ def test_nothing_known() -> None:
     chart = draw([], [], [])
     assert chart.sentence == "7 ngày qua: không có số tốt. Chưa đủ số để báo trước."
     assert chart.rows == ()
-    assert "url(#bands-430-540)" not in chart.svg
+    assert "url(#bands-220-330)" not in chart.svg
 
 
 def test_one_reading() -> None:
     """A single value is a dot, not a line."""
     chart = draw([NOW - HOUR], [0.4], [1])
-    assert len(list(read(chart.svg).iter(f"{SVG}circle"))) == 4  # the value and its mark, in two panels
+    assert len(list(read(chart.svg).iter(f"{SVG}circle"))) == 2  # the value and its mark
     assert chart.rows == (("Thứ Năm 5/3", "0,4\u00a0g/L", "0,4\u00a0g/L", "đo được"),)
 
 
@@ -133,36 +122,12 @@ def test_above_the_scale_is_marked() -> None:
     assert any(w.startswith("16,2") for w in words(draw(*readings(15 * MIN, 9)).svg))
 
 
-def test_two_hourly_forecasts_are_one_fan() -> None:
-    """Every second hour is enough to go on."""
-    assert draw([], [], [], hourly(2)).svg.count("url(#bands-228-378)") == 2  # the painted gauge and the fan
-    holed = forecast("hour", [FIRST_HOUR + i * HOUR for i in range(72) if not 20 < i < 30])
-    fan = next(
-        p.get("d", "") for p in read(draw([], [], [], holed).svg).iter(f"{SVG}path") if p.get("fill") == "url(#bands-228-378)" and p.get("stroke-width") == ".8"
-    )
-    assert fan.count("M") == 2
-
-
-def test_a_forecast_that_ends_early_is_striped_after() -> None:
-    """Hours no forecast speaks of are not drawn as if known."""
-    chart = draw(*readings(15 * MIN), forecast("hour", [FIRST_HOUR + i * HOUR for i in range(30)]))
-    assert len(list(read(chart.svg)[0].findall(f"{SVG}svg"))) == 1
-
-
 VALUE = st.floats(-1, 60) | st.just(math.nan)
 ROW = st.tuples(st.integers(NOW - 8 * DAY, NOW + HOUR), VALUE, st.sampled_from([1, 2, 3, 4, 9]))
 
 
 @settings(max_examples=50)
-@given(st.lists(ROW, max_size=80, unique_by=lambda r: r[0]), st.booleans(), st.booleans(), st.sampled_from([0.3, 1, 4, 12]), st.sampled_from(["vi", "en"]))
-def test_any_week(rows: list[tuple[int, float, int]], hours: bool, days: bool, limit: float, lang: str) -> None:
+@given(st.lists(ROW, max_size=80, unique_by=lambda r: r[0]), st.booleans(), st.sampled_from([0.3, 1, 4, 12]), st.sampled_from(["vi", "en"]))
+def test_any_week(rows: list[tuple[int, float, int]], days: bool, limit: float, lang: str) -> None:
     """Law: whatever came, in whatever order, the picture is whole."""
-    draw([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], hourly() if hours else None, daily() if days else None, limit=limit, lang=lang)
-
-
-@given(st.lists(st.lists(VALUE, min_size=5, max_size=5), min_size=1, max_size=20))
-def test_any_forecast(quantiles: list[list[float]]) -> None:
-    """Law: a forecast that is not sound in places draws what is."""
-    base = forecast("hour", [FIRST_HOUR + i * HOUR for i in range(len(quantiles))])
-    broken = Forecast(**{**{f: getattr(base, f) for f in Forecast.__slots__}, "quantiles": tuple(tuple(q) for q in quantiles)})
-    draw([], [], [], broken)
+    draw([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], daily() if days else None, limit=limit, lang=lang)
