@@ -23,6 +23,7 @@ class Speakers:
 
     def __init__(self, files: ModelFiles) -> None:
         self._files = files
+        self._last = models()[LAST]
         self._found: dict[str, tuple[ModelCard, Model]] = {}
         self._failed: dict[str, tuple[str, float]] = {}  # what could not be read, and when
         self.troubles: dict[str, str] = {}
@@ -30,7 +31,7 @@ class Speakers:
     @property
     def models(self) -> tuple[Model, ...]:
         """For the issuer."""
-        return (*(model for _, model in self._found.values()), models()[LAST])
+        return (*(model for _, model in self._found.values()), self._last)
 
     @property
     def cards(self) -> list[ModelCard]:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from analytics.forecast_config import Training
-from analytics.history import DAY_MS
+from analytics.history import DAY_MS, local_date
 from canhman.settings import PREFIX, Settings
 from core.clock import Clock
 
@@ -26,7 +26,7 @@ FIRST_S = 60.0  # after the start of the service: what it has to issue comes fir
 BETWEEN_S = 600.0  # real time between two trainings: a simulated clock may run fast
 LOOK_S = 10.0  # between two looks at whether one is due
 AGAIN_S = 3600.0  # after one that failed
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")  # of `hour`
+ZONE = "Asia/Ho_Chi_Minh"  # of `hour`
 
 
 def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> bool:
@@ -36,10 +36,10 @@ def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> 
     """
     if rules.every_days == 0:
         return False
-    today = datetime.fromtimestamp(now // 1000, ZONE)
+    today = datetime.fromtimestamp(now // 1000, ZoneInfo(ZONE))
 
     def days_since(ms: int | None) -> float:
-        return math.inf if ms is None else (today.date() - datetime.fromtimestamp(ms // 1000, ZONE).date()).days
+        return math.inf if ms is None else (today.date() - local_date(ms, ZONE)).days
 
     if newest is None and tried is None:
         return True

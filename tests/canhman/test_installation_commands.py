@@ -70,7 +70,7 @@ def test_doctor_on_a_fresh_folder(front: Front) -> None:
     code, found = findings(front)
     assert code == 1
     assert {part: mark for part, (mark, _) in found.items()} == {
-        "config": "ok", "data": "ok", "database": "ok", "judge": "ok", "broker": "warn", "ingest": "red", "store": "ok",
+        "config": "ok", "data": "ok", "database": "ok", "judge": "ok", "broker": "warn", "ingest": "red", "store": "ok", "models": "ok",
     }  # fmt: skip
     assert found["config"][1].count("chưa được duyệt") == 1
     assert "canhman ingest" in found["ingest"][1]

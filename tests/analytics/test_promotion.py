@@ -1,0 +1,122 @@
+"""Who may speak: only what was better, on the same days, than the one that speaks and than the best baseline; and the words say which it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.promotion import LEAST, Claim, Verdict, judge
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+CAME = np.exp(np.random.default_rng(0).normal(0, 1, 200))
+NEAR = np.arange(200) < 50
+
+
+def claim(off: float, *, wide: float = 0.3) -> Claim:
+    """Off by so many g/L, and as sure of it as of anything."""
+    middle = CAME + off
+    return Claim(
+        quantiles=middle[:, None] + wide * np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), p_gt=np.repeat([[0.8, 0.5, 0.2, 0.1]], len(CAME), axis=0), levels=LEVELS
+    )
+
+
+def judged(candidate: Claim, spoke: Claim | None = None, **baselines: Claim) -> Verdict:
+    return judge(candidate, spoke, baselines or {"persistence": claim(1.0), "climatology": claim(2.0)}, CAME, near=NEAR, since="2026-01-01", until="2026-01-20")
+
+
+def test_better_than_the_best_baseline_is_enough_where_no_model_speaks() -> None:
+    """Its card tells on how many days, how it scored and against whom."""
+    found = judged(claim(0.5))
+    assert found.better
+    held = found.held_out
+    assert held is not None
+    assert (held.n, held.baseline_name, held.spoke, held.since, held.until) == (200, "persistence", None, "2026-01-01", "2026-01-20")
+    assert held.crps < held.baseline
+    assert held.error == pytest.approx(0.5)
+    assert (held.coverage90, judged(claim(0.7)).held_out.coverage90) == (1.0, 0.0)  # type: ignore[union-attr]  # scored, too
+    assert found.why.startswith("better: ")
+
+
+@pytest.mark.parametrize(
+    ("off", "spoke", "worse"), [(1.5, 1.2, "the best baseline and the one that speaks"), (1.5, 1.8, "the best baseline"), (0.5, 0.2, "the one that speaks")]
+)
+def test_what_is_not_better_than_both_does_not_speak(off: float, spoke: float, worse: str) -> None:
+    """The words name whom it did not beat, with the numbers of all three."""
+    found = judged(claim(off), claim(spoke))
+    assert not found.better
+    assert found.why.startswith(f"not better than {worse}: ")
+    assert found.held_out is not None
+    assert all(f"{x:.3f}" in found.why for x in (found.held_out.crps, found.held_out.spoke, found.held_out.baseline) if x is not None)
+
+
+def test_as_good_is_not_better() -> None:
+    """The same model again changes nothing."""
+    assert not judged(claim(0.5), claim(0.5)).better
+    assert not judged(claim(1.0)).better
+
+
+def silent(one: Claim, rows: slice) -> Claim:
+    q, p = one.quantiles.copy(), one.p_gt.copy()
+    q[rows] = np.nan
+    p[rows] = np.nan
+    return replace(one, quantiles=q, p_gt=p)
+
+
+def test_silence_where_a_baseline_speaks_is_no_way_to_be_better() -> None:
+    """Silent on more than a tenth it is not promoted, however good the rest; on less the rest is compared."""
+    found = judged(silent(claim(0.1), slice(0, 21)))
+    assert not found.better
+    assert "silent on 21 of 200" in found.why
+    found = judged(silent(claim(0.1), slice(0, 19)))
+    assert found.better
+    assert found.held_out is not None
+    assert found.held_out.n == 181
+
+
+def test_all_are_compared_on_the_same_forecasts() -> None:
+    """A baseline that is right where it speaks, and speaks half of the time, does not decide; where the one that speaks is silent nothing is counted."""
+    assert judged(claim(0.5), persistence=claim(1.0), lucky=silent(claim(0.0), slice(0, 100))).better
+    held = judged(claim(0.5), silent(claim(0.6), slice(0, 50))).held_out
+    assert held is not None
+    assert held.n == 150
+    assert held.error is None, "all of the next day were among the silent ones"
+
+
+def test_too_few_decide_nothing() -> None:
+    """Under LEAST forecasts, or without a baseline, nobody is promoted and no score is stated."""
+    few = LEAST - 1
+    spoke = silent(claim(0.6), slice(few, None))
+    for found in (judged(claim(0.5), spoke), judged(claim(0.5), persistence=silent(claim(1.0), slice(None)))):
+        assert not found.better
+        assert found.held_out is None
+        assert "can be held against a baseline" in found.why
+
+
+@pytest.mark.parametrize("how", ["falling quantiles", "chance over 1", "chance under 0", "chances that rise"])
+def test_what_cannot_be_is_not_promoted(how: str) -> None:
+    """Whatever its score."""
+    good = claim(0.0)
+    q, p = good.quantiles.copy(), good.p_gt.copy()
+    if how == "falling quantiles":
+        q[3] = q[3, ::-1]
+    elif how == "chances that rise":
+        p[3] = p[3, ::-1]
+    else:
+        p[3] = 1.1 if how == "chance over 1" else -0.1
+    found = judged(replace(good, quantiles=q, p_gt=p))
+    assert not found.better
+    assert "cannot be" in found.why
+
+
+@given(st.floats(-2, 2), st.floats(-2, 2), st.floats(-2, 2), st.floats(0.05, 1))
+def test_promoted_is_what_has_the_lowest_score(own: float, spoke: float, base: float, wide: float) -> None:
+    """Whoever takes part: it speaks exactly where its mean CRPS is the lowest of the three."""
+    found = judged(claim(own, wide=wide), claim(spoke), persistence=claim(base))
+    held = found.held_out
+    assert held is not None
+    assert held.spoke is not None
+    assert found.better == (held.crps < min(held.spoke, held.baseline))
