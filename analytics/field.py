@@ -56,13 +56,15 @@ class RootZoneNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterDays:
-    """The irrigation water of coming local days, `starts` [ms] (n,): salinity [g/L] from the freshest to the saltiest hour that may come.
+    """The irrigation water of coming local days, `starts` [ms] (n,): salinity [g/L] from the freshest (`low`) to the saltiest hour that may come (`high`).
 
+    `freshest` is the most that the day's freshest hour may have; as much as the saltiest where no forecast tells it.
     `above` is P(the day's saltiest hour is above the limit asked for), `always` P(its freshest hour is); NaN where not known.
     """
 
     starts: Times
     low: Floats
+    freshest: Floats
     high: Floats
     above: Floats
     always: Floats
@@ -139,15 +141,16 @@ def water_days(day_max: Forecast | None, day_min: Forecast | None, now: int, *, 
         if start + DAY_MS <= now or not (math.isfinite(high) and high >= 0):
             continue
         j = lowest.get(start)
-        low = day_min.quantiles[j][LEAST] if day_min is not None and j is not None else math.nan
+        low, freshest = (day_min.quantiles[j][k] if day_min is not None and j is not None else math.nan for k in (LEAST, MOST))
         above = day_max.exceedance(i, limit) if limit is not None else math.nan
         always = day_min.exceedance(j, limit) if limit is not None and day_min is not None and j is not None else math.nan
-        rows.append((start, low if 0 <= low <= high else 0.0, high, above, always))
+        known = 0 <= low <= freshest <= high  # a model of its own says the lowest: the two need not agree
+        rows.append((start, low if known else 0.0, freshest if known else high, high, above, always))
     if not rows:
         return None
     starts, *columns = zip(*rows, strict=True)
-    low_, high_, above_, always_ = (np.array(column, dtype=np.float64) for column in columns)
-    return WaterDays(starts=np.array(starts, dtype=np.int64), low=low_, high=high_, above=above_, always=always_)
+    low_, freshest_, high_, above_, always_ = (np.array(column, dtype=np.float64) for column in columns)
+    return WaterDays(starts=np.array(starts, dtype=np.int64), low=low_, freshest=freshest_, high=high_, above=above_, always=always_)
 
 
 def ahead(
@@ -160,18 +163,21 @@ def ahead(
     measured: float = math.nan,
     rain: Mapping[int, float] | None = None,
     leaching: float = 0.0,
+    any_hour: bool = False,
 ) -> Span:
     """ECe [dS/m] at the end of each day of `water` (n,), if each day so much is watered as the crop uses, and the share `leaching` on top.
 
-    No rain in the days ahead. The days since the reading are reckoned too, with the water `measured` [g/L] or as of the first day of `water`,
-    and the `rain` [mm] by local start of day. Nothing is known where the root zone now is not.
+    The water is taken at the day's freshest hour, with `any_hour` at whichever. No rain in the days ahead. The days since the reading are
+    reckoned too, with the water `measured` [g/L] or as of the first day of `water`, and the `rain` [mm] by local start of day. Nothing is known
+    where the root zone now is not.
     """
     n = len(water.starts)
     if start.time is None or not math.isfinite(start.ece[1]):
         return Span(low=np.zeros(n), high=np.full(n, np.inf))
     behind = _days_between(start.time, int(water.starts[0]), zone)
-    first_low, first_high = (float(x) for x in (np.fmin(measured, water.low[0]), np.fmax(measured, water.high[0])))
-    salt = [np.concatenate((np.full(len(behind), first), column)) for first, column in ((first_low, water.low), (first_high, water.high))]
+    most = water.high if any_hour else water.freshest
+    first_low, first_high = (float(x) for x in (np.fmin(measured, water.low[0]), np.fmax(measured, most[0])))
+    salt = [np.concatenate((np.full(len(behind), first), column)) for first, column in ((first_low, water.low), (first_high, most))]
     fell = np.array([(rain or {}).get(int(day), 0.0) for day in behind] + [0.0] * n)
     uses = (ground.use_least.value, (ground.use_least.value + ground.use_most.value) / 2, ground.use_most.value)
     members = [(use, ec, rise) for use in uses for ec in salt for rise in (0.0, ground.rise_most.value)]

@@ -39,6 +39,7 @@ class Soil:
     """The soil of a station and its water; without a crop nothing is advised, and no root zone is told of.
 
     `source` and `point` are where the water is read; `water` its coming days, with the chances by the crop's limit, and `issued` its forecast.
+    `watered` and `leached` are with water of the freshest hours, `any_hour` with that of whichever.
     """
 
     station: Station
@@ -51,6 +52,7 @@ class Soil:
     water: WaterDays | None
     issued: Forecast | None
     watered: Course | None
+    any_hour: Course | None
     leached: Course | None
     advice: Advice | None
 
@@ -74,14 +76,14 @@ async def soil_of(
     probes = tuple([await _probe(backend, situation, station, place, depth, now, rules) for place, depth in _standing(situation, station.id, now)])
     day_max, day_min = await _forecasts(backend, situation, of, point, now) if point else (None, None)
     water = water_days(day_max, day_min, now, limit=crop.water_limit.value if crop is not None else None)
-    zone = advice = watered = leached = None
+    zone = advice = watered = any_hour = leached = None
     if crop is not None:
         zone = root_zone_now(probes, crop.root_depth.value, now, max_age_ms=rules.soil_max_age_h * HOUR_MS)
         state = _state(situation, zone, of, point, now)
         advice = soil_advice(state, crop, stage, rules)
         if water is not None and zone.time is not None:
             rain = await _rain(backend, situation, (station.id, of), zone.time, now, station.timezone)
-            watered = _course(rules, crop, stage, zone, water, state, rain, station.timezone, leaching=0.0)
+            watered, any_hour = (_course(rules, crop, stage, zone, water, state, rain, station.timezone, any_hour=each) for each in (False, True))
             if advice.leaching is not None and 0 < advice.leaching < 1:
                 leached = _course(rules, crop, stage, zone, water, state, rain, station.timezone, leaching=advice.leaching)
     return Soil(
@@ -95,6 +97,7 @@ async def soil_of(
         water=water,
         issued=day_max if water is not None else None,
         watered=watered,
+        any_hour=any_hour,
         leached=leached,
         advice=advice,
     )
@@ -110,11 +113,12 @@ def _course(
     rain: dict[int, float],
     timezone: str,
     *,
-    leaching: float,
+    leaching: float = 0.0,
+    any_hour: bool = False,
 ) -> Course:
     fresh = state.water_is_good and 0 <= state.water_age_h <= rules.water_max_age_h
     measured = float(salinity_from_ec(state.water_ec)) if fresh else math.nan
-    ece = ahead(rules.ground, crop.root_depth.value, zone, water, timezone, measured=measured, rain=rain, leaching=leaching)
+    ece = ahead(rules.ground, crop.root_depth.value, zone, water, timezone, measured=measured, rain=rain, leaching=leaching, any_hour=any_hour)
     threshold, slope = crop.threshold_at(stage), crop.slope
     loss = None if threshold is None or slope is None else yield_loss(ece, threshold=threshold.value, slope=slope.value)
     return Course(ece=ece, loss=loss, leaching=leaching)

@@ -92,6 +92,7 @@ class WaterDaysShape(BaseModel):
     version: str | None
     days: list[str]
     low: list[float] = Field(description="5 % quantile of the day's lowest.")
+    freshest: list[float] = Field(description="95 % quantile of the day's lowest; that of its highest where no forecast of the lowest is there.")
     high: list[float] = Field(description="95 % quantile of the day's highest.")
     p_above_limit: list[float | None] = Field(description="The chance that the day's highest is above the limit.")
     p_always_above: list[float | None] = Field(description="The chance that its lowest is: no hour under it.")
@@ -131,8 +132,9 @@ class SoilShape(BaseModel):
     source: str = Field(description="The station whose water the field takes; itself where it names none.")
     point: str | None
     water: WaterDaysShape | None
-    watered: CourseShape | None
-    leached: CourseShape | None
+    watered: CourseShape | None = Field(description="With water of each day's freshest hour.")
+    any_hour: CourseShape | None = Field(description="With water of whichever hour.")
+    leached: CourseShape | None = Field(description="As `watered`, with what the advice asks for on top.")
     advice: AdviceShape | None
     assumed: list[FigureShape] = Field(description="What stands in for what nobody measured there.")
 
@@ -170,6 +172,7 @@ def soil_shape(soil: Soil, rules: Crops) -> SoilShape:
         point=soil.point or None,
         water=_water(soil),
         watered=_course(soil.watered),
+        any_hour=_course(soil.any_hour),
         leached=_course(soil.leached),
         advice=_advice(soil),
         assumed=[_figure(name, getattr(rules.ground, name), about.unit) for name, about in ground.FIGURES.items()],
@@ -209,6 +212,7 @@ def _water(soil: Soil) -> WaterDaysShape | None:
         version=issued.version,
         days=[rfc3339(t) for t in water.starts.tolist()],
         low=_rounded(water.low),
+        freshest=_rounded(water.freshest),
         high=_rounded(water.high),
         p_above_limit=[_finite(p) for p in water.above.tolist()],
         p_always_above=[_finite(p) for p in water.always.tolist()],

@@ -81,8 +81,11 @@ def _facts(found: Soil, rules: Crops, at: Moment) -> list[str]:
     if zone is not None and zone.silent:
         told.append(say(lang, "soil.silent", points=", ".join(_label(p, lang) for p in found.probes if p.point in zone.silent)))
     told += _water(found, lang)
-    if found.watered is not None:
+    if found.watered is not None and found.any_hour is not None:
         told.append(say(lang, "soil.supposed"))
+        least, most = (number(float(course.ece.high[-1]), 1, lang, unit=UNIT) for course in (found.watered, found.any_hour))
+        if least != most:
+            told.append(say(lang, "soil.any_hour", days=len(found.any_hour.ece.high), most=most))
     figures = [found.crop.water_limit, found.crop.root_depth, found.crop.slope, found.crop.threshold_at(found.stage)]
     ground = [rules.ground.saturation_least, rules.ground.saturation_most, rules.ground.use_least, rules.ground.use_most]
     if not all(figure.verified for figure in (*figures, *ground) if figure is not None):

@@ -43,7 +43,7 @@ def water(low: float, high: float, days: int = 7) -> WaterDays:
     """The same water on each of the coming days, tomorrow first [g/L]."""
     starts = local_times(ZONE, date(2026, 3, 3), days)
     unknown = np.full(days, math.nan)
-    return WaterDays(starts=starts, low=np.full(days, low), high=np.full(days, high), above=unknown, always=unknown)
+    return WaterDays(starts=starts, low=np.full(days, low), freshest=np.full(days, high), high=np.full(days, high), above=unknown, always=unknown)
 
 
 # ------------------------------------------------------------ one probe
@@ -193,6 +193,7 @@ def test_the_days_of_the_water() -> None:
     assert found is not None
     assert found.starts.tolist() == list(day_max.times)
     assert (found.low.tolist(), found.high.tolist()) == (pytest.approx([0.3] * 3), pytest.approx([3.0] * 3))
+    assert found.freshest.tolist() == pytest.approx([0.9] * 3)
     assert found.above.tolist() == [day_max.exceedance(i, 1.0) for i in range(3)] == [0.7] * 3
     between = water_days(day_max, day_min, NOW, limit=1.8)
     assert between is not None
@@ -208,6 +209,7 @@ def test_without_the_lowest_its_hour_may_hold_no_salt() -> None:
     found = water_days(issue("day_max", 2.0), None, NOW, limit=1.0)
     assert found is not None
     assert found.low.tolist() == [0.0] * 3
+    assert found.freshest.tolist() == found.high.tolist()
     assert all(math.isnan(p) for p in found.always)
     assert water_days(None, issue("day_min", 2.0), NOW, limit=1.0) is None
     assert water_days(issue("day_max", 2.0), None, NOW + 9 * DAY_MS, limit=1.0) is None
@@ -229,6 +231,22 @@ def test_watering_by_use_leaves_all_its_salt() -> None:
     expected = ec_from_salinity(salinity_from_ec(2.0) + np.arange(1, 31) / 30)
     assert found.low == pytest.approx(expected, rel=1e-6)
     assert found.high == pytest.approx(expected, rel=1e-6)
+
+
+def test_water_of_the_freshest_hour_salts_less_than_that_of_any() -> None:
+    """The least is the same, the most is not: whoever takes water at the wrong hour has it all."""
+    coming = replace(water(0.2, 4.0), freshest=np.full(7, 0.5))
+    freshest, whichever = (ahead(SHIPPED, 0.3, zone_now(), coming, ZONE, any_hour=each) for each in (False, True))
+    assert freshest.low == pytest.approx(whichever.low)
+    assert (freshest.high < whichever.high).all()
+    assert freshest.high == pytest.approx(ahead(SHIPPED, 0.3, zone_now(), water(0.2, 0.5), ZONE).high)
+
+
+def test_a_lowest_above_the_highest_counts_as_none() -> None:
+    """Two models may contradict each other: then the freshest hour may be as fresh as can be, and as salty as the day."""
+    found = water_days(issue("day_max", 1.0), issue("day_min", 3.0), NOW, limit=None)
+    assert found is not None
+    assert (found.low.tolist(), found.freshest.tolist()) == ([0.0] * 3, found.high.tolist())
 
 
 def test_the_days_since_the_reading_count_too() -> None:

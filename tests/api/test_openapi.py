@@ -73,11 +73,11 @@ ANSWERS = {
     },
     "WindowShape": {"start", "end", "p", "median"},
     "SoilShape": {
-        *("station", "unit", "crop", "stage", "depths", "root_zone", "source", "point", "water", "watered", "leached", "advice", "assumed"),
+        *("station", "unit", "crop", "stage", "depths", "root_zone", "source", "point", "water", "watered", "any_hour", "leached", "advice", "assumed"),
     },
     "DepthShape": {"point", "depth_m", "quantity", "newest", "days", "low", "high"},
     "RootZoneShape": {"depth_m", "low", "high", "time", "silent"},
-    "WaterDaysShape": {"limit", "unit", "issued_at", "model", "version", "days", "low", "high", "p_above_limit", "p_always_above"},
+    "WaterDaysShape": {"limit", "unit", "issued_at", "model", "version", "days", "low", "freshest", "high", "p_above_limit", "p_always_above"},
     "CourseShape": {"leaching", "low", "high", "loss_low", "loss_high"},
     "AdviceShape": {"act", "why", "loss", "leaching", "sensitive", "approved", "text"},
     "CropList": {"items", "approved_by", "hash"},

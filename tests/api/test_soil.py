@@ -73,6 +73,7 @@ def test_with_a_crop_it_tells_what_it_asks_for(field: Rig) -> None:
     watered = found["watered"]
     assert len(found["water"]["days"]) == len(watered["low"]) == len(watered["loss_high"]) == 14
     assert all(low <= high for low, high in zip(watered["low"], watered["high"], strict=True))
+    assert all(high <= any_hour for high, any_hour in zip(watered["high"], found["any_hour"]["high"], strict=True))
     assert found["advice"]["act"] == "measure"
     assert found["advice"]["why"] == "unsure"
     assert not found["advice"]["approved"]
