@@ -66,14 +66,12 @@ def _known(hourly: Hourly, hour: Index, station: Index, window: Floats, leads: I
     inside = target < len(hourly.value)
     came = np.where(inside, hourly.value[np.minimum(target, len(hourly.value) - 1), station[:, None]], np.nan)
     parts, kept = [], []
-    for first in range(0, len(hour), 4096):
+    for first in range(0, max(len(hour), 1), 4096):
         some = slice(first, first + 4096)
         one = told(hourly, hour[some], window[some], leads[some])
         good = np.isfinite(came[some]) & np.isfinite(one.reading)[:, None] & ((one.reading > 0)[:, None] | (leads[some] > 1))
         parts.append({name: column[good] for name, column in one.columns.items()})
         kept.append(came[some][good])
-    if not parts:
-        return {}, np.empty(0)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.log1p(np.concatenate(kept))
 
 

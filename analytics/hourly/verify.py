@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +153,7 @@ def windows_score(found: Dataset, hourly: Hourly, fitted: FittedHours, *, limit:
     lead = np.array(LEADS)
     yesterday = _at(hourly, hour[:, None] + lead - 1 - 24 * ((lead + 23) // 24), station[:, None])
     before = _at(hourly, hour[:, None] - np.arange(1, MIXED + 1), station[:, None])
-    mixed = (before <= limit).any(axis=1) & (before > limit).any(axis=1)
+    mixed: Mask = (np.nanmin(before, axis=1) <= limit) & (np.nanmax(before, axis=1) > limit)  # each was read
     scores = []
     for hours in AHEAD:
         for cases, rows in (("mixed", mixed), ("all", np.ones_like(mixed))):
@@ -185,21 +187,20 @@ def course_score(found: Dataset, hourly: Hourly, fitted: FittedHours) -> tuple[t
     soon = came[:, :SOON]
     over = np.where(np.isfinite(soon)[:, :, None], soon[:, :, None] > np.array(LINES), np.nan)
     each = [(p[:, :SOON].reshape(-1), over.reshape(-1)) for p in (own.p_gt, p_gt)]
-    any_read = np.isfinite(soon).any(axis=1)[:, None]
-    six = np.where(any_read, (over == 1).any(axis=1), np.nan).reshape(-1)
+    six = _highest(over).reshape(-1)
     most = [(_highest(p[:, :SOON]).reshape(-1), six) for p in (own.p_gt, p_gt)]
-    low = [_low(n, both, a, z) for n, both in ((1, each), (SOON, most)) for a, z in zip(LOW[:-1], LOW[1:], strict=True)]
+    low = [_low(n, both, a, z) for n, both in ((1, each), (SOON, most)) for a, z in pairwise(LOW)]
     return tuple(course), tuple(low)
 
 
 def _hour(hourly: Hourly, day: np.datetime64) -> int:
     """The index of the hour in which a local day begins."""
-    return int((local_times(hourly.zone, day.astype("datetime64[D]").item(), 1)[0] - hourly.start) // HOUR_MS)
+    return int((local_times(hourly.zone, date.fromisoformat(str(day)), 1)[0] - hourly.start) // HOUR_MS)
 
 
 def _issues(found: Dataset, hourly: Hourly, hours: Sequence[int]) -> tuple[Index, Index]:
     """(hour, station) of the test, with a reading in the 6 hours before: at these local hours of the days after `test_from` up to `test_until`."""
-    first, days = (found.test_from + 1).item(), int((found.test_until - found.test_from).astype(int))
+    first, days = date.fromisoformat(str(found.test_from + 1)), int((found.test_until - found.test_from).astype(int))
     starts = np.sort(np.concatenate([local_times(hourly.zone, first, days, hour=h) for h in hours]))
     issues = (starts - hourly.start) // HOUR_MS
     issues = issues[(issues > 0) & (issues <= len(hourly.value))]
@@ -229,7 +230,7 @@ def _mean(values: NDArray[np.generic]) -> float:
 
 
 def _highest(p: Floats) -> Floats:
-    """Of the hours that are spoken of (k, lines)."""
+    """Of the hours that are known (k, lines)."""
     return np.where(np.isfinite(p).any(axis=1), np.where(np.isfinite(p), p, -1.0).max(axis=1), np.nan)
 
 
