@@ -8,7 +8,6 @@ from functools import cache
 
 from api.web.hours_words import Span, span, upper
 from api.web.words import hour_words, plain, value_text
-from core.bands import band
 from core.forecast import HOUR_MS
 from core.place import Station
 from core.sluice import INSIDE, OUTSIDE, Side, Sluice
@@ -26,14 +25,12 @@ SEAS = {"vung_tau": "Biển Đông"}  # the sea a port lies on: on the other one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRow:
-    """One window in words: `part` of the day and `hours`; how sure in tenths and in words; what the water is likeliest like, and its band."""
+    """One window in words: `part` of the day and `hours`; how sure in tenths and in words."""
 
     part: str
     hours: str
     tenths: int
     sure: str
-    water: str
-    band: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +76,6 @@ def row(w: Windows, i: int, *, now: int, timezone: str, lang: str) -> WindowRow:
         hours=when.hours if when.part else upper(when.hours),
         tenths=sure,
         sure=say(lang, "window.of_ten", n=sure),
-        water=say(lang, "window.freshest", value=value_text(window.median, lang)),
-        band=band(window.median),
     )
 
 

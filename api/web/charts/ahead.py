@@ -131,12 +131,14 @@ def _tide(port: Port | None, frame: Frame, top: float) -> tuple[list[Markup], fl
 
 
 def _days(frame: Frame, foot: float, now: int, lang: str) -> list[Markup]:
-    """The days ruled down to their names, today in words."""
+    """The days ruled down to their names, as much of these as there is room for; today's in bold."""
     parts = [polyline([[(frame.x(a), frame.bottom), (frame.x(a), foot + 4)] for a, _ in frame.days() if a > frame.start], stroke=RULE)]
     for a, b in frame.days():
         then = local(a, frame.timezone)
-        name = f"{say(lang, f'weekday.short.{then.isoweekday()}')} {then.day}/{then.month}"
-        if frame.x(b) - frame.x(a) >= 8 * len(name):
+        date = f"{then.day}/{then.month}"
+        room = frame.x(b) - frame.x(a)
+        name = next((n for n in (f"{say(lang, f'weekday.short.{then.isoweekday()}')} {date}", date) if room >= 8 * len(n)), None)
+        if name is not None:
             parts.append(text((frame.x(a) + frame.x(b)) / 2, foot + 17, name, anchor="middle", fill=INK2, bold=a <= now < b))
     return parts
 
