@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ async def soil_of(
         crop.threshold_at(stage)  # a stage it has not is refused before anything is read
     of = situation.source_of(station.id)
     point = situation.verdict_point(of) or ""
-    probes = tuple([await _probe(backend, situation, station, place, depth, now, rules) for place, depth in _standing(situation, station.id, now)])
+    probes = await _probes(backend, situation, station, now, rules)
     day_max, day_min = await _forecasts(backend, situation, of, point, now) if point else (None, None)
     water = water_days(day_max, day_min, now, limit=crop.water_limit.value if crop is not None else None)
     zone = advice = watered = any_hour = leached = None
@@ -132,25 +133,43 @@ def _standing(situation: Situation, station: str, now: int) -> list[tuple[str, f
     return sorted(depths.items(), key=lambda p: (p[1] is None, p[1] or 0.0, p[0]))
 
 
-async def _probe(backend: Backend, situation: Situation, station: Station, point: str, depth: float | None, now: int, rules: Crops) -> Probe:
-    there = {r.quantity for r in situation.readings(station.id) if r.point == point and r.quantity in QUANTITIES}
-    if "soil.ec_pore" in there:
-        there -= {"soil.ec_bulk", "soil.temperature"}  # it was computed from them
+async def _probes(backend: Backend, situation: Situation, station: Station, now: int, rules: Crops) -> tuple[Probe, ...]:
+    standing = _standing(situation, station.id, now)
+    there: dict[str, set[str]] = {point: set() for point, _ in standing}
+    for r in situation.readings(station.id):
+        if r.point in there and r.quantity in QUANTITIES:
+            there[r.point].add(r.quantity)
+    for quantities in there.values():
+        if "soil.ec_pore" in quantities:
+            quantities -= {"soil.ec_bulk", "soil.temperature"}  # it was computed from them
     first = local_times(station.timezone, local_date(now - (BACK_DAYS - 1) * DAY_MS, station.timezone), 1)
-    series = {q: await _judged(backend, situation, station, point, q, int(first[0]), now) for q in sorted(there)}
-    return probe(point, depth, series, rules.ground)
+    wanted = [(point, quantity) for point, quantities in there.items() for quantity in sorted(quantities)]
+    read = await _judged(backend, situation, station, wanted, int(first[0]), now) if wanted else {}
+    return tuple(probe(point, depth, {q: read[point, q] for q in there[point]}, rules.ground) for point, depth in standing)
 
 
-async def _judged(backend: Backend, situation: Situation, station: Station, point: str, quantity: str, start: int, now: int) -> History:
-    """Its good readings with start ≤ time ≤ now [ms] that the judge has seen."""
+async def _judged(
+    backend: Backend, situation: Situation, station: Station, wanted: Sequence[tuple[str, str]], start: int, now: int
+) -> dict[tuple[str, str], History]:
+    """The good readings with start ≤ time ≤ now [ms] that the judge has seen, of each (point, quantity)."""
     states = {s.key: s for s in await backend.states.states(station=station.id)}
-    place = {"station": station.id, "point": point, "quantity": quantity}
-    parts = stretches(situation.directory, states, **place, start=start, end=now + 1)
-    found = []
-    for part in parts:
-        rows = await backend.store.read([part.key], max(part.start, start), min(part.end, now + 1))
-        found.append(rows.take((rows.flag == Flag.GOOD) & np.isfinite(rows.value) & (rows.time < _judged_until(states[part.key]))))
-    whole = Batch.concat(found)
+    parts = [
+        (place, part)
+        for place in wanted
+        for part in stretches(situation.directory, states, station=station.id, point=place[0], quantity=place[1], start=start, end=now + 1)
+    ]
+    batch = await backend.store.read([part.key for _, part in parts], start, now + 1) if parts else Batch.empty()
+    edges = np.searchsorted(batch.series, np.arange(len(parts) + 1))  # sorted by series
+    found: dict[tuple[str, str], list[Batch]] = {place: [] for place in wanted}
+    for n, (place, part) in enumerate(parts):
+        rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
+        until = min(part.end, _judged_until(states[part.key]))
+        found[place].append(rows.take((rows.flag == Flag.GOOD) & np.isfinite(rows.value) & (rows.time >= part.start) & (rows.time < until)))
+    return {place: _history(station, place[0], rows) for place, rows in found.items()}
+
+
+def _history(station: Station, point: str, rows: Sequence[Batch]) -> History:
+    whole = Batch.concat(rows)
     whole = whole.take(np.argsort(whole.time, kind="stable"))
     return History(station=station.id, point=point, zone=station.timezone, time=whole.time, value=whole.value)
 
@@ -186,12 +205,11 @@ def _state(situation: Situation, zone: RootZoneNow, of: str, point: str, now: in
 
 async def _rain(backend: Backend, situation: Situation, stations: tuple[str, str], since: int, now: int, zone: str) -> dict[int, float]:
     """Rain [mm] by local start of day [ms] since the soil was read, of the first of these stations that measures it; empty where none does."""
-    start = int(local_times(zone, local_date(since, zone), 1)[0])
     for name in dict.fromkeys(stations):
         known = situation.directory.station(name)
         point = next((r.point for r in situation.readings(name) if r.quantity == RAIN), None)
         if known is not None and point is not None:
-            fell = await _judged(backend, situation, known, point, RAIN, start, now)
+            fell = (await _judged(backend, situation, known, [(point, RAIN)], since + 1, now))[point, RAIN]
             return _sums(fell.time, fell.value, zone)
     return {}
 
