@@ -39,7 +39,6 @@ CLASSES: Mapping[str, str] = {
     "Scale": "analytics.daily.dressing",
     "Spread": "analytics.daily.spread",
     "Standard": "analytics.daily.learners",
-    "Trees": "analytics.daily.learners",
 }
 _KINDS = "biufmM"  # of arrays: truth values, numbers, days
 _LEVEL = 1  # of zlib: thresholds of trees hardly get smaller beyond

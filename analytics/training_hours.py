@@ -44,18 +44,20 @@ class HourExam:
     @property
     def since(self) -> str:
         """The local day of the first hour that is forecast."""
-        return str(self._day(0, LEADS[0]))
+        return self._day(self._valid().min(initial=len(self.hourly.value) - 1))
 
     @property
     def until(self) -> str:
         """Of the last one."""
-        return str(self._day(-1, LEADS[-1]))
+        return self._day(self._valid().max(initial=0))
 
-    def _day(self, which: int, lead: int) -> object:
-        if not len(self.issues):
-            return local_date(self.hourly.start, self.hourly.zone)
-        hour = min(int(self.issues[which]) + lead - 1, len(self.hourly.value) - 1)
-        return local_date(self.hourly.start + hour * HOUR_MS, self.hourly.zone)
+    def _valid(self) -> Index:
+        """The hours asked about (k,)."""
+        found: Index = self.issues[self.asked // (len(LEADS) * len(self.hourly.stations))] + np.array(LEADS)[self.asked % len(LEADS)] - 1
+        return found
+
+    def _day(self, hour: int) -> str:
+        return str(local_date(self.hourly.start + int(hour) * HOUR_MS, self.hourly.zone))
 
     def sat(self, fitted: FittedHours) -> Claim:
         """What it says."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -278,3 +280,15 @@ def test_the_child_reads_the_settings_of_its_service(monkeypatch: pytest.MonkeyP
     ours = {name: value for name, value in found.items() if name.startswith("CANHMAN_")}
     wanted = {"CANHMAN_DATA": str(tmp_path), "CANHMAN_CLOCK": "sim", "CANHMAN_ENROL_PUBLIC": "1", "CANHMAN_STORE_TOKEN": "s3cret", "CANHMAN_URL": ""}
     assert ours == wanted
+
+
+def test_a_training_ends_with_the_service_that_began_it() -> None:
+    """When the other end of its standard input is gone, as after a kill -9 of the service, the process is gone too."""
+    code = "import time\nfrom canhman.training import end_with_input\nend_with_input()\nprint('learning', flush=True)\ntime.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"learning\n"
+        assert child.poll() is None
+        child.stdin.close()
+        assert child.wait(30) == 1
