@@ -119,6 +119,7 @@ def fit_boosted(hourly: Hourly) -> BoostedHours:
     if len(found.line) < LEAST or found.over.min() == found.over.max():
         return BoostedHours(names=names, trees=None)
     rows = np.stack([found.line, *(found.columns[n] - found.line for n in LEVELS), *(found.columns[n] for n in names)], axis=1)
+    rows[:, np.isnan(rows).all(axis=0)] = 0.0  # what was never known (the springs before, in a first fortnight) is never asked about
     falling = [-1, *(1 for _ in LEVELS), *(0 for _ in names)]
     grown = HistGradientBoostingClassifier(
         max_iter=200,

@@ -206,6 +206,15 @@ def test_too_little_to_learn_from(model: HourModel) -> None:
 
 
 @every_model
+def test_a_young_installation(model: HourModel) -> None:
+    """After eleven days, when no springs before are known, it learns and speaks, and weeks later too."""
+    first = model.fit(OFTEN.between(0, 11 * 24))
+    found = both(first.say(OFTEN, np.array([11 * 24 - 1, END - 1]), np.array([1, 1]), SOME))
+    assert np.isfinite(found).all()
+    assert_sound(found)
+
+
+@every_model
 def test_nothing_asked_nothing_said(model: HourModel) -> None:
     """No row is no error."""
     none = np.empty(0, dtype=np.int64)
