@@ -30,11 +30,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoilPart:
-    """`advice` is what to do, the first line the most; `facts` why and how sure. `away`: the store could not be read."""
+    """`crop` and its `name` are those chosen; `advice` is what to do, `facts` why and how sure. `away`: the store could not be read."""
 
     crops: tuple[Choice, ...]
     stages: tuple[Choice, ...]
     crop: str
+    name: str
     advice: tuple[str, ...]
     facts: tuple[str, ...]
     chart: Chart | None
@@ -51,15 +52,16 @@ async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: st
     of = stage if chosen is not None and stage is not None and stage in [s.id for s in chosen.stages] else None
     crops = tuple(Choice(id=c.id, name=_name(c, at.lang), chosen=c is chosen) for c in rules.crops)
     stages = tuple(Choice(id=s.id, name=_name(s, at.lang), chosen=s.id == of) for s in (chosen.stages if chosen is not None else ()))
-    name = chosen.id if chosen is not None else ""
+    slug, name = (chosen.id, _name(chosen, at.lang)) if chosen is not None else ("", "")
     try:
         found = await soil_of(backend, at.situation, station, at.now, rules=rules, crop=chosen, stage=of)
     except (UnavailableError, RefusedError):
-        return SoilPart(crops=crops, stages=stages, crop=name, advice=(), facts=(), chart=None, away=True)
+        return SoilPart(crops=crops, stages=stages, crop=slug, name=name, advice=(), facts=(), chart=None, away=True)
     return SoilPart(
         crops=crops,
         stages=stages,
-        crop=name,
+        crop=slug,
+        name=name,
         advice=words(found.advice, at.lang) if found.advice is not None else (),
         facts=tuple(_facts(found, rules, at)),
         chart=_chart(found, at) if any(len(p.days) for p in found.probes) or (chosen is not None and found.water is not None) else None,

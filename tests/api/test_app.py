@@ -40,6 +40,8 @@ PUBLIC_ROUTES = {
     ("GET", "/api/v1/stations"),
     ("GET", "/api/v1/stations/{id}"),
     ("GET", "/api/v1/stations/{id}/series"),
+    ("GET", "/api/v1/stations/{id}/soil"),
+    ("GET", "/api/v1/crops"),
     ("GET", "/api/v1/stations/{id}/forecast"),
     ("GET", "/api/v1/stations/{id}/forecasts"),
     ("GET", "/api/v1/stations/{id}/record"),

@@ -33,6 +33,7 @@ from adapters.sqlite_store import SqliteStore
 from api.app import create_app
 from api.backend import Backend
 from api.session import COOKIE
+from canhman.configuration import read_crops
 from core.alert import Alert, AlertEvent, Step
 from core.bands import LINES, band
 from core.batch import Batch
@@ -46,6 +47,7 @@ from core.series import SeriesKey
 from core.state import Commit, DeviceStatus, Latest, SeriesState, Waiting
 from registry.waterways import default_waterways
 
+CROPS = read_crops(None)
 NOW = 1_772_420_400_000  # 2026-03-02T03:00:00Z, ten o'clock in Vietnam
 DAY_MS = 24 * HOUR_MS
 QUARTER_MS = 900_000
@@ -290,7 +292,17 @@ def make_backend(folder: Path, *, sown: bool = True, **changed: Any) -> Backend:
         return {}
 
     parts: dict[str, Any] = dict.fromkeys(("registry", "states", "forecasts", "records", "alerts", "people", "dead_letters", "enrolment", "identities"), db)
-    parts |= {"store": store, "clock": Hands(), "system": system, "speed": lambda: 1.0, "risk": Risk, "ready": ready, "secret": b"test" * 8, "version": "0.0"}
+    parts |= {
+        "store": store,
+        "clock": Hands(),
+        "system": system,
+        "speed": lambda: 1.0,
+        "risk": Risk,
+        "crops": lambda: CROPS,
+        "ready": ready,
+        "secret": b"test" * 8,
+        "version": "0.0",
+    }
     return Backend(**(parts | changed))
 
 

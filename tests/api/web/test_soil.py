@@ -45,13 +45,15 @@ def part(rig: Rig, query: str = "", station: str = FIELD) -> Element:
 
 
 def test_without_a_crop_it_shows_what_is_measured_and_asks(field: Rig) -> None:
-    """The picture of the depths, no advice, and a form that lists every crop and has none chosen."""
+    """The picture of the depths, no advice, and a button for every crop, none of them pressed."""
     found = part(field)
     assert found.one("svg", class_="soil").attributes["role"] == "img"
     assert "Chọn cây để biết đất có mặn quá sức cây không." in found.text
     assert "rửa mặn" not in found.text
-    options = found.one("select", id="soil-crop").all("option")
-    assert [o.attributes["value"] for o in options] == ["", *(c.id for c in CROPS.crops)]
+    buttons = found.one("details", id="soil-crops").all("button", name="crop")
+    assert [b.attributes["value"] for b in buttons] == [c.id for c in CROPS.crops]
+    assert {b.attributes["aria-pressed"] for b in buttons} == {"false"}
+    assert found.one("details", id="soil-crops").one("summary").text == "Chọn cây trồng"
     assert not found.all("button", name="stage")
 
 
@@ -69,7 +71,8 @@ def test_with_a_crop_it_says_what_to_do(field: Rig) -> None:
         assert words in found.text
     chosen = [b.attributes["value"] for b in found.all("button", name="stage") if b.attributes["aria-pressed"] == "true"]
     assert chosen == ["ripening"]
-    assert [o.attributes["value"] for o in found.all("option") if "selected" in o.attributes] == ["rice"]
+    assert [b.attributes["value"] for b in found.all("button", name="crop") if b.attributes["aria-pressed"] == "true"] == ["rice"]
+    assert "Cây trồng: Lúa" in found.text
     assert len(found.one("details", id="soil-words").all("tr")) == 1 + 14 + 14
 
 
@@ -123,5 +126,5 @@ def test_the_page_stands_without_a_store(field: Rig, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(field.backend.store, "read", away)
     found = part(field, "?crop=rice")
     assert "Chưa đọc được số đã qua." in found.text
-    assert found.all("select")
+    assert found.all("button", name="crop")
     assert not found.all("svg", class_="soil")
