@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -122,7 +122,18 @@ def back_up(settings: Settings, target: Path, command: Sequence[str]) -> None:
             shutil.copyfile(settings.data / name, data / name)
     if settings.config is not None:
         shutil.copytree(settings.config, target / "config")
+    copy_models(settings.data / "models", data / "models")
     copy_journal(settings.data / "journal", data / "journal")
+
+
+def copy_models(folder: Path, target: Path) -> None:
+    """Who speaks first, then the models: the one that is named then is there. Drafts are left out, and what a training removes meanwhile."""
+    paths = [p for p in folder.glob("*/speaking.json") if p.is_file()] + sorted(p for p in folder.glob("*/[!.]*/*") if p.is_file() and p.name[0] != ".")
+    for path in paths:
+        place = target / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(path, place)
 
 
 def old_ones(folder: Path, keep: int) -> list[Path]:

@@ -25,6 +25,10 @@ def installation(folder: Path) -> dict[str, str]:
         (data / name).write_text(text)
     for name, text in (("00000000000000000000.cmj", "records"), ("00000000000000000064.cmj.new", "draft"), ("lock", ""), ("influx.cursor", "far")):
         (data / "journal" / name).write_text(text)
+    for name in ("day_max/1.20260302-abc", "day_max/.1.20260303-abc.7.new"):
+        (data / "models" / name).mkdir(parents=True)
+        (data / "models" / name / "model.canhman").write_text("numbers")
+    (data / "models/day_max/speaking.json").write_text("{}")
     for name in ("registry.db", "series.db"):
         with closing(sqlite3.connect(data / name)) as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -54,7 +58,8 @@ def test_what_is_copied_and_what_is_not(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     made = only(tmp_path / "b")
     files = {str(p.relative_to(made)) for p in made.rglob("*") if p.is_file()}
-    names = ("secret", "broker-password", "registry.db", "series.db", "journal/00000000000000000000.cmj", "journal/influx.cursor")
+    names = ["secret", "broker-password", "registry.db", "series.db", "journal/00000000000000000000.cmj", "journal/influx.cursor"]
+    names += ["models/day_max/speaking.json", "models/day_max/1.20260302-abc/model.canhman"]
     assert files == {f"data/{name}" for name in names}
     with closing(sqlite3.connect(made / "data" / "registry.db")) as copy:
         assert copy.execute("SELECT a FROM t").fetchall() == [(7,)]
@@ -64,7 +69,7 @@ def test_cursor_and_database_before_the_store_and_the_journal_last(tmp_path: Pat
     """A restored installation reads on from its cursors: the journal must reach further than they, and the store at least as far."""
     settings = installation(tmp_path) | {"CANHMAN_STORE": "influxdb://127.0.0.1:8086/canhman"}
     look = tmp_path / "look"
-    look.write_text('#!/bin/sh\nmkdir "$1" && cd "$1/.." && find . -type f | sort >influxdb/then\n')
+    look.write_text('#!/bin/sh\nmkdir "$1" && cd "$1/.." && : >influxdb/then && find . -type f | sort >influxdb/then\n')
     look.chmod(0o755)
     assert backup(settings, str(tmp_path / "b"), str(look)).returncode == 0
     then = (only(tmp_path / "b") / "influxdb" / "then").read_text().split()
