@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analytics.crops import Crops
 from core.clock import Clock
-from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, People, Records, Registry, SeriesStore, States
+from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, ModelFiles, People, Records, Registry, SeriesStore, States
 from core.risk import Risk
 
 
@@ -37,5 +37,6 @@ class Backend:
     ready: Callable[[], Awaitable[dict[str, str]]]
     secret: bytes
     crops: Callable[[], Crops] = Crops
+    models: ModelFiles | None = None  # None: what a model learned from is not told
     url: str = ""
     version: str = ""

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from adapters.model_folder import ModelFolder
 from adapters.offload import offload
 from adapters.sql.database import SqlDatabase
 from analytics.crops import Crops
@@ -184,6 +185,7 @@ def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock,
         speed=lambda: speed_of(at),
         risk=lambda: risk.current,
         crops=lambda: crops.current,
+        models=ModelFolder(wiring.data_folder(settings) / "models"),
         ready=ready.ask,
         secret=wiring.secret(settings),
         url=settings.url.rstrip("/"),

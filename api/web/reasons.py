@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from api.web.words import clock, date_words, local
 from core.forecast import Forecast, Reason
+from core.model_card import ModelCard
 from core.reasons import missing_text, model_word, reason_text
 from core.texts import say
 
@@ -19,8 +21,11 @@ class Why:
     origin: str
 
 
-def why(f: Forecast, *, now: int, lang: str, timezone: str) -> Why:
-    """Of an issue of days. The days are named where it gives reasons for others than tomorrow."""
+def why(f: Forecast, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
+    """Of an issue of days; `card` is that of the model that speaks now, told of where the issue is its.
+
+    The days are named where it gives reasons for others than tomorrow.
+    """
     named = any(r.lead != 1 for r in f.reasons)
     words = {
         "issued": _when(f.issued_at, now, lang, timezone),
@@ -28,15 +33,27 @@ def why(f: Forecast, *, now: int, lang: str, timezone: str) -> Why:
         "model": model_word(f.model, lang),
         "version": f.version,
     }
+    learned = ""
+    if card is not None and (card.model, card.version) == (f.model, f.version):
+        learned = say(lang, "reason.learned", since=_day(card.data_from, lang), until=_day(card.data_until, lang), n=len(card.stations))
     return Why(
         reasons=tuple((_days(r, lang) if named else "", reason_text(r, lang)) for r in f.reasons) or (("", say(lang, "reason.none")),),
         missing=tuple(missing_text(name, lang) for name in f.missing),
-        origin=say(lang, "reason.from", **words),
+        origin=f"{say(lang, 'reason.from', **words)} {learned}".strip(),
     )
 
 
 def _days(r: Reason, lang: str) -> str:
     return say(lang, "record.lead.one") if r.lead == 1 else say(lang, "record.lead.more", days=r.lead)
+
+
+def _day(text: str, lang: str) -> str:
+    """An ISO date as `5/12/2025` in Vietnamese, in English as it is."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day.day}/{day.month}/{day.year}" if lang == "vi" else text
 
 
 def _when(ms: int, now: int, lang: str, timezone: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -21,7 +22,7 @@ from api.web.soil import soil_part
 from api.web.trust import points, record_line, season, trust
 from api.web.view import Card, card, limit_text, where
 from api.web.words import value_text
-from core.errors import RefusedError, UnavailableError
+from core.errors import CanhManError, RefusedError, UnavailableError
 from core.texts import say
 from registry.situation import SALINITY, Reading
 
@@ -72,6 +73,9 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
     days = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
     coming = next((f for f in days if f.point == reading.point), None)
     scores = await backend.records.scores(stations=[reading.station], target="day_max", leads=(1,), since=season(at.now, zone))
+    speaking = None
+    with suppress(CanhManError):  # a card that cannot be read keeps nobody from the page; `doctor` names it
+        speaking = await backend.models.speaking("day_max") if backend.models is not None else None
     states = await backend.states.states(station=reading.station)
     rows = past.rows
     hour_ago = past.before(c.last.time - HOUR_MS) if c.last is not None else None
@@ -88,7 +92,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
         ),
         "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
         "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
-        "why": why(coming, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
+        "why": why(coming, card=speaking, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
         "trust": [
             *trust(situation, reading, past, checks(states, situation.directory, **place, now=at.now), now=at.now, lang=lang, timezone=zone),
             record_line((s for s in scores if s.point == reading.point), lang=lang),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from servers.backend import NOW, Rig
 from servers.html_page import Element, read
 
+from adapters.model_folder import ModelFolder
+from analytics.packing import packed
 from api.web.trust import record_line, season
 from core.batch import Batch
 from core.errors import UnavailableError
 from core.instant import parse_rfc3339
+from core.model_card import ModelCard
 from core.record import Score
 from core.series import SeriesKey
 from core.state import Latest
@@ -109,6 +114,32 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
     assert "Báo lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1; số liệu đến 9:00." in page
     assert "Cách báo này không nêu lý do." in station(pages, "kenh-lau").text
     assert "Vì sao báo vậy?" not in station(pages, "tram-moi").text
+
+
+@pytest.mark.parametrize(("version", "told"), [("1", True), ("2", False)])
+def test_what_the_model_learned_from(pages: Rig, tmp_path: Path, version: str, told: bool) -> None:
+    """The days and stations of the model that speaks, where the forecast is its; a card that cannot be read keeps nobody from the page."""
+    folder = ModelFolder(tmp_path / "models")
+    card = ModelCard(
+        target="day_max",
+        model="persistence",
+        version=version,
+        trained_at=NOW,
+        data_from="2025-12-01",
+        data_until="2026-02-28",
+        stations=("a", "b"),
+        drivers=(),
+        rows=9,
+        source="store",
+        held_out=None,
+    )
+    kept = asyncio.run(folder.keep(card, packed(())))
+    asyncio.run(folder.promote(kept, at=NOW, why="t"))
+    object.__setattr__(pages.backend, "models", folder)
+    words = "Mô hình học từ số liệu 1/12/2025 đến 28/2/2026 của 2 trạm."
+    assert (words in station(pages, "cai-tu").text) is told
+    (tmp_path / "models" / "day_max" / "speaking.json").write_text("{")
+    assert words not in station(pages, "cai-tu").text
 
 
 @pytest.mark.parametrize(("id", "words"), [("an-lac-tay", "đáng ngờ (đứng yên quá lâu)"), ("may-hong", "hỏng (ngoài khoảng có thể có)")])
