@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 from analytics.daily.model import day_models
+from analytics.hourly.model import hour_models
+from analytics.hourly.verify import SHIPPED
 from bench.skill.page import write
 from bench.skill.parts import Plan, parts
 from bench.skill.store import ROOT, Store
@@ -27,7 +29,14 @@ def main(words: list[str]) -> int:
     """0 where the page was written."""
     given = _options(words)
     os.nice(10)
-    plan = Plan(sets={name: ROOT / f"docs/datasets/{name}.toml" for name in SETS}, left_out="mekong", data=given.data, model=day_models()[MODEL])
+    plan = Plan(
+        sets={name: ROOT / f"docs/datasets/{name}.toml" for name in SETS},
+        left_out="mekong",
+        hours="mekong",
+        data=given.data,
+        model=day_models()[MODEL],
+        hour_model=hour_models()[SHIPPED],
+    )
     store = Store(folder=given.kept)
     try:
         every = parts(plan)

@@ -117,3 +117,12 @@ def ends(interval: Interval) -> list[float | None]:
 def brief(value: float | None) -> float | None:
     """Four digits; None for what is no number. −∞, where nothing bounds an interval, is none either."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
+
+
+def rounded(found: Any) -> Any:
+    """Every number in it with four digits."""
+    if isinstance(found, float):
+        return brief(found)
+    if isinstance(found, dict):
+        return {key: rounded(value) for key, value in found.items()}
+    return [rounded(value) for value in found] if isinstance(found, list | tuple) else found

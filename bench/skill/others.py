@@ -1,4 +1,4 @@
-"""Further tables of the page: stations left out, water windows, baselines, sets that are held to nothing, what is held elsewhere."""
+"""Further tables of the page: stations left out, baselines, sets that are held to nothing, what is held elsewhere."""
 
 from __future__ import annotations
 
@@ -64,41 +64,6 @@ def left_out(found: Found, checks: Sequence[Check]) -> str:
 def worse_left_out(found: Found) -> list[str]:
     """Stations at which "as today" was nearer at some lead."""
     return sorted({one["station"] for lead in found["leads"] for one in lead["stations"] if one["below"][0] is not None and one["below"][0] < 0})
-
-
-def windows(found: Found, checks: Sequence[Check]) -> str:
-    """Hours promised below the limit, beside "same hour yesterday"."""
-    yesterday = ("Same hour yesterday: were safe", "Same hour yesterday: promised")
-    head = ("Next", "Cases", "Hours", "Safe", "Promised that were safe", "Safe that were promised", *yesterday)
-    rows = []
-    for one in found["windows"]:
-        rates = (number(one[key], 3) for key in ("precision", "share", "yesterday_precision", "yesterday_share"))
-        rows.append((f"{one['hours']} h", one["cases"], one["n"], percent(one["safe"]), *rates))
-    other = ("Hours ahead", "Hours", "Pinball loss", "of persistence", "90 % interval held", "of persistence", "50 % interval held", "Brier", "of persistence")
-    course = []
-    for one in found["course"]:
-        held = (percent(one[key]) for key in ("coverage90", "persistence_coverage90", "coverage50"))
-        losses = [number(one[key], 3) for key in ("pinball", "persistence_pinball", "brier", "persistence_brier")]
-        course.append((f"{one['first']} to {one['last']}", one["n"], *losses[:2], *held, *losses[2:]))
-    mixed = "; ".join(_beside_yesterday(one) for one in found["windows"] if one["cases"] == "mixed")
-    parts = [
-        "## Water windows",
-        f"{found['name']}, by hours, {found['test_from']} to {found['test_until']}; model {found['model']} {found['version']}. An hour is promised where the "
-        "chance of staying at or under 1 g/L is at least 9 in 10. Mixed cases: the last 26 h at the station held both safe and unsafe hours; elsewhere the "
-        "same hour yesterday is already right.",
-        checks_table(checks),
-        f"Beside “the same hour yesterday”, in mixed cases: {mixed}.",
-        table(head, rows),
-        "The course itself, in g/L:",
-        table(other, course),
-    ]
-    return "\n\n".join(parts)
-
-
-def _beside_yesterday(one: Found) -> str:
-    wrong, other = (100 * (1 - one[key]) for key in ("precision", "yesterday_precision"))
-    offered = f"{percent(one['share'])} of the safe hours are promised instead of {percent(one['yesterday_share'])}"
-    return f"of 100 hours promised for the next {one['hours']} h, {wrong:.0f} are not safe instead of {other:.0f}; {offered}"
 
 
 def baselines(sets: Mapping[str, Found]) -> str:

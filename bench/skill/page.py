@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.skill import others, sections, words
+from bench.skill import others, sections, windows, words
 from bench.skill.checks import Check, of_baselines, of_left_out, of_set, of_windows
 from bench.skill.diagram import picture
 from bench.skill.goals import LEFT_OUT, SETS, WINDOWS, Goals
@@ -48,7 +48,7 @@ def page(found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> str:
         words.promised(checks),
         *(sections.of_set(name, found["sets"][name], list(of_set(found["sets"][name], held[name])), held[name]) for name in held),
         others.left_out(found["left_out"], list(of_left_out(found["left_out"], LEFT_OUT))) if found.get("left_out") else "",
-        others.windows(found["hours"], list(of_windows(found["hours"], WINDOWS))) if found.get("hours") else "",
+        windows.windows(found["hours"], list(of_windows(found["hours"], WINDOWS))) if found.get("hours") else "",
         others.baselines({name: found["sets"][name] for name in held}),
         *(others.more(found["sets"][name]) for name in found["sets"] if name not in held),
         f"## What is held elsewhere\n\n{others.ELSEWHERE}",

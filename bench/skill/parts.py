@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from analytics.daily.model import DayModel, day_models
 from analytics.daily.spec import Spec
+from analytics.hourly.model import HourModel
 from bench.leave_station_out import Left, left_out
-from bench.skill import figures
+from bench.skill import figures, hours
 from bench.skill.store import key_of
 from canhman.backtesting import Asked, load, read_spec, run
 
+HOURS = "hours"
 BASELINES = ("persistence", "climatology", "analogue", "logistic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What `make skill` runs: the files of the sets by name, the one whose stations are left out in turn, and the model."""
+    """What `make skill` runs: the files of the sets by name, the one whose stations are left out in turn, the one told by hours, and the models."""
 
     sets: Mapping[str, Path]
     left_out: str
+    hours: str
     data: Path
     model: DayModel
+    hour_model: HourModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,9 @@ def parts(plan: Plan) -> list[Part]:
         Part(name=f"left_out-{station}", key=_key(plan, spec, file, station), weight=18, make=_left_out(plan, spec, file, station))
         for station in load(spec, file, plan.data).scored
     ]
+    file = plan.sets[plan.hours]
+    make = partial(hours.score, file, plan.data, plan.hour_model)
+    found.append(Part(name=HOURS, key=hours.key(file, plan.data, plan.hour_model), weight=90, make=make))
     return found
 
 

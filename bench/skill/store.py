@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = ("numpy", "scikit-learn", "scipy")
-# what a forecast of days, its data and its scores are made of
-CODE = (
-    "analytics/daily/**/*.py",
-    "analytics/empirical.py",
-    "adapters/csv_columns.py",
-    "core/table.py",
-    "core/tide.py",
-    "core/constituents.py",
-    "core/seawater.py",
-    "config/tides/*",
-    "bench/leave_station_out.py",
-    "bench/skill/figures.py",
-    "bench/skill/parts.py",
-)
+OURS = ("analytics", "adapters", "bench", "core")
+# what a forecast of days, its data and its scores come from; models are found by their folder
+START = ("analytics/daily/backtest.py", "analytics/daily/models/*.py", "adapters/csv_columns.py", "bench/skill/figures.py", "bench/leave_station_out.py")
+TABLES = ("config/tides/*",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +44,33 @@ class Store:
         return self.folder / f"{name}.json"
 
 
-def key_of(words: Iterable[str], files: Iterable[Path], *, code: Sequence[str] = CODE, root: Path = ROOT) -> str:
-    """One for these words, the bytes of these files, the code, and the libraries it runs on."""
+def key_of(words: Iterable[str], files: Iterable[Path], *, start: Sequence[str] = START, root: Path = ROOT) -> str:
+    """One for these words, the bytes of these files, the code from `start` on, and the libraries it runs on."""
     digest = hashlib.sha256("\n".join((*words, *(f"{name} {version(name)}" for name in LIBRARIES))).encode())
-    for path in (*sorted(path for pattern in code for path in root.glob(pattern) if path.is_file()), *files):
+    for path in (*code(start, root), *(path for pattern in TABLES for path in sorted(root.glob(pattern))), *files):
         digest.update(f"\n{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
     return digest.hexdigest()
+
+
+def code(start: Sequence[str], root: Path = ROOT) -> list[Path]:
+    """The modules of ours that these come to by their imports, themselves included."""
+    waiting = [path for pattern in start for path in root.glob(pattern)]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path, root)
+    return sorted(found)
+
+
+def _imported(path: Path, root: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            if name.split(".")[0] in OURS:
+                own = [f"{name}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+                for module in (name, *own):
+                    there = root / (module.replace(".", "/") + ".py")
+                    if there.is_file():
+                        yield there

@@ -12,7 +12,7 @@ from analytics.daily.intervals import less_rmse_interval, share_interval
 from analytics.daily.skill import Blocks
 from bench.leave_station_out import Left, together
 from bench.skill import figures
-from bench.skill.parts import Part, Plan
+from bench.skill.parts import HOURS, Part, Plan
 from bench.skill.store import Store
 
 Told = Callable[[str, float | None], None]  # (part, seconds it took; None where it begins)
@@ -48,6 +48,7 @@ def gathered(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
         "version": plan.model.version,
         "sets": {name: values[name] for name in plan.sets},
         "left_out": _left_figures(plan, stations),
+        "hours": values[HOURS],
     }
 
 

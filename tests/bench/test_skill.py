@@ -6,20 +6,25 @@ import ast
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from made_sets import DRIVERS, HEAD, LONG, season, without
 
 from analytics.daily.model import day_models
+from analytics.hourly.model import LEADS, HourModel, SaidHours
+from analytics.hourly.panel import Floats, Hourly, Index
 from bench.skill import goals, work
 from bench.skill.checks import Check
 from bench.skill.goals import Goals
 from bench.skill.page import PAGE, every_check, page, pages
 from bench.skill.parts import Plan, parts
 from bench.skill.store import ROOT, Store
+from core.bands import LINES
 
 DOCS = ROOT / "docs"
 LOW, HIGH = (0.0, 99.0), (-9.0, None)  # floors that anything reaches, of errors and of skill
@@ -34,13 +39,37 @@ HELD = Goals(
 MADE = {"made": HELD}
 
 
+@dataclass(frozen=True)
+class AsNow:
+    """A model of hours that needs no learning: all hours ahead are as the last reading, more or less."""
+
+    learned: Hourly
+
+    def _now(self, hourly: Hourly, hour: Index, station: Index) -> Floats:
+        rows = np.maximum(hour[:, None] - 1 - np.arange(6), 0)
+        part = hourly.value[rows, station[:, None]]
+        first = np.isfinite(part).argmax(axis=1)
+        return part[np.arange(len(part)), first]
+
+    def say(self, hourly: Hourly, hour: Index, station: Index, leads: Sequence[int] = LEADS) -> SaidHours:
+        now = self._now(hourly, hour, station)[:, None, None] + np.zeros((1, len(leads), 1))
+        p = np.where(np.isfinite(now), 1 / (1 + np.exp(np.array(LINES) - now)), np.nan)
+        return SaidHours(quantiles=now + np.array([-2.0, -0.5, 0.0, 0.5, 2.0]), p_gt=p)
+
+    def p_le(self, hourly: Hourly, hour: Index, station: Index, leads: Sequence[int], limit: float) -> Floats:
+        now = self._now(hourly, hour, station)[:, None] + np.zeros((1, len(leads)))
+        found: Floats = 1 / (1 + np.exp(9 * (now - limit)))
+        return found
+
+
 def plan(folder: Path, model: str = "logistic") -> Plan:
     """Two sets of one season: with drivers, and the daily minimum."""
     season(165).write(folder)
     head = without(HEAD, {"2021-04-30": "2021-03-20", "2021-05-01": "2021-03-21"})
     (folder / "made.toml").write_text(head + LONG + DRIVERS, "utf-8")
     (folder / "min.toml").write_text(head.replace('"made"', '"made, minimum"') + LONG + 'daily = "min"\nstations = ["an", "cai"]\n', "utf-8")
-    return Plan(sets={"made": folder / "made.toml", "min": folder / "min.toml"}, left_out="made", data=folder, model=day_models()[model])
+    sets = {"made": folder / "made.toml", "min": folder / "min.toml"}
+    return Plan(sets=sets, left_out="made", hours="made", data=folder, model=day_models()[model], hour_model=HourModel(name="now", version="1", fit=AsNow))
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +104,7 @@ def test_a_page_of_a_made_set(found: dict[str, Any]) -> None:
         "## What was promised",
         "## made",
         "## Stations that were never learned from",
+        "## Water windows",
         "## Against each set's own best baseline",
         "## made, minimum",
         "## What is held elsewhere",
@@ -123,12 +153,22 @@ def test_what_is_kept_is_not_worked_out_again(found: dict[str, Any], folder: Pat
     assert [part.name for part in work.waiting(parts(made), store)] == ["min"]
     with (folder / "river.csv").open("a", encoding="utf-8") as file:
         file.write("2022-01-01,900\n")
-    assert {part.name for part in work.waiting(parts(made), store)} == {"made", "min", "left_out-an", "left_out-binh", "left_out-cai"}
+    assert {part.name for part in work.waiting(parts(made), store)} == {"made", "left_out-an", "left_out-binh", "left_out-cai", "min"}
     (folder / "kept/made.json").write_text("{", "utf-8")  # a machine that lost power
     assert store.get("made", "") is None
 
 
 # ------------------------------------------------------------ a missed floor is called missed
+
+
+def reaching(found: dict[str, Any]) -> dict[str, Any]:
+    """The same where what is left out and the windows reach every floor."""
+    other = copy.deepcopy(found)
+    for lead in other["left_out"]["leads"]:
+        lead["below"][0] = lead["coverage90"][0] = 0.9
+    for one in other["hours"]["windows"]:
+        one["precision"] = one["share"] = 0.96
+    return other
 
 
 def worse_rmse(found: dict[str, Any]) -> None:
@@ -143,6 +183,15 @@ def worse_station(found: dict[str, Any]) -> None:
     found["sets"]["made"]["leads"][1]["stations"][2]["nse"][0] = -9.1
 
 
+def worse_left_out(found: dict[str, Any]) -> None:
+    found["left_out"]["leads"][1]["below"][0] = -0.1
+
+
+def worse_windows(found: dict[str, Any]) -> None:
+    one = next(w for w in found["hours"]["windows"] if (w["hours"], w["cases"]) == (24, "mixed"))
+    one["precision"], one["share"] = 0.94, 0.5
+
+
 def worse_than_a_baseline(found: dict[str, Any]) -> None:
     one = min((b for b in found["sets"]["made"]["leads"][0]["baselines"] if b["measure"] == "value"), key=lambda b: float(b["loss"]))
     one["skill"] = [-0.4, -0.6, -0.2]
@@ -154,11 +203,14 @@ def worse_than_a_baseline(found: dict[str, Any]) -> None:
         (worse_rmse, "made, 1 day ahead, RMSE, g/L: 99.100; the floor is ≤ 99.00"),
         (worse_skill, "made, 1 day ahead, skill > 1 g/L: -9.100; the floor is ≥ -9.00"),
         (worse_station, "made, 3 days ahead, NSE, each station but an: cai -9.100"),
+        (worse_left_out, "Stations left out, 3 days ahead, RMSE below persistence: -10.0 %; the floor is ≥ 30 %"),
+        (worse_windows, "Water windows, 24 h ahead, promised hours that were safe, mixed cases: 0.940; the floor is ≥ 0.95"),
         (worse_than_a_baseline, "made, 1 day ahead, worse than its best baseline beyond chance: value (RMSE)"),
     ],
 )
 def test_a_missed_floor_is_called_missed(found: dict[str, Any], change: Callable[[dict[str, Any]], None], told: str) -> None:
     """One figure falls below its floor: the list of what was missed names it, and the word in its table turns."""
+    found = reaching(found)
     before, other = missed(found), copy.deepcopy(found)
     change(other)
     (new,) = set(missed(other)) - set(before)
@@ -232,4 +284,5 @@ def test_every_set_that_is_held_to_something_is_there() -> None:
         asked = {*wanted.rmse, *wanted.nse, *(lead for floors in wanted.skill.values() for lead in floors)}
         assert asked <= {lead["lead"] for lead in found["sets"][name]["leads"]}
         assert set(wanted.skill) <= {over["line"] for over in found["sets"][name]["leads"][0]["over"]}
+    assert {(one["hours"], one["cases"]) for one in found["hours"]["windows"]} >= {(h, cases) for h in goals.WINDOWS.precision for cases in ("mixed", "all")}
     assert set(goals.LEFT_OUT.below) <= {lead["lead"] for lead in found["left_out"]["leads"]}
