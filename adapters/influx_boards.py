@@ -1,7 +1,8 @@
 """Stations and their newest values as lines for Grafana, and what stands of them: measurements `station` and `latest`.
 
 `station,org=o,station=kl-01 name="Kênh Lầu",label="Kênh Lầu (kl-01)",waterway="cai-lon",…,lat=9.77,lon=105.6,km=41.5 1772402400000`
-`latest,org=o,point=main,station=kl-01 salinity=1.8,fresh=1i,seen=1772402400000i,flag=1i,verdict=1i,name="Kênh Lầu",waterway="cai-lon" 1772406000000`
+`latest,org=o,point=main,station=kl-01 salinity=1.8,fresh=1i,seen=1772402400000i,flag=1i,verdict=1i,…,name="Kênh Lầu",waterway="cai-lon" 1772406000000`,
+with `pump_from=1772409600000i,pump_to=1772424000000i,pump_of_ten=9i,pump_limit=1.0` in it
 
 A text a person wrote never keeps a line from being written: a line break in it stands there as a space. In `station`, whose texts
 are values of Grafana's variables, `$` and `[[` stand there in full width.
@@ -94,7 +95,9 @@ def latest_line(row: Shown) -> str:
     tags = f"org={escape_tag(row.org)},point={escape_tag(row.point)},station={escape_tag(row.station)}"
     salinity = "" if row.salinity is None or not math.isfinite(row.salinity) else f"salinity={float(row.salinity)!r},"
     whole = f"fresh={int(row.fresh)}i,seen={row.seen}i,flag={row.flag}i,verdict={int(row.is_verdict_point)}i"
-    return f"{MEASUREMENT},{tags} {salinity}{whole},name={_quoted(_plain(row.name))},waterway={_quoted(_plain(row.waterway))} {row.time}"
+    # always all of it: a field that is left out keeps the value the row had before
+    pump = f"pump_from={row.pump.start}i,pump_to={row.pump.end}i,pump_of_ten={row.pump.of_ten}i,pump_limit={float(row.pump.limit)!r}"
+    return f"{MEASUREMENT},{tags} {salinity}{whole},{pump},name={_quoted(_plain(row.name))},waterway={_quoted(_plain(row.waterway))} {row.time}"
 
 
 def station_line(station: Station, waterway_name: str, time: int) -> str:

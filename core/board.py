@@ -13,12 +13,29 @@ MEASUREMENT = "latest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pump:
+    """The next hours in which water may be taken, as `core.window` gives them: `start` ≤ t < `end` [ms], the chance in full tenths, by `limit` [g/L].
+
+    All 0: there are none.
+    """
+
+    start: int = 0
+    end: int = 0
+    of_ten: int = 0
+    limit: float = 0.0
+
+
+NO_PUMP = Pump()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One point's row of the measurement `latest` at `time` [ms].
 
     `fresh` is true only where the verdict would believe the value until `time`; a row that was superseded is written again
     with false. `salinity` [g/L] is the newest judged value, None where there is none; `seen` [ms] and `flag` are those of the
-    newest reading; `is_verdict_point` tells the one point of a station that its verdict is read at.
+    newest reading; `is_verdict_point` tells the one point of a station that its verdict is read at. `pump` is none where the row
+    is not fresh, and where the forecast grows too old before the row ends.
     """
 
     org: str
@@ -32,3 +49,4 @@ class Shown:
     is_verdict_point: bool
     name: str
     waterway: str = ""
+    pump: Pump = NO_PUMP

@@ -57,6 +57,11 @@ class _Hour:
     quantiles: tuple[float, ...]
 
 
+def tenths(p: float) -> int:
+    """A probability in full parts of ten, as it is told: never rounded up, never ten."""
+    return min(9, math.floor(p * 10 + 1e-9))
+
+
 def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now: int, *, promised: float = PROMISED) -> Windows:
     """The hours from `now` [ms] on that hold P(S ≤ limit) ≥ `promised`; `verdict` is the one of this water, forecast and moment, and gives the limit.
 

@@ -13,7 +13,9 @@ POINT_TAGS = frozenset({"org", "station", "point"})
 
 MIRRORED: dict[str, frozenset[str]] = {
     "station": frozenset({"org", "station", "name", "label", "waterway", "waterway_name", "commune", "verdict_point", "lat", "lon", "km"}),
-    "latest": POINT_TAGS | {"salinity", "fresh", "seen", "flag", "verdict", "name", "waterway", NOTHING},
+    "latest": POINT_TAGS
+    | {"salinity", "fresh", "seen", "flag", "verdict", "name", "waterway", NOTHING}
+    | {"pump_from", "pump_to", "pump_of_ten", "pump_limit"},
     "forecast": POINT_TAGS
     | {"target", "lead", "issued", "model", *(f"q{round(100 * q):02d}" for q in QUANTILES), *("p_gt_" + f"{x:g}".replace(".", "_") for x in LINES)},
     "alert": POINT_TAGS | {"kind", "line", "level", "state", "value", "p"},

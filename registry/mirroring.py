@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from core.board import Shown
+from core.board import NO_PUMP, Pump, Shown
 from core.ports import Mirror
 from core.verdict import holds_until
+from core.window import tenths
 from registry.directory import Directory
 from registry.situation import SALINITY, Reading, Situation
 
@@ -42,6 +43,7 @@ class Mirroring:
         self._asked: int | None = None  # every fresh row that ends after this [ms] is known
         self._tried = 0  # when refused rows were tried last [ms]
         self._stations: tuple[int, int] | None = None  # the registry's version mirrored last, and when [ms]
+        self._pumps: dict[Point, tuple[object, Pump]] = {}  # the next hours to pump, and what they were found from
 
     @property
     def refused(self) -> str:
@@ -68,7 +70,7 @@ class Mirroring:
             self._tried = now
         wanted = {(r.station, r.point): self._wanted(situation, r, now) for r in situation.everywhere(SALINITY)}
         for point in self._points.keys() - wanted.keys():  # its sensor stood elsewhere, as the registry has it now
-            wanted[point] = [replace(row, fresh=False) for row in self._points[point].fresh.values()]
+            wanted[point] = [replace(row, fresh=False, pump=NO_PUMP) for row in self._points[point].fresh.values()]
         rows = [row for point, want in wanted.items() for row in want if not self._is_written(point, row)]
         if rows:
             self._sending(rows)
@@ -82,17 +84,27 @@ class Mirroring:
     def _wanted(self, situation: Situation, reading: Reading, now: int) -> list[Shown]:
         """The rows a point should have: first those to withdraw, then as its newest one that says how it is now, last the fresh one."""
         until = holds_until(situation.water(reading.station, reading.point), now, risk=situation.risk)
-        row = _row(situation, reading, until)
+        row = _row(situation, reading, until, NO_PUMP if until is None else self._pump(situation, reading, now, until))
         stands = self._points.get((reading.station, reading.point), _Stands())
-        wanted = [replace(row, org=org, time=time, fresh=False) for org, time in stands.fresh if (org, time) != (row.org, until)]
+        wanted = [replace(row, org=org, time=time, fresh=False, pump=NO_PUMP) for org, time in stands.fresh if (org, time) != (row.org, until)]
         if until is None:
             row = replace(row, time=max(row.time, stands.top.get(row.org, row.time)))
         for org, top in stands.top.items():
             if top >= row.time and (org, top) != (row.org, row.time) and (org, top) not in stands.fresh:
-                wanted.append(replace(row, org=org, time=top, fresh=False))
+                wanted.append(replace(row, org=org, time=top, fresh=False, pump=NO_PUMP))
         if until is not None or (row.org, row.time) not in stands.fresh:
             wanted.append(row)
         return wanted
+
+    def _pump(self, situation: Situation, reading: Reading, now: int, until: int) -> Pump:
+        """Found anew where the water, its forecast, the numbers or the hour are others: each second would be too often for a thousand points."""
+        place = (reading.station, reading.point)
+        water, issue = situation.water(*place), situation.forecast(*place)
+        found_from = (water, None if issue is None else (issue.id, issue.issued_at), situation.risk, now // HOUR_MS)
+        known = self._pumps.get(place)
+        if known is None or known[0] != found_from:
+            known = self._pumps[place] = (found_from, _next_pump(situation, reading, now, until))
+        return known[1]
 
     def _is_written(self, point: Point, row: Shown) -> bool:
         stands = self._points.get(point)
@@ -138,7 +150,19 @@ class Mirroring:
         return written
 
 
-def _row(situation: Situation, reading: Reading, until: int | None) -> Shown:
+def _next_pump(situation: Situation, reading: Reading, now: int, until: int) -> Pump:
+    """The first window at a point; none where its forecast is too old before the row ends: a board cannot tell how old a forecast is."""
+    issue = situation.forecast(reading.station, reading.point)
+    if issue is None or until - issue.issued_at > situation.risk.forecast_max_age_h * HOUR_MS or situation.source_of(reading.station) != reading.station:
+        return NO_PUMP
+    found = situation.windows(reading.station, now, point=reading.point)
+    if not found.windows:
+        return NO_PUMP
+    first = found.windows[0]
+    return Pump(start=first.start, end=first.end, of_ten=tenths(first.p), limit=found.verdict.limit)
+
+
+def _row(situation: Situation, reading: Reading, until: int | None, pump: Pump) -> Shown:
     """How the point is now: fresh until then, else where its newest reading stands."""
     station = situation.directory.station(reading.station)
     value = None if reading.judged is None else reading.judged.value
@@ -154,4 +178,5 @@ def _row(situation: Situation, reading: Reading, until: int | None) -> Shown:
         is_verdict_point=situation.verdict_point(reading.station) == reading.point,
         name=reading.station if station is None else station.name,
         waterway="" if station is None else station.waterway,
+        pump=pump,
     )

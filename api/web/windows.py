@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,10 +13,9 @@ from core.sluice import INSIDE, OUTSIDE, Side, Sluice
 from core.texts import say
 from core.tide import Port, port_of_zone, shipped_ports
 from core.verdict import UNIT
-from core.window import AHEAD_H, KNOWN, Windows
+from core.window import AHEAD_H, KNOWN, Windows, tenths
 from registry.situation import SALINITY, Situation
 
-TENTHS = 10
 SHOWN = 8  # rows; the others stand folded
 LIKELY = 0.5  # an opening of a sluice that is less sure is not told
 SEAS = {"vung_tau": "Biển Đông"}  # the sea a port lies on: on the other one low water comes at other times
@@ -100,11 +98,6 @@ def pump_line(situation: Situation, station: Station, *, now: int, lang: str) ->
     as_of, good_for = lasts(situation, of, (point,), window.end)
     when = span(window.start, window.end, now, station.timezone, lang, until=w.until)
     return PumpLine(when=when, sure=say(lang, "window.of_ten", n=tenths(window.p)), as_of=as_of, good_for=good_for)
-
-
-def tenths(p: float) -> int:
-    """A probability in full parts of ten: never rounded up, never ten."""
-    return min(TENTHS - 1, math.floor(p * TENTHS + 1e-9))
 
 
 def lasts(situation: Situation, of: str, points: tuple[str, ...], until: int) -> tuple[int | None, int | None]:

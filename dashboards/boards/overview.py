@@ -7,7 +7,7 @@ from dashboards.overview.counts import STATS
 from dashboards.overview.devices import HEALTH
 from dashboards.overview.ground import SOIL
 from dashboards.overview.lines import FLAG_LINES, SALINITY_LINES
-from dashboards.overview.outlook import ALERTS, FORECAST
+from dashboards.overview.outlook import ALERTS, FORECAST, PUMP
 from dashboards.overview.stations import MAP, TABLE
 from dashboards.overview.where import NO_LATEST, OF_WATERWAY, UID
 
@@ -49,5 +49,5 @@ BOARD = Board(
             may_be_empty=NO_LATEST,
         ),
     ),
-    panels=(*STATS, MAP, TABLE, ALERTS, FORECAST, SALINITY_LINES, FLAG_LINES, *SOIL, HEALTH),
+    panels=(*STATS, MAP, TABLE, ALERTS, FORECAST, PUMP, SALINITY_LINES, FLAG_LINES, *SOIL, HEALTH),
 )

@@ -32,7 +32,7 @@ HEALTH = Panel(
     kind="table",
     title="board.health",
     about="board.health.about",
-    at=(0, 53, 24, 10),
+    at=(0, 60, 24, 10),
     queries=(
         Query(ref="H", text=heads("station", "sensor")),
         _heard("A", "water", "measured"),

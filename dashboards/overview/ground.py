@@ -26,7 +26,7 @@ def _soil(id: int, name: str, fields: tuple[str, ...], x: int) -> Panel:
         kind="timeseries",
         title=f"board.{name}",
         about=f"board.{name}.about",
-        at=(x, 45, 12, 8),
+        at=(x, 52, 12, 8),
         interval="15m",
         queries=tuple(
             Query(ref=ref, text=_per_point("soil", field), form="time_series", alias="$tag_station $tag_point ($tag_sensor) $col", may_be_empty=NO_SOIL)

@@ -40,7 +40,7 @@ SALINITY_LINES = Panel(
     kind="timeseries",
     title="board.lines",
     about="board.lines.about",
-    at=(0, 27, 24, 11),
+    at=(0, 34, 24, 11),
     repeat="station",
     interval="15m",
     queries=(
@@ -92,7 +92,7 @@ FLAG_LINES = Panel(
     kind="state-timeline",
     title="board.flags",
     about="board.flags.about",
-    at=(0, 38, 24, 7),
+    at=(0, 45, 24, 7),
     interval="15m",
     queries=(
         Query(

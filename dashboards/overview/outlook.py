@@ -1,10 +1,10 @@
-"""What needs somebody: open alerts, and the peaks that are forecast."""
+"""What needs somebody: open alerts, the hours to pump, and the peaks that are forecast."""
 
 from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import SHAPES
-from dashboards.overview.where import AGE, CHOSEN, NO_ALERT, NO_FORECAST, OPEN_ALERTS, STATION_LINK
+from dashboards.overview.where import AGE, CHOSEN, HOURS, NO_ALERT, NO_FORECAST, NO_HOURS, OPEN_ALERTS, STATION_LINK
 from dashboards.panels import (
     AS_LINK,
     PLAIN,
@@ -13,6 +13,7 @@ from dashboards.panels import (
     override,
     table_options,
     unit,
+    without,
 )
 
 ALERT_KINDS = {kind: Words(f"board.kind.{kind}") for kind in ("observed", "forecast", "silent", "fault")}
@@ -67,5 +68,31 @@ FORECAST = Panel(
         override("over1", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p1")),
         override("over4", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p4")),
         override("issued", **AGE, displayName=Words("board.issued")),
+    ),
+)
+
+PUMP = Panel(
+    id=15,
+    kind="table",
+    title="board.pump",
+    about="board.pump.about",
+    at=(0, 27, 24, 7),
+    queries=(
+        Query(
+            ref="A",
+            text=f'SELECT "station", "point", "pump_from", "pump_to", "pump_of_ten", "pump_limit" FROM {HOURS} WHERE "pump_of_ten" > 0',
+            may_be_empty=NO_HOURS,
+        ),
+    ),
+    transformations=(without("Time"), in_order(("station", "point", "pump_from", "pump_to", "pump_of_ten", "pump_limit"))),
+    options=table_options("board.pump_from"),
+    defaults=PLAIN,
+    overrides=(
+        override("station", unit="string", displayName=Words("board.station"), links=[STATION_LINK], custom__cellOptions=AS_LINK),
+        override("point", unit="string", displayName=Words("board.point")),
+        override("pump_from", unit="time:ddd DD/MM HH:mm", displayName=Words("board.pump_from")),
+        override("pump_to", unit="time:ddd DD/MM HH:mm", displayName=Words("board.pump_to")),
+        override("pump_of_ten", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p_under")),
+        override("pump_limit", unit=unit("water.salinity"), decimals=1, displayName=Words("board.limit")),
     ),
 )

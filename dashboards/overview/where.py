@@ -11,6 +11,7 @@ UID = "canhman-tong-quan"
 NO_WATER = "no salinity measured: a farm with soil probes alone has none, else does canhman ingest run?"
 NO_LATEST = "no point has a newest salinity: a farm with soil probes alone has none, else does canhman alerts run?"
 NO_FRESH = "no salinity is fresh and good now"
+NO_HOURS = "no hours to pump: nothing is fresh, good and forecast to stay under the limit"
 NO_FORECAST = "no forecast: the first comes after days of data, from canhman forecast"
 NO_SOIL = "no soil probe"
 NO_ALERT = "no alert is open"
@@ -27,6 +28,11 @@ STATIONS = '(SELECT last("name") AS "name", "lat", "lon", "km", "waterway_name" 
 FRESH = f'SELECT last("salinity") AS "salinity" FROM "latest" WHERE time > now() AND "fresh" = 1 AND {HERE}'
 FRESH_STATIONS = f'({FRESH} AND "verdict" = 1 GROUP BY "station")'
 FRESH_POINTS = f'({FRESH} GROUP BY "station", "point")'
+# the next hours to pump go with the fresh value, and leave the board with it
+HOURS = (
+    '(SELECT last("pump_from") AS "pump_from", "pump_to", "pump_of_ten", "pump_limit" FROM "latest"'
+    f' WHERE time > now() AND "fresh" = 1 AND {HERE} GROUP BY "station", "point")'
+)
 HEAD = f'(SELECT last("label") AS "label", "waterway_name" FROM "station" GROUP BY "station") WHERE {OF_WATERWAY} LIMIT 1'
 # columns of nulls, so that they are there ("not known") when no station at all has a fresh value; in the last frame, after the numbers
 UNKNOWN_YET = f'SELECT "label" AS "station", "{NOTHING}" AS "salinity", "{NOTHING}" AS "band" FROM {HEAD}'

@@ -22,7 +22,7 @@ from adapters.influx_boards import latest_line, station_line, write_latest
 from adapters.influx_send import Answer
 from adapters.memory_store import MemoryStore
 from adapters.sqlite_store import SqliteStore
-from core.board import Shown
+from core.board import NO_PUMP, Pump, Shown
 from core.errors import RefusedError, UnavailableError
 from core.place import Station
 from core.ports import RefusedRow
@@ -248,7 +248,9 @@ def test_the_board_colours_what_is_fresh_and_nothing_else(world: World) -> None:
     (row,) = world.ask('SELECT "salinity", "fresh", "seen", "flag", "verdict", "name" FROM "latest" WHERE "station" = \'failed\'')
     assert {k: row[k] for k in ("fresh", "seen", "flag", "verdict", "name")} == {"fresh": 0, "seen": AT, "flag": 4, "verdict": 1, "name": "Kênh Lầu"}
     types = {r["fieldKey"]: r["fieldType"] for r in world.ask('SHOW FIELD KEYS FROM "latest"')}
-    assert types == {"salinity": "float", "name": "string", "waterway": "string"} | dict.fromkeys(("fresh", "seen", "flag", "verdict"), "integer")
+    assert types == {"salinity": "float", "pump_limit": "float", "name": "string", "waterway": "string"} | dict.fromkeys(
+        ("fresh", "seen", "flag", "verdict", "pump_from", "pump_to", "pump_of_ten"), "integer"
+    )
     assert {r["tagKey"] for r in world.ask('SHOW TAG KEYS FROM "latest"')} == {"org", "station", "point"}
 
 
@@ -339,10 +341,18 @@ def test_lines_as_text() -> None:
         f'commune="31318",verdict_point="in",lat=9.77,lon=105.6,km=41.5 {AT}'
     )
     row = shown(time=AT + HOUR, is_verdict_point=False)
-    head, tail = "latest,org=default,point=in,station=kl-01", f'fresh=1i,seen={AT}i,flag=1i,verdict=0i,name="Kênh Lầu",waterway="cai-lon" {AT + HOUR}'
+    head, tail = "latest,org=default,point=in,station=kl-01", f'name="Kênh Lầu",waterway="cai-lon" {AT + HOUR}'
+    tail = f"fresh=1i,seen={AT}i,flag=1i,verdict=0i,pump_from=0i,pump_to=0i,pump_of_ten=0i,pump_limit=0.0,{tail}"
     assert latest_line(row) == f"{head} salinity=1.8,{tail}"
     for none in (None, float("nan"), float("inf")):
         assert latest_line(replace(row, salinity=none)) == f"{head} {tail}"
+
+
+def test_hours_to_pump_are_always_written() -> None:
+    """Hours that are gone stand there as 0: a field that is left out would keep what the row had."""
+    row = shown(pump=Pump(start=AT, end=AT + 4 * HOUR, of_ten=9, limit=0.5))
+    assert f"pump_from={AT}i,pump_to={AT + 4 * HOUR}i,pump_of_ten=9i,pump_limit=0.5," in latest_line(row)
+    assert "pump_from=0i,pump_to=0i,pump_of_ten=0i,pump_limit=0.0," in latest_line(replace(row, pump=NO_PUMP))
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

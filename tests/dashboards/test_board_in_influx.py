@@ -15,7 +15,7 @@ from servers.influxd import InfluxD
 from adapters.influx import InfluxStore
 from core.alert import Alert
 from core.batch import Batch
-from core.board import Shown
+from core.board import NO_PUMP, Pump, Shown
 from core.forecast import Forecast
 from core.place import Station
 from core.series import SeriesKey
@@ -57,7 +57,8 @@ def shown(station: str, point: str, salinity: float, seen: int, *, flag: int = 1
     """The row as canhman alerts writes it: until an hour after what was seen where it may be believed."""
     verdict = point in ("main", "in", "top")
     until = seen + HOUR if flag == 1 else seen
-    given = {"org": "default", "name": station, "waterway": "", "is_verdict_point": verdict}
+    pump = Pump(start=NOW + 4 * HOUR, end=NOW + 8 * HOUR, of_ten=9, limit=1.0) if salinity < 1 else NO_PUMP
+    given = {"org": "default", "name": station, "waterway": "", "is_verdict_point": verdict, "pump": pump}
     return Shown(station=station, point=point, salinity=salinity, seen=seen, time=until, fresh=fresh, flag=flag, **given)  # type: ignore[arg-type]  # a test names the fields it changes
 
 
@@ -235,6 +236,14 @@ def test_only_fresh_and_good_values_feed_a_colour(influxd: InfluxD, query: Bound
 def test_there_are_panels_that_colour() -> None:
     """The test above has the map and the table to look at, and no chart."""
     assert {q.panel for q in colouring()} == {6, 7}
+
+
+def test_hours_to_pump_stand_beside_fresh_good_values_alone(influxd: InfluxD) -> None:
+    """A row for each point whose row of `latest` is fresh and has hours; they leave the board with it, and those of no hours are not in it."""
+    rows = {(r["station"], r["point"]): r for r in table(influxd, 15, "A")}
+    assert set(rows) == {place for place, value in FRESH.items() if value < 1}
+    assert {(r["pump_from"], r["pump_to"], r["pump_of_ten"], r["pump_limit"]) for r in rows.values()} == {(NOW + 4 * HOUR, NOW + 8 * HOUR, 9, 1.0)}
+    assert table(influxd, 15, "A", of_waterway=["im", "cu", "nghi"]) == []
 
 
 def test_the_counts(influxd: InfluxD) -> None:

@@ -35,6 +35,7 @@ GIVEN = {
         12: "moisture",
         13: "soil_ec",
         14: "health",
+        15: "pump",
     }
 }
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.alert import Alert
-from core.board import Shown
+from core.board import NO_PUMP, Pump, Shown
 from core.errors import RefusedError, UnavailableError
 from core.forecast import Forecast
 from core.place import Deployment, Device, Org, Station, Waterway
@@ -106,7 +106,14 @@ def state(time: int = NOW, value: float = 0.2, flag: int = 1, *, point: str = "m
     )
 
 
-def situation(*states: SeriesState, station: Station = KL, deployments: tuple[Deployment, ...] = (), version: int = 1, risk: Risk | None = None) -> Situation:
+def situation(
+    *states: SeriesState,
+    station: Station = KL,
+    deployments: tuple[Deployment, ...] = (),
+    version: int = 1,
+    risk: Risk | None = None,
+    forecasts: tuple[Forecast, ...] = (),
+) -> Situation:
     snapshot = RegistrySnapshot(
         version=version,
         orgs=(Org(id="o", name="O"),),
@@ -115,7 +122,7 @@ def situation(*states: SeriesState, station: Station = KL, deployments: tuple[De
         deployments=deployments,
         waterways=(CAI_LON,),
     )
-    return Situation(Directory(snapshot), states, (), risk or Risk())
+    return Situation(Directory(snapshot), states, forecasts, risk or Risk())
 
 
 def run(mirroring: Mirroring, here: Situation, now: int = NOW) -> int:
@@ -491,3 +498,72 @@ def test_until_when_a_value_holds() -> None:
     assert holds_until(water, NOW + HOUR + 1) is None
     assert holds_until(WaterState(newest=reading), NOW) is None
     assert holds_until(WaterState(newest=replace(reading, flag=4), judged=reading), NOW) is None
+
+
+def ebb(*, issued: int = NOW, id: int = 1, low: float = 0.3) -> Forecast:
+    """Fresh in hours 4–7 of every 12, else salty."""
+    fresh, salty = ((0.1, 0.2, low, 0.4, 0.5), (0.05, 0.04, 0.01, 0.0)), ((2.0, 2.5, 3.0, 3.5, 4.0), (1.0, 1.0, 0.95, 0.05))
+    rows = [fresh if 4 <= n % 12 < 8 else salty for n in range(72)]
+    hour = NOW - NOW % HOUR
+    return Forecast(
+        id=id,
+        org="o",
+        station="kl",
+        point="main",
+        target="hour",
+        model="m",
+        version="1",
+        issued_at=issued,
+        data_until=issued,
+        inputs="",
+        leads=tuple(range(1, 73)),
+        times=tuple(hour + n * HOUR for n in range(72)),
+        quantiles=tuple(q for q, _ in rows),
+        p_gt=tuple(p for _, p in rows),
+    )
+
+
+def test_the_next_hours_to_pump_go_with_a_fresh_row() -> None:
+    """Those of the window function, by the configured limit; the row that is superseded loses them."""
+    grafana = Grafana()
+    mirroring = Mirroring(grafana)
+    run(mirroring, situation(state(value=1.8), forecasts=(ebb(),)))
+    hour = NOW - NOW % HOUR
+    assert grafana.newest().pump == Pump(start=hour + 4 * HOUR, end=hour + 8 * HOUR, of_ten=9, limit=1.0)
+    later = NOW + 15 * MINUTE
+    run(mirroring, situation(state(later, 3.0), forecasts=(ebb(),)), later)
+    old, new = grafana.sent[1]
+    assert (old.pump, new.pump.start) == (NO_PUMP, hour + 4 * HOUR)
+
+
+def test_a_new_forecast_moves_the_hours_of_a_row_that_stands() -> None:
+    """The same reading, another issue: the row is written again; the same issue sends nothing."""
+    grafana = Grafana()
+    mirroring = Mirroring(grafana)
+    run(mirroring, situation(state(value=1.8), forecasts=(ebb(),)))
+    assert run(mirroring, situation(state(value=1.8), forecasts=(ebb(),)), NOW + MINUTE) == 0
+    run(mirroring, situation(state(value=1.8), forecasts=(ebb(id=2, low=1.2),)), NOW + 2 * MINUTE)
+    assert grafana.newest().pump == NO_PUMP
+
+
+@pytest.mark.parametrize("flag", [2, 3, 4])
+def test_no_hours_without_a_fresh_good_value(flag: int) -> None:
+    """A suspect, failed or unjudged reading has none."""
+    grafana = Grafana()
+    run(Mirroring(grafana), situation(state(value=0.2, flag=flag), forecasts=(ebb(),)))
+    assert {row.pump for row in grafana.rows.values()} == {NO_PUMP}
+
+
+def test_no_hours_from_a_forecast_that_is_too_old_before_the_row_ends() -> None:
+    """The board cannot tell how old a forecast is: one that is a day old within the hour that the row holds gives none."""
+    for issued, some in ((NOW - 23 * HOUR, True), (NOW - 23 * HOUR - MINUTE, False)):
+        grafana = Grafana()
+        run(Mirroring(grafana), situation(state(value=0.2), forecasts=(ebb(issued=issued),)))
+        assert (grafana.newest().pump != NO_PUMP) == some
+
+
+def test_no_hours_without_a_forecast() -> None:
+    """Fresh and good, and nothing ahead is known."""
+    grafana = Grafana()
+    run(Mirroring(grafana), situation(state(value=0.2)))
+    assert grafana.newest().pump == NO_PUMP
