@@ -25,6 +25,7 @@ Target = Annotated[
     Literal["day_max", "day_min", "hour"], Query(description="A local day's maximum (leads 1-14), its minimum, or an hour's maximum (leads 1-72).")
 ]
 Point = Annotated[str | None, Query(max_length=64, description="`main` where nothing is said; the verdict point where there is no `main`.")]
+Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False, description="A salinity [g/L], such as what a crop bears.")]
 
 
 async def _place(request: Request, caller: Caller, id: str, point: str | None) -> tuple[str, str]:
@@ -36,15 +37,21 @@ async def _place(request: Request, caller: Caller, id: str, point: str | None) -
 
 @router.get("/forecast", response_model=ForecastShape, summary="The newest forecast")
 async def forecast(
-    request: Request, id: str, caller: Annotated[Caller, PUBLIC], target: Target = "day_max", point: Point = None, issued_before: IssuedBefore = None
+    request: Request,
+    id: str,
+    caller: Annotated[Caller, PUBLIC],
+    target: Target = "day_max",
+    point: Point = None,
+    issued_before: IssuedBefore = None,
+    limit: Limit = None,
 ) -> Response:
-    """As it was issued. None yet: 200 with `issued_at` null and empty arrays."""
+    """As it was issued. None yet: 200 with `issued_at` null and empty arrays. `p_gt` has the chance to be over `limit` too."""
     backend: Backend = request.app.state.backend
     station, place = await _place(request, caller, id, point)
     until = backend.clock.now_ms() if issued_before is None else issued_before - 1
     issued = await backend.forecasts.latest_forecasts(target=target, station=station, until=until)
     found = next((f for f in issued if f.point == place), None)
-    return answer(request, caller, forecast_shape(found, station=station, point=place, target=target))
+    return answer(request, caller, forecast_shape(found, station=station, point=place, target=target, limit=limit))
 
 
 @router.get("/forecasts", response_model=ForecastList, summary="Every issue of a forecast, oldest first")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, Field
 
 from core.bands import LINES
@@ -41,7 +43,7 @@ class ForecastShape(BaseModel):
     q50: list[float]
     q75: list[float]
     q95: list[float]
-    p_gt: dict[str, list[float]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L.")
+    p_gt: dict[str, list[float | None]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L, and over the limit asked for; null where not sound.")
     reasons: list[ReasonShape] = Field(description="What moved it most, the strongest first.")
     missing: list[str] = Field(description="Drivers it would have used and that were silent; they make it less certain.")
 
@@ -53,8 +55,12 @@ class ForecastList(BaseModel):
     next: str | None
 
 
-def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str) -> ForecastShape:
-    """The JSON of an issue; None is one that does not exist yet."""
+def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str, limit: float | None = None) -> ForecastShape:
+    """The JSON of an issue; None is one that does not exist yet. With the chance to be over `limit` [g/L] too."""
+    p_gt: dict[str, list[float | None]] = {f"{line:g}": [] if f is None else [row[i] for row in f.p_gt] for i, line in enumerate(LINES)}
+    if limit is not None and limit not in LINES:
+        chances = [] if f is None else [f.exceedance(i, limit) for i in range(len(f.leads))]
+        p_gt[f"{limit:g}"] = [p if math.isfinite(p) else None for p in chances]
     return ForecastShape(
         station=station,
         point=point,
@@ -68,7 +74,7 @@ def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str)
         leads=[] if f is None else list(f.leads),
         times=[] if f is None else [rfc3339(t) for t in f.times],
         **{f"q{round(100 * q):02d}": [] if f is None else [row[i] for row in f.quantiles] for i, q in enumerate(QUANTILES)},
-        p_gt={f"{line:g}": [] if f is None else [row[i] for row in f.p_gt] for i, line in enumerate(LINES)},
+        p_gt=p_gt,
         reasons=[] if f is None else [_reason(r) for r in f.reasons],
         missing=[] if f is None else list(f.missing),
     )

@@ -75,6 +75,19 @@ def test_reasons_and_what_was_silent(rig: Rig) -> None:
     assert (quiet["reasons"], quiet["missing"]) == ([], [])
 
 
+def test_the_chance_to_be_over_a_limit_of_ones_own(rig: Rig) -> None:
+    """Beside the four lines, between those around it; a limit that is one of them changes nothing, none yet has an empty column."""
+    plain, asked = read(rig, "cai-lon/forecast?target=day_max"), read(rig, "cai-lon/forecast?target=day_max&limit=4.8")
+    assert list(asked["p_gt"]) == ["0.5", "1", "2", "4", "4.8"]
+    assert {k: v for k, v in asked["p_gt"].items() if k != "4.8"} == plain["p_gt"]
+    issue = forecast("cai-lon", "in", "day_max", 5.0, NOW)
+    assert asked["p_gt"]["4.8"] == pytest.approx([issue.exceedance(0, 4.8)] * 14)
+    assert 0 < asked["p_gt"]["4.8"][0] < asked["p_gt"]["4"][0]
+    assert read(rig, "cai-lon/forecast?target=day_max&limit=4")["p_gt"] == plain["p_gt"]
+    assert read(rig, "tram-moi/forecast?limit=0.8")["p_gt"]["0.8"] == []
+    assert rig.get("/api/v1/stations/cai-lon/forecast?limit=0").json()["parameter"] == "limit"
+
+
 def test_none_yet(rig: Rig) -> None:
     """200 with `issued_at` null, every array empty and every line named."""
     found = read(rig, "tram-moi/forecast?target=day_max")

@@ -47,7 +47,7 @@ PARAMETERS = {
     "/api/v1/alerts/{id}": ["id"],
     "/api/v1/stations": ["limit", "next", "org", "q", "salinity_limit", "waterway"],
     "/api/v1/stations/{id}": ["id", "limit"],
-    "/api/v1/stations/{id}/forecast": ["id", "issued_before", "point", "target"],
+    "/api/v1/stations/{id}/forecast": ["id", "issued_before", "limit", "point", "target"],
     "/api/v1/stations/{id}/forecasts": ["end", "id", "limit", "next", "point", "start", "target"],
     "/api/v1/stations/{id}/soil": ["crop", "id", "stage"],
     "/api/v1/stations/{id}/series": ["end", "flags", "id", "limit", "next", "point", "quantity", "sensor", "start", "version"],
