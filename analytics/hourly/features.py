@@ -35,9 +35,8 @@ class Told:
 
 def windows(hourly: Hourly, hour: Index, station: Index) -> Floats:
     """log1p of what was known at each issue (k, MEMORY), the issue's own hour last."""
-    padded = np.concatenate((np.full((MEMORY, hourly.value.shape[1]), np.nan), hourly.value))
-    rows = hour[:, None] + 1 + np.arange(MEMORY)
-    found = padded[np.minimum(rows, len(padded) - 1), station[:, None]]
+    rows = hour[:, None] - np.arange(MEMORY - 1, -1, -1)
+    found = np.where(rows >= 0, hourly.value[np.maximum(rows, 0), station[:, None]], np.nan)
     found[:, -1] = hourly.begun[hour, station]
     window: Floats = np.log1p(np.maximum(found, 0.0))
     return window

@@ -20,6 +20,7 @@ _YOUNG, _FEWEST = 0.12, 3.0  # share of issues that are shown only the last days
 _LATE = (0.6, 0.2, 0.05, 0.05, 0.04, 0.03, 0.03)  # how often the last reading that is shown is so many hours old or older
 _CENTRES = {"back": 0.5, "now": 0.1, "high": 0.15, "low": 0.15, "mean": 0.1}  # about which lines are drawn, and how often
 _SPREAD = 0.2  # of lines about them, in log1p
+_BLOCK = 4096  # issues at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,36 +44,35 @@ def examples(hourly: Hourly) -> Examples:
     leads = draw.integers(1, len(LEADS) + 1, (len(hour), _LEADS))
     near = draw.random(leads.shape) < 0.25
     leads = np.where(near, draw.integers(1, _NEAR + 1, leads.shape), leads)
-    window = _hidden(windows(hourly, hour, station), draw)
-    columns, came = _known(hourly, hour, station, window, leads)
+    columns, came = _known(hourly, hour, station, leads, _shown(len(hour), draw))
     kept = np.sort(draw.permutation(len(came))[:ROWS])
     columns, came = {name: column[kept] for name, column in columns.items()}, came[kept]
     lines = np.concatenate([_lines(columns, draw) for _ in range(TWICE)])
     return Examples(columns={name: np.tile(c, TWICE) for name, c in columns.items()}, line=lines, over=(np.tile(came, TWICE) > lines).astype(np.float64))
 
 
-def _hidden(window: Floats, draw: np.random.Generator) -> Floats:
-    """Windows of which some are young, and some end earlier."""
-    place = np.arange(MEMORY)
-    days = np.where(draw.random(len(window)) < _YOUNG, draw.uniform(_FEWEST, MEMORY / 24, len(window)), MEMORY)
-    late = draw.choice(len(_LATE), len(window), p=_LATE)
-    shown = (place >= MEMORY - 24 * days[:, None]) & (place < MEMORY - late[:, None])
-    return np.where(shown, window, np.nan)
+def _shown(n: int, draw: np.random.Generator) -> Index:
+    """From which place of its window an issue is shown, and to which (n, 2): some are young, some have late readings."""
+    days = np.where(draw.random(n) < _YOUNG, draw.uniform(_FEWEST, MEMORY / 24, n), MEMORY)
+    late = draw.choice(len(_LATE), n, p=_LATE)
+    return np.stack((np.maximum(np.ceil(MEMORY - 24 * days), 0), MEMORY - late), axis=1).astype(np.int64)
 
 
-def _known(hourly: Hourly, hour: Index, station: Index, window: Floats, leads: Index) -> tuple[dict[str, Floats], Floats]:
+def _known(hourly: Hourly, hour: Index, station: Index, leads: Index, shown: Index) -> tuple[dict[str, Floats], Floats]:
     """Columns and what came (r,) in log1p, of what was read. Not of an hour that has begun with a reading: of readings every two hours that is all of it."""
-    target = hour[:, None] + leads - 1
-    inside = target < len(hourly.value)
-    came = np.where(inside, hourly.value[np.minimum(target, len(hourly.value) - 1), station[:, None]], np.nan)
-    parts, kept = [], []
-    for first in range(0, max(len(hour), 1), 4096):
-        some = slice(first, first + 4096)
-        one = told(hourly, hour[some], window[some], leads[some])
-        good = np.isfinite(came[some]) & np.isfinite(one.reading)[:, None] & ((one.reading > 0)[:, None] | (leads[some] > 1))
+    parts, came = [], []
+    place = np.arange(MEMORY)
+    for first in range(0, max(len(hour), 1), _BLOCK):
+        some = slice(first, first + _BLOCK)
+        window = windows(hourly, hour[some], station[some])
+        window = np.where((place >= shown[some, :1]) & (place < shown[some, 1:]), window, np.nan)
+        one = told(hourly, hour[some], window, leads[some])
+        target = hour[some, None] + leads[some] - 1
+        truth = np.where(target < len(hourly.value), hourly.value[np.minimum(target, len(hourly.value) - 1), station[some, None]], np.nan)
+        good = np.isfinite(truth) & np.isfinite(one.reading)[:, None] & ((one.reading > 0)[:, None] | (leads[some] > 1))
         parts.append({name: column[good] for name, column in one.columns.items()})
-        kept.append(came[some][good])
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.log1p(np.concatenate(kept))
+        came.append(np.log1p(truth[good]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.concatenate(came)
 
 
 def _lines(columns: Mapping[str, Floats], draw: np.random.Generator) -> Floats:
