@@ -80,12 +80,13 @@ def drivers_heard(fitted: Fitted, daily: Daily, day: Index, station: Index) -> l
     if not isinstance(fitted, Ensemble) or all(lead.driven is None for lead in fitted.leads.values()):
         return found
     rows, age = last_values(daily, day, station)
-    columns = {d.name: driver_columns(d, daily, day[rows] - age, station[rows]) for d in fitted.drivers}
-    now = {name: np.isfinite(each[f"v_{name}"]) for name, each in columns.items()}
-    some = {name: np.isfinite(np.stack(list(each.values()))).sum(axis=0) > 0 for name, each in columns.items()}
+    each = [driver_columns(d, daily, day[rows] - age, station[rows]) for d in fitted.drivers]
+    missed = fitted.missed(daily, day[rows] - age, station[rows], {name: column for one in each for name, column in one.items()})
+    some = [np.isfinite(np.stack(list(one.values()))).sum(axis=0) > 0 for one in each]
+    names = [d.name for d in fitted.drivers]
     for n, row in enumerate(rows.tolist()):
-        silent = tuple(name for name in fitted.waited if not now[name][n])
-        found[row] = Drivers(silent=silent, used=() if silent else tuple(name for name in columns if some[name][n]))
+        silent = tuple(name for name, gone in zip(names, missed[n].tolist(), strict=True) if gone)
+        found[row] = Drivers(silent=silent, used=() if silent else tuple(name for name, known_ in zip(names, some, strict=True) if known_[n]))
     return found
 
 
@@ -127,9 +128,7 @@ def _of_ensemble(model: Ensemble, daily: Daily, day: Index, station: Index, lead
     if fitted is None:
         return {}
     facts = known(daily, day, station, scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=lead)
-    driven = np.full(len(day), fitted.driven is not None)
-    for name in model.waited:
-        driven &= np.isfinite(facts.columns[f"v_{name}"])
+    driven = (model.missed(daily, day, station, facts.columns).sum(axis=1) == 0) & (fitted.driven is not None)
     calm = _calm(model.alone, daily, day, station, lead)
     found: dict[Group, Floats] = {}
     for learned, mask in ((fitted.driven, driven), (fitted.bare, ~driven)):

@@ -6,8 +6,9 @@ extremely randomised trees, three small nets and a support vector machine. The s
 chances are read from one curve of past errors in units of that size, all made on seasons that were left out of the learning.
 
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
-up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days, what learned
-without any driver speaks. Under 300 issues, or two seasons, it is the model `gaussian`.
+up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
+ever heard of it, or at any if it was known on half of the issues), what learned without any driver speaks. Under 300 issues, or two seasons, it is
+the model `gaussian`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """`waited`: names of the drivers without which `bare` speaks; `alone` where that does not either."""
+    """`waited`: names of the drivers without which `bare` speaks at any station; `alone` where that does not either."""
 
     drivers: tuple[Driver, ...]
     waited: tuple[str, ...]
@@ -56,10 +57,19 @@ class Ensemble:
 
         def speak(day: Index, station: Index) -> Mapping[int, Said]:
             found = _known(daily, day, station, self.alone, self.drivers, within=self.within, furthest=max(self.leads))
-            driven = _driven(found, self.waited)
+            driven: Mask = self.missed(daily, day, station, found.columns).sum(axis=1) == 0
             return {lead: self._said(one, lead, found, driven) for lead, one in self.leads.items()}
 
         return from_last_value(daily, day, station, self.alone.lines, speak) if self.leads else {}
+
+    def missed(self, daily: Daily, day: Index, station: Index, columns: Mapping[str, Floats]) -> Mask:
+        """(k, drivers): which were silent for more than 3 days and would have been used, `columns` being known of the same issues."""
+        found = np.zeros((len(day), len(self.drivers)), dtype=bool)
+        for n, driver in enumerate(self.drivers):
+            given = daily.drivers.get(driver.name)
+            heard = np.zeros(len(day), dtype=bool) if given is None else np.logical_or.accumulate(np.isfinite(given), axis=0)[day, station]
+            found[:, n] = ~np.isfinite(columns[_DRIVER + driver.name]) & (heard | (driver.name in self.waited))
+        return found
 
     def _said(self, lead: Lead, days: int, found: Known, driven: Mask) -> Said:
         said = self.alone.dressed(days, found.mean[:, days - 1])

@@ -118,6 +118,16 @@ def test_a_driver_is_silent_after_three_days(silent_days: int, found: Drivers) -
     assert drivers_heard(made.fitted(), daily, *rows(-1)) == [found, found]
 
 
+def test_a_driver_of_few_stations_is_missed_where_it_was_heard() -> None:
+    """One that was known on too few issues to be waited for everywhere: what learned without it speaks at its own station, not at one that never had it."""
+    rare, flow = replace(made.fitted(), waited=()), made.river(until=made.AT - 4 * made.DAY_MS)
+    daily = daily_of(made.histories(), (replace(flow, bears_on=frozenset({"a"})),), made.AT, days=90, target="day_max")
+    assert drivers_heard(rare, daily, *rows(-1)) == [Drivers(silent=("discharge",)), Drivers()]
+    said, bare = (model.say(daily, *rows(-1))[LEAD].quantiles for model in (rare, made.fitted()))
+    assert said[0].tobytes() == bare[0].tobytes()
+    assert said[1].tobytes() != bare[1].tobytes()
+
+
 def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
     """At most three, none under 0.05 g/L or 3 % of what is expected; what is not known is no reason."""
     tide, course, day, season = (("tide", ""), ("course", ""), ("day", ""), ("season", ""))
