@@ -15,7 +15,7 @@ from servers.influxd import InfluxD
 from adapters.influx import InfluxStore
 from core.alert import Alert
 from core.batch import Batch
-from core.board import Shown
+from core.board import Pump, Shown
 from core.forecast import Forecast
 from core.place import Station
 from core.quantities import QUANTITIES
@@ -75,7 +75,8 @@ def an_alert(kind: str, line: float | None) -> Alert:
 
 def a_row() -> Shown:
     given: Row = {"org": "default", "station": "kl-01", "point": "main", "name": "Kênh Lầu", "waterway": "cai-lon", "salinity": 0.3}
-    return Shown(**given, time=NOW + HOUR, fresh=True, seen=NOW, flag=1, is_verdict_point=True)
+    pump = Pump(start=NOW, end=NOW + 4 * HOUR, of_ten=9, limit=1.0)
+    return Shown(**given, time=NOW + HOUR, fresh=True, seen=NOW, flag=1, is_verdict_point=True, pump=pump)
 
 
 @pytest.fixture(scope="module")

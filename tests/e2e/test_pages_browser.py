@@ -225,7 +225,7 @@ def test_the_bar_of_a_desk_stands_in_one_line(browser: Browser, address: str) ->
         assert word is not None
         assert bell["x"] < badge["x"] < bell["x"] + bell["width"] + 4
         assert badge["x"] + badge["width"] <= word["x"]
-        for kind in ("ruler", "strip"):
+        for kind in ("ruler", "strip", "ahead"):
             filled, large = page.evaluate(
                 """(kind) => { const svg = document.querySelector(`svg.${kind}`), box = svg.getBoundingClientRect();
                 const card = svg.parentElement.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
@@ -276,16 +276,32 @@ def test_a_cut_network_withdraws_what_allows(browser: Browser, address: str) -> 
         page.get_by_text("Không có mạng. Đang xem số lưu lúc 10:00.").wait_for()
         page.clock.run_for(30 * 60_000)
         assert "35 phút trước" in take.inner_text()
+        assert "Bơm được: suốt 72 giờ tới" in take.inner_text()
         assert take.locator("[data-part=title]").inner_text() == "Lấy và trữ nước được"
         page.clock.run_for(60 * 60_000)
         assert take.locator("[data-part=title]").inner_text() == "Số cũ. Đừng lấy nước"
         assert "1 giờ 35 phút trước" in take.inner_text()
         assert page.locator("main .k0, main .k1, main .k2, main .k3, main .k4").count() == 0
         assert page.get_by_text("Lấy và trữ nước được").count() == 0
+        assert page.get_by_text("Bơm được").count() == 0
         page.context.set_offline(False)
         page.clock.run_for(20_000)
         page.locator("#offline").wait_for(state="hidden")
         assert take.locator("[data-part=title]").inner_text() == "Lấy và trữ nước được"
+
+
+def test_a_cut_network_withdraws_the_hours_to_pump(browser: Browser, address: str) -> None:
+    """On a station's page too: when the reading is too old, list and ticked chart are gone, and what to do stands in their place."""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address + "/stations/cai-tu")
+        assert page.locator("ul.pump li").count() == 6
+        page.context.set_offline(True)
+        page.clock.run_for(50 * 60_000)
+        assert page.locator("ul.pump li").count() == 6
+        page.clock.run_for(10 * 60_000)
+        assert page.locator("ul.pump, svg.ahead").count() == 0
+        assert page.locator(".withdrawn").all_inner_texts() == ["Số cũ. Đừng lấy nước"] * 2
 
 
 def test_a_server_that_is_gone_is_not_the_phones_network(browser: Browser, tmp_path: Path) -> None:
