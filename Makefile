@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo install test soak lint format docs web clean
+.PHONY: help demo install test soak skill lint format docs web clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -28,6 +28,10 @@ test: ## every test, with real servers (ARGS="-k journal" chooses)
 soak: ## the demo for an hour: memory, log, every object stored once (ARGS=5 minutes)
 	@deploy/install.sh
 	@.venv/bin/python bench/soak.py $(ARGS)
+
+skill: ## docs/skill.md: the forecasts tried on every measured set of SHARED_DIR; what is done is kept in .make/skill (ARGS="--jobs 2")
+	@deploy/install.sh
+	@OMP_NUM_THREADS=1 .venv/bin/python -m bench.skill $(ARGS)
 
 lint: ## ruff, mypy, layers, dependencies, lock
 	@deploy/install.sh test lint

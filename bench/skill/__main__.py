@@ -1,6 +1,6 @@
 """`make skill`: try the forecasts on every set that is here, and write docs/skill.md, docs/skill.json and docs/skill/*.svg.
 
-`python -m bench.skill [--data DIR] [--only PART …] [--docs DIR] [--kept DIR]`. The same data and code give the same bytes. What is done stays in
+`python -m bench.skill [--data DIR] [--docs DIR] [--kept DIR] [--jobs N]`. The same data and code give the same bytes. What is done stays in
 .make/skill; a part is worked out again only where its code, its data or a library changed, so it may be ended at any time.
 """
 
@@ -10,6 +10,8 @@ import argparse
 import os
 import sys
 from pathlib import Path
+
+from joblib import parallel_config
 
 from analytics.daily.model import day_models
 from analytics.hourly.model import hour_models
@@ -52,7 +54,8 @@ def main(words: list[str]) -> int:
                     terminal.say(f"{name}: {seconds:.0f} s")
                 bar(done, name)
 
-            values = work(every, store, told)
+            with parallel_config(n_jobs=given.jobs):
+                values = work(every, store, told)
     except CanhManError as error:
         terminal.say(str(error))
         return 1
@@ -67,6 +70,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     form.add_argument("--data", type=Path, default=shared / "data", help="folder of the measured data (default: data in SHARED_DIR)")
     form.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes")
     form.add_argument("--kept", type=Path, default=ROOT / ".make/skill", help="where results are kept")
+    form.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes that learn side by side (default: one for each core)")
     return form.parse_args(words)
 
 

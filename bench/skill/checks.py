@@ -144,7 +144,8 @@ def best_baselines(found: Mapping[str, Any]) -> list[Best]:
     for lead in found["leads"]:
         kinds: dict[str, list[Mapping[str, Any]]] = {}
         for one in lead["baselines"]:
-            kinds.setdefault({"value": "value (RMSE)", "distribution": "distribution (CRPS)"}.get(one["measure"], f"chance > {one['line']}"), []).append(one)
+            what = {"value": "value (RMSE)", "distribution": "distribution (CRPS)"}.get(one["measure"]) or f"chance > {one['line']:g}"
+            kinds.setdefault(what, []).append(one)
         for what, several in kinds.items():
             one = min(several, key=lambda b: b["loss"])
             best.append(Best(lead=lead["lead"], what=what, model=one["model"], loss=one["loss"], skill=_ends(one["skill"])))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+LEAST = -99
 Ends = Sequence[float | None]  # value, lower and upper end of the 95 % interval
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """–0.00 is no number."""
+    """–0.00 is no number; a skill far below 0 is far below 0."""
+    if value is not None and value < LEAST:
+        return f"< {LEAST}"
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
