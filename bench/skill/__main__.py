@@ -30,7 +30,6 @@ SETS = ("mekong", "rhine_meuse", "california_delta", "delaware", "mekong_all", "
 def main(words: list[str]) -> int:
     """0 where the page was written."""
     given = _options(words)
-    os.nice(10)
     plan = Plan(
         sets={name: ROOT / f"docs/datasets/{name}.toml" for name in SETS},
         left_out="mekong",
