@@ -73,13 +73,13 @@ class Forecast:
         A line of `LINES` gives the probability as stated. Between what is stated (lines and quantiles) it is linear in S;
         above the highest it stays at that one's probability: rather too high than too low.
         """
-        stated = [(line, p) for line, p in zip(LINES, self.p_gt[i], strict=True)]
-        by_quantile = [(value, 1.0 - q) for q, value in zip(QUANTILES, self.quantiles[i], strict=True)]
-        if not all(math.isfinite(x) and math.isfinite(p) and 0.0 <= p <= 1.0 for x, p in stated + by_quantile):
+        chances, values_at = self.p_gt[i], self.quantiles[i]
+        if not (all(map(math.isfinite, values_at)) and all(0.0 <= p <= 1.0 for p in chances)):  # no comparison holds for NaN
             return math.nan
-        for line, p in stated:
-            if line == limit:
-                return p  # as stated
+        if limit in LINES:
+            return chances[LINES.index(limit)]  # as stated
+        stated = zip(LINES, chances, strict=True)
+        by_quantile = ((value, 1.0 - q) for q, value in zip(QUANTILES, values_at, strict=True))
         points = sorted([(0.0, 1.0), *stated, *by_quantile], key=lambda point: (point[0], -point[1]))
         values = [x for x, _ in points]
         falling = list(accumulate((p for _, p in points), min))

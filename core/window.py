@@ -6,6 +6,7 @@ Nothing here judges the water now: that is the verdict's, which is handed in. Wh
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -83,6 +84,7 @@ def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now:
 def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
     """The sound whole hours of the next 72, in order; of an hour that is forecast twice the worse."""
     first = now - now % HOUR_MS
+    above = bisect_left(LINES, limit)  # the first line at the limit or over it
     worst: dict[int, _Hour] = {}
     for i, start in enumerate(forecast.times):
         if start % HOUR_MS or not first <= start < first + AHEAD_H * HOUR_MS:
@@ -91,7 +93,7 @@ def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
         if math.isnan(over):
             continue
         # a forecast that contradicts itself may state a higher line as passed more often than this limit: the worse counts
-        over = max([over, *(p for line, p in zip(LINES, forecast.p_gt[i], strict=True) if line >= limit)])
+        over = max(over, *forecast.p_gt[i][above:], 0.0)
         hour = _Hour(start=start, p=1.0 - over, quantiles=forecast.quantiles[i])
         if start not in worst or hour.p < worst[start].p:
             worst[start] = hour
