@@ -320,6 +320,8 @@ def test_a_driver_of_other_places_is_no_driver(made: Path, tmp_path: Path) -> No
 SHIPPED = sorted((Path(__file__).parents[3] / "docs/datasets").glob("*.toml"))
 SHAPES = {
     "mekong.toml": ("g/L", 10, "2020-01-01", "2022-05-31", 0),
+    "mekong_all.toml": ("g/L", 37, "2020-01-01", "2022-05-31", 0),
+    "mekong_min.toml": ("g/L", 10, "2020-01-01", "2022-05-31", 0),
     "rhine_meuse.toml": ("mg/L", 1, "2011-01-01", "2017-12-31", 11),
     "california_delta.toml": ("g/L", 1, "2000-01-03", "2012-12-31", 6),
     "delaware.toml": ("mile", 1, "2000-03-17", "2015-11-30", 2),
