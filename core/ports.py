@@ -410,8 +410,13 @@ class Records(Protocol):
         """
         ...
 
-    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0) -> list[Score]:
-        """The sums over all months from `since` (as 202512) on, as `month` 0, of these stations and one target (of these leads; none = all), sorted by key."""
+    async def scores(
+        self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0, lines: Sequence[float] = (), over: Sequence[str] = ()
+    ) -> list[Score]:
+        """The sums over all months from `since` (as 202512) on, as `month` 0, of these stations and one target (of these leads and lines; none = all), by key.
+
+        Summed up over the keys named in `over` too (`station`, `point`, `model`, `bin`), which are then empty or 0; of very many stations in a few parts.
+        """
         ...
 
     async def scored_days(self, *, stations: Sequence[str], target: str, since: int = 0, until: int | None = None) -> list[Day]:

@@ -226,10 +226,12 @@ class SqlDatabase:
         with writing(self._engine) as c:
             return records.add(c, scores, days, name=name, was=was, value=value)
 
-    async def scores(self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0) -> list[Score]:
-        """The sums over all months from `since` on of these stations and one target (of these leads), by key."""
+    async def scores(
+        self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0, lines: Sequence[float] = (), over: Sequence[str] = ()
+    ) -> list[Score]:
+        """The sums over all months from `since` on, and over the keys in `over`, of these stations and one target (of these leads and lines)."""
         with reading(self._engine) as c:
-            return records.scores(c, stations=stations, target=target, leads=leads, since=since)
+            return records.scores(c, stations=stations, target=target, leads=leads, since=since, lines=lines, over=over)
 
     async def scored_days(self, *, stations: Sequence[str], target: str, since: int = 0, until: int | None = None) -> list[Day]:
         """Days of these stations and one target with since ≤ time < until, by station, point and time."""

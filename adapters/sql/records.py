@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -27,17 +28,22 @@ def add(c: Connection, scores: Sequence[Score], days: Sequence[Day], *, name: st
     return True
 
 
-def scores(c: Connection, *, stations: Sequence[str], target: str, leads: Sequence[int], since: int) -> list[Score]:
-    """The sums over all months from `since` on of these stations and one target (of these leads, none = all), sorted by key."""
-    key = [_T.c[name] for name in KEY if name != "month"]
+def scores(
+    c: Connection, *, stations: Sequence[str], target: str, leads: Sequence[int], since: int, lines: Sequence[float], over: Sequence[str]
+) -> list[Score]:
+    """The sums over all months from `since` on, and over the keys in `over`, of these stations and one target (of these leads and lines; none = all)."""
+    key = [_T.c[name] for name in KEY if name != "month" and name not in over]
     query = select(*key, *(func.sum(_T.c[name]).label(name) for name in SUMS)).where(_T.c.target == target).group_by(*key).order_by(*key)
     if leads:
         query = query.where(_T.c.lead.in_(list(leads)))
+    if lines:
+        query = query.where(_T.c.line.in_(list(lines)))
     if since:
         query = query.where(_T.c.month >= since)
     found = [row for chunk in in_chunks(sorted(set(stations))) for row in c.execute(query.where(_T.c.station.in_(chunk)))]
+    gone: dict[str, Any] = {"month": 0} | {name: 0 if name == "bin" else "" for name in over}
     # PostgreSQL sums whole numbers into a decimal
-    return [Score(**{**row._mapping, **{name: int(row._mapping[name]) for name in COUNTS}}, month=0) for row in found]
+    return [Score(**{**row._mapping, **{name: int(row._mapping[name]) for name in COUNTS}, **gone}) for row in found]
 
 
 def days(c: Connection, *, stations: Sequence[str], target: str, since: int, until: int | None) -> list[Day]:

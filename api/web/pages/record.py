@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from api.web.moment import Moment, moment, page
 from api.web.words import local, midnight
 from core.bands import LINES
 from core.place import Station
-from core.record import BINS, Day, Score
+from core.record import BINS, VALUES, Day
 from core.texts import number, say
 
 router = APIRouter(include_in_schema=False)
@@ -58,9 +58,10 @@ async def record(
     backend: Backend = request.app.state.backend
     one = station_for(at.situation.directory, caller, station) if station else None
     seen = [one] if one is not None else at.seen()
-    scores = await backend.records.scores(stations=[s.id for s in seen], target="day_max", leads=LEADS)
-    whole = _pooled(scores, by_station=False)
-    each = {(r.station, r.lead): r for r in _pooled(scores, by_station=True)}
+    asked: dict[str, Any] = {"stations": [s.id for s in seen], "target": "day_max", "leads": LEADS}
+    whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
+    # a row a station and lead, without its tenths: a province has a thousand stations
+    each = {(r.station, r.lead): r for r in records(await backend.records.scores(**asked, lines=(LINES[LINE],), over=("point", "model", "bin")))}
     scored = sorted((s for s in seen if any((s.id, lead) in each for lead in LEADS)), key=lambda s: s.name)
     rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, lead)), at.lang) for lead in LEADS)) for s in scored]
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW), None)
@@ -93,11 +94,6 @@ async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> 
             last = max(local(days[-1].time, s.timezone).date(), local(midnight(at.now, s.timezone), s.timezone).date() - timedelta(days=2))
             drawn.append((s, days_strip(days, line=LINE, last=last, timezone=s.timezone, lang=at.lang)))
     return drawn
-
-
-def _pooled(scores: Iterable[Score], *, by_station: bool) -> list[Record]:
-    """Over points and models, and over stations unless told apart."""
-    return records(replace(s, station=s.station if by_station else "", point="", model="") for s in scores)
 
 
 def _lead(r: Record, lang: str) -> LeadRow:

@@ -72,6 +72,23 @@ def test_only_the_months_from_one_on(database: SqlDatabase) -> None:
     assert found == replace(ONE, month=0, n=4, said=2.8, events=2, squares=1.16, right=2)
 
 
+def test_summed_up_over_stations_and_tenths(database: SqlDatabase) -> None:
+    """Of the lines asked for, over the keys named; of very many stations the parts add up to the same."""
+    others = [replace(ONE, station="b", point="in", model="n", bin=2), replace(ONE, line=4.0), VALUE]
+    add(database, ONE, *others)
+
+    def read(*over: str, lines: tuple[float, ...] = (1.0,), extra: int = 0) -> list[Score]:
+        names = ["b", "kenh-lau", *(f"s{i}" for i in range(extra))]
+        return asyncio.run(database.scores(stations=names, target="day_max", lines=lines, over=over))
+
+    both = replace(ONE, station="", point="", model="", bin=0, month=0, n=4, said=2.8, events=2, squares=1.16, right=2)
+    assert read("station", "point", "model", "bin") == [both]
+    assert [(s.station, s.bin, s.n) for s in read("station", "point", "model")] == [("", 2, 2), ("", 7, 2)]
+    assert [(s.station, s.bin, s.n) for s in read("point", "model", "bin", lines=(1.0, 4.0))] == [("b", 0, 2), ("kenh-lau", 0, 2), ("kenh-lau", 0, 2)]
+    assert len(read(lines=())) == 4
+    assert sum(s.n for s in read("station", "point", "model", "bin", extra=1200)) == 4
+
+
 def test_days_come_back(database: SqlDatabase) -> None:
     """With what was said and what came, of these stations, one target and a stretch of time; they stand or fall with the cursor; the first word stands."""
     one = Day(station="kenh-lau", point="main", target="day_max", time=5, model="m", said=(0.9, 0.5, 0.25, 0.0), came=1.5)
