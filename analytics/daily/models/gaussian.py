@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.daily.dressing import Dressing, Scale, dressing, scale_of
+from analytics.daily.dressing import BENDS, Dressing, Scale, dressing, scale_of
 from analytics.daily.features import above_days
 from analytics.daily.gaussian import Kernel, ahead, fit_kernel
 from analytics.daily.last_value import from_last_value
@@ -21,6 +21,7 @@ from analytics.daily.model import DayModel, Fitted, Said, silence
 from analytics.daily.panel import Daily, Floats, Index, Pairs
 
 _USUAL_LEAD = 3  # changes over so many days choose the scale
+_BENDS = BENDS[1:]  # where many stations are fresh the sharpest bend is the likeliest, and its forecasts of a week are worse: docs/decisions/0021
 _PLAIN = Scale(unit=1.0, curved=True, floor=0.0)
 
 
@@ -70,7 +71,7 @@ def fit_gaussian(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> 
 
 def _scale(daily: Daily) -> Scale:
     pairs = Pairs.of(daily, _USUAL_LEAD)
-    return scale_of(daily.target[pairs.day, pairs.station], pairs.truth(daily)) if len(pairs.day) else _PLAIN
+    return scale_of(daily.target[pairs.day, pairs.station], pairs.truth(daily), _BENDS) if len(pairs.day) else _PLAIN
 
 
 def _fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:

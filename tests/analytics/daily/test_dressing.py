@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.daily.dressing import LEAST, SIZES, dressing, scale_of
+from analytics.daily.dressing import BENDS, LEAST, SIZES, dressing, scale_of
 from analytics.daily.model import LEVELS
 
 
@@ -85,3 +85,13 @@ def test_too_few_errors_are_none() -> None:
     said = np.array([1.0, 2.0, np.nan, 3.0, 4.0, 5.0])
     assert dressing(said, np.array([1.0, 2.0, 3.0, np.nan, 4.0, 5.0])) is None
     assert dressing(said, np.array([1.0, 2.0, 3.0, 3.0, 4.0, 5.0])) is not None
+
+
+def test_the_sharpest_bend_may_be_left_out() -> None:
+    """Errors that grow from next to nothing on choose it; where it is not offered, the next one."""
+    draw = np.random.default_rng(8)
+    said = 10 ** draw.uniform(-2.5, 1, 4000)
+    came = said * draw.lognormal(0, 0.2, len(said))
+    size = float(np.quantile(came, 0.9))
+    assert scale_of(said, came).unit == pytest.approx(0.01 * size)
+    assert scale_of(said, came, BENDS[1:]).unit == pytest.approx(0.03 * size)
