@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from core.forecast import HOUR_MS, QUANTILES
 
 MODEL = "boosted"  # what candidates of hours are
 LEADS = (1, 2, 3, 6, 9, 12, 18, 24, 36, 48, 60, 72)  # that are asked about
-EVERY = 6  # hours between two issues …
+EVERY = 5  # hours between two issues …
 MOST_ISSUES = 120  # … and more where there would be more of them
 _MOST_ERRORS = 2000
 _DAY = 24
@@ -98,7 +99,9 @@ class HourExam:
 def hour_exam(hourly: Hourly, histories: Sequence[History], learned: int) -> HourExam:
     """Issues from the hour `learned` on, of hours that were read. The last hour, which is not over, is not asked about."""
     end = len(hourly.value) - 1
-    step = max(EVERY, EVERY * -(-(end - learned) // (EVERY * MOST_ISSUES)))
+    step = max(EVERY, -(-(end - learned) // MOST_ISSUES))
+    while math.gcd(step, _DAY) > 1:  # so that all hours of the day have their turn
+        step += 1
     issues = np.arange(learned, max(end, learned), step, dtype=np.int64)
     valid = issues[:, None] + np.array(LEADS) - 1
     came = np.where((valid < end)[:, None, :], hourly.value[np.minimum(valid, end)].transpose(0, 2, 1), np.nan).ravel()

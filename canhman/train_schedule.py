@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 FIRST_S = 60.0  # after the start of the service: what it has to issue comes first
 BETWEEN_S = 600.0  # real time between two trainings: a simulated clock may run fast
+ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LOOK_S = 10.0  # between two looks at whether one is due
 AGAIN_S = 3600.0  # after one that failed
 ZONE = "Asia/Ho_Chi_Minh"  # of `hour`
@@ -122,8 +123,8 @@ class Schedule:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Of a child that is to read just these settings."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    """Of a child that is to read just these settings, and to use one core."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | dict.fromkeys(ONE_CORE, "1")
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value

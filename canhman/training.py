@@ -170,10 +170,8 @@ def listed(settings: Settings) -> tuple[list[ModelCard], list[str]]:
 
 
 def be_modest() -> None:
-    """Leave the processor to whoever else wants it, and use one core."""
+    """Leave the processor to whoever else wants it."""
     os.nice(15)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def end_with_input() -> None:

@@ -23,9 +23,12 @@ from adapters.model_folder import ModelFolder
 from analytics.forecast_config import Training
 from analytics.promotion import Claim, Verdict, judge
 from canhman import checks, forecasting, heartbeat, train_schedule, training
+from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
+from canhman.reloading import Reloaded
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
+from core.clock import SimClock
 from core.forecast import Forecast
 from core.record import VALUES, Score
 
@@ -258,6 +261,11 @@ def test_a_model_that_drifts_is_named(trained: Path, use: Any) -> None:
 # ---------------------------------------------------------------- when
 
 
+def standing() -> SimClock:
+    """A clock that stands at END."""
+    return SimClock(END, 0.0)
+
+
 def test_a_training_is_due_by_the_installations_clock() -> None:
     """At once where models never learned; then each so many local days from an hour on; once a day where nothing came of it; never with 0."""
     rules = Training(hour=1, every_days=7)
@@ -271,6 +279,105 @@ def test_a_training_is_due_by_the_installations_clock() -> None:
     assert not due(rules, END - 5 * HOUR, END - 8 * DAY, None), "it is midnight"
     assert due(rules, END - 4 * HOUR, END - 8 * DAY, None)
     assert not due(rules, END, END - 8 * DAY, END - HOUR)
+
+
+def test_a_training_that_fails_is_told_and_not_begun_again_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its last line stands in the heartbeat. One at a time; none for an installation that is too young, or with every_days 0."""
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    asked: list[int] = []
+
+    async def work() -> None:
+        old_enough = False
+
+        async def newest() -> None:
+            return None
+
+        async def enough(before: int) -> bool:
+            asked.append(before)
+            return old_enough
+
+        def schedule() -> train_schedule.Schedule:
+            return train_schedule.Schedule(Settings(data=tmp_path / "nowhere"), standing(), newest=newest, enough=enough)
+
+        for rules in (Training(), Training(every_days=0)):
+            one = schedule()
+            await one.step(rules)
+            assert (one.runs, one.is_training) == (0, False)
+        old_enough = True
+        one = schedule()
+        await one.step(Training())
+        assert one.is_training
+        await one.step(Training())
+        while one.is_training:
+            await asyncio.sleep(0.05)
+        await one.step(Training())
+        assert one.runs == 1
+        assert "exit code 1" in one.trouble
+        assert "no installation is there" in one.trouble
+        await one.stop()
+
+    asyncio.run(work())
+    assert asked == [END - 21 * DAY] * 2
+
+
+def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, filled: Path) -> None:
+    """The service does not wait for it."""
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    children: list[asyncio.subprocess.Process] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def begun(*words: str, **named: Any) -> asyncio.subprocess.Process:
+        children.append(await begin(*words, **named))
+        return children[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", begun)
+
+    async def work() -> int | None:
+        async def newest() -> None:
+            return None
+
+        async def enough(before: int) -> bool:
+            return True
+
+        one = train_schedule.Schedule(Settings(data=filled, clock="sim"), standing(), newest=newest, enough=enough)
+        await one.step(Training())
+        while not children:
+            await asyncio.sleep(0.01)
+        await one.stop()
+        return children[0].returncode
+
+    assert asyncio.run(work()) == -9
+
+
+def test_drivers_are_read_again_at_sighup(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the next round on issues are told of them; a broken file changes nothing; doctor says that nobody brings it."""
+    use(filled)
+    file = tmp_path / "ours/forecast.toml"
+    file.parent.mkdir()
+    file.write_text("[training]\nevery_days = 0\n")
+    monkeypatch.setenv("CANHMAN_CONFIG", str(file.parent))
+    settings = read_settings()
+
+    async def work() -> None:
+        async with forecasting._opened(settings, 5) as parts:
+            config = Reloaded(lambda: read_forecast(settings.config), lambda found: {})
+            service = forecasting._Service(settings, parts, config)
+            first = service._issuer
+            file.write_text('[[driver]]\nname = "q"\nstation = "tan-chau"\nquantity = "water.level"\n')
+            assert config.again()
+            await service._follow()
+            assert first._drivers == ()
+            assert [d.name for d in service._issuer._drivers] == ["q"]
+            second = service._issuer
+            file.write_text("[[driver]]\n")
+            assert not config.again()
+            await service._follow()
+            assert service._issuer is second
+
+    asyncio.run(work())
+    file.write_text('[[driver]]\nname = "q"\nstation = "tan-chau"\nquantity = "water.level"\n')
+    warned = [finding.text for finding in checks._models(read_settings()) if finding.mark == "warn"]
+    assert warned == ["driver q of forecast.toml: no water.level of tan-chau/main ever came; forecasts go without it"]
 
 
 def test_the_child_reads_the_settings_of_its_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
