@@ -54,7 +54,7 @@ SHOTS = (
     Shot(name="home", path="/"),
     Shot(name="home-en", path="/", lang="en"),
     Shot(name="home-dark", path="/", dark=True),
-    Shot(name="station", path="/stations/nuoc-trong", whole=True, dots=1.5),
+    Shot(name="station", path="/stations/cai-tu", whole=True, dots=1.0),
     Shot(name="alert", path="/alerts/1", whole=True),
     Shot(name="alerts", path="/alerts"),
     Shot(name="stale", path="/?station=dai-ngai"),

@@ -28,7 +28,7 @@ WIDTH, LEFT, RIGHT = 304, 38, 298
 TOP, BOTTOM = 30, 180
 BACK_H = 1  # room for the dot of the newest reading
 BOX = 18  # of a tick [px]
-ROOM = 42  # that the hours under a box take [px]
+LETTER = 8.4  # how wide a sign of the hours under a box is [px]
 LONGEST_H = 12  # a longer window has its box, and its hours in the list
 TIDE_HIGH = 36  # of the tide's wave [px]
 
@@ -57,9 +57,9 @@ def ahead(
         *interval(coming, frame, now, lang),
         limit_line([frame], limit),
         *course(coming, frame, lang),
-        *boxes,
         *wave,
         *_days(frame, foot, now, lang),
+        *boxes,
     ]
     if last is not None:
         x, y = frame.x(min(max(last[0], frame.start), first)), frame.y(last[1])
@@ -80,7 +80,7 @@ def _boxes(windows: Sequence[Window], frame: Frame, lang: str) -> tuple[list[Mar
     if not windows:
         return [], frame.bottom
     edges, bars, ticks, hours = [], [], [], []
-    rows: list[float] = [-ROOM, -ROOM]  # where the last words of each of two lines end
+    rows = [0.0, 0.0]  # where the last words of each of two lines end
     box_end = -float(BOX)
     top = frame.bottom + 10
     for window in windows:
@@ -92,12 +92,13 @@ def _boxes(windows: Sequence[Window], frame: Frame, lang: str) -> tuple[list[Mar
             continue  # windows of single hours, as from two-hourly readings: the bars alone
         box_end = middle + BOX / 2
         ticks.append(middle)
-        start = min(middle - ROOM / 2, WIDTH - ROOM)
-        line = next((n for n, taken in enumerate(rows) if start >= taken + 3), None)
+        label = short_hours(window, frame.timezone)
+        wide = LETTER * len(label)
+        start = min(middle - wide / 2, WIDTH - wide)
+        line = next((n for n, taken in enumerate(rows) if start >= taken + 4), None)
         if line is not None and window.end - window.start <= LONGEST_H * HOUR_MS:
-            rows[line] = start + ROOM
-            label = short_hours(window, frame.timezone)
-            hours.append(text(start + ROOM / 2, top + 5 + BOX + 16 + 16 * line, label, bold=True, anchor="middle"))
+            rows[line] = start + wide
+            hours.append(text(start + wide / 2, top + 5 + BOX + 16 + 16 * line, label, bold=True, anchor="middle", halo=True))
     squares = [box(x - BOX / 2, top + 5, x + BOX / 2, top + 5 + BOX) for x in ticks]
     check = "".join(f"M{x - 4.5:.1f} {top + 14.5:.1f}l3.2 3.4 5.6-6.6" for x in ticks)
     parts = [

@@ -151,10 +151,11 @@ def test_a_long_window_has_its_box_and_no_hours() -> None:
 def test_hours_do_not_lie_on_each_other() -> None:
     """Windows close together write their hours in two lines; single hours two apart keep their bars alone where there is no room."""
     chart = draw(hourly(), [window(n, n + 1) for n in range(0, 72, 2)])
-    labels = [(float(t.get("x", "0")), t.get("y")) for t in read(chart.svg).iter(f"{SVG}text") if "–" in (t.text or "")]
-    for line in {y for _, y in labels}:
-        xs = sorted(x for x, y in labels if y == line)
-        assert all(b - a >= 42 for a, b in pairwise(xs))
+    labels = [(float(t.get("x", "0")), t.get("y"), 4.2 * len(t.text or "")) for t in read(chart.svg).iter(f"{SVG}text") if "–" in (t.text or "")]
+    assert len({y for _, y, _ in labels}) == 2
+    for line in {y for _, y, _ in labels}:
+        on_it = sorted((x, half) for x, y, half in labels if y == line)
+        assert all(x - half > before + its for (before, its), (x, half) in pairwise(on_it))
 
 
 WINDOWS = st.lists(st.tuples(st.integers(0, 71), st.integers(1, 20)), max_size=12).map(
