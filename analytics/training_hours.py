@@ -92,6 +92,19 @@ class HourExam:
                 q[known, n], p[known, n] = dressed(value[np.maximum(source, 0)][known], errors)
         return self._claim(q, p)
 
+    def climatology(self, learned: int) -> Claim:
+        """As the station's hours before `learned` were; of all stations' where it has none."""
+        past = self.hourly.value[:learned]
+        every = past[np.isfinite(past)]
+        q, p = [], []
+        for column in past.T:
+            own = column[np.isfinite(column)]
+            own = own if len(own) else every
+            q.append(np.quantile(own, QUANTILES) if len(own) else np.full(len(QUANTILES), np.nan))
+            p.append((own[:, None] > LINES).mean(axis=0) if len(own) else np.full(len(LINES), np.nan))
+        shape = (len(self.issues), len(q), len(LEADS))
+        return self._claim(*(np.broadcast_to(np.array(one)[None, :, None, :], (*shape, len(one[0]))) for one in (q, p)))
+
     def _claim(self, quantiles: Floats, p_gt: Floats) -> Claim:
         return Claim(quantiles=quantiles.reshape(-1, len(QUANTILES))[self.asked], p_gt=p_gt.reshape(-1, len(LINES))[self.asked], levels=QUANTILES)
 
@@ -111,7 +124,7 @@ def hour_exam(hourly: Hourly, histories: Sequence[History], learned: int) -> Hou
 
 def hour_baselines(asked: HourExam, learned: int) -> Mapping[str, Claim]:
     """What the honest baselines say."""
-    return {"persistence": asked.persistence(), "same hour yesterday": asked.yesterday(learned)}
+    return {"persistence": asked.persistence(), "same hour yesterday": asked.yesterday(learned), "climatology": asked.climatology(learned)}
 
 
 def hours_until(hourly: Hourly, ms: int) -> int:

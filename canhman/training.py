@@ -27,7 +27,7 @@ from canhman.lessons import TARGETS, lesson
 from canhman.settings import Settings
 from canhman.training_data import Known, from_store, holds_salinity
 from canhman.usage import one_of
-from core.errors import FormatError, NotFoundError, RefusedError
+from core.errors import CanhManError, FormatError, NotFoundError, RefusedError
 from core.model_card import ModelCard
 from core.ports import ModelFiles
 
@@ -41,12 +41,13 @@ Bar = Callable[[int, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one target: `card` is None where nothing was learned."""
+    """What came of one target: `card` is None where nothing was learned, `fault` where that was a fault of ours."""
 
     target: str
     promoted: bool
     why: str
     card: ModelCard | None = None
+    fault: bool = False
 
 
 def model_files(settings: Settings) -> ModelFolder:
@@ -91,7 +92,13 @@ async def train(settings: Settings, known: Known, *, targets: Sequence[str], set
     try:
         found = []
         for n, target in enumerate(targets):
-            found.append(await _one(files, known, target, sets.get(target), rules, force=force, bar=partial(_moved, bar, STEPS * n)))
+            try:
+                found.append(await _one(files, known, target, sets.get(target), rules, force=force, bar=partial(_moved, bar, STEPS * n)))
+            except CanhManError:
+                raise
+            except Exception as error:  # the other targets learn all the same; the trace is in the log
+                log.exception("a fault in a training", target=target)
+                found.append(Outcome(target=target, promoted=False, why=f"a fault of ours, nothing is promoted: {error!r}", fault=True))
         return found
     finally:
         lock.release()

@@ -19,25 +19,22 @@ def train(
     dataset: Annotated[
         list[Path] | None, typer.Option(help="Learn from the places of this TOML file (docs/backtest.md) in place of the store.", exists=True, dir_okay=False)
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of its files (default: its `data`, else where it stands).", exists=True, file_okay=False)
-    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of its files (default: its `data`, else where it stands).", exists=True, file_okay=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Learn again where nothing came since the last training.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a missing server at start.")] = 60,
     json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
-    attended: Annotated[
-        bool, typer.Option("--attended", help="As the service calls it: give way to others, end with standard input.")
-    ] = False,
+    attended: Annotated[bool, typer.Option("--attended", help="As the service calls it: give way to others, end with standard input.")] = False,
 ) -> None:
     """Fit a candidate for each target, score it on days that none had seen, and let it speak only where it is better.
 
-    It must be better than the model that speaks and than the best baseline. A file may be given more than once: one after the other is tried.
+    It must be better than the model that speaks and than the best baseline. With --dataset given more than once, one file after the other is tried.
     """
     import asyncio
 
-    from canhman import terminal, training
+    from canhman import logs, terminal, training
     from canhman.settings import read_settings
 
+    logs.set_up(json=False)
     if attended:
         training.be_modest()
         training.end_with_input()
@@ -57,6 +54,8 @@ def train(
     else:
         for outcome in outcomes:
             terminal.result(f"{outcome.target}: {_name(outcome)}{outcome.why}")
+    if any(outcome.fault for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def _name(outcome: Outcome) -> str:

@@ -126,6 +126,26 @@ def test_a_poisoned_candidate_never_speaks(trained: Path, use: Any, monkeypatch:
     assert cards[0]["why"] == outcome["why"]
 
 
+def test_a_fault_in_one_target_keeps_no_other_from_learning(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told with exit code 1, and whoever spoke speaks on."""
+    front = use(trained)
+    before = speaking(front)
+    ask, asked = training.lesson, []
+
+    def broken(known: Any, target: str, *more: Any) -> Any:
+        asked.append(target)
+        if target == "day_max":
+            raise ZeroDivisionError("a slip")
+        return "nothing is learned: a test" if target == "hour" else ask(known, target, *more)
+
+    monkeypatch.setattr(training, "lesson", broken)
+    done = front("train", "--target", "day_max", "--target", "hour", "--json")
+    assert done.code == 1
+    assert asked == ["day_max", "hour"]
+    assert [("a slip" in o["why"], o["promoted"]) for o in done.json] == [(True, False), (False, False)]
+    assert speaking(front) == before
+
+
 def test_a_young_installation_learns_nothing_and_says_so(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under 21 days: one line for each target, no model, no failure. Without any installation it is one."""
     assert "no installation is there" in front("train").line
