@@ -27,6 +27,7 @@ from analytics.crops import Crops, parse_crops
 from analytics.daily.model import day_models
 from analytics.forecast_config import DRIVER_ABOUT, Training
 from analytics.ground import FIGURES as GROUND_FIGURES
+from analytics.hourly.model import hour_models
 from analytics.model import models as forecast_models
 from api.app import access_of
 from api.families import FAMILIES
@@ -140,6 +141,7 @@ LISTS: dict[str, tuple[list[str], list[str]]] = {
     "simulated devices": (first("devices.md", "## Simulated devices"), [d.model for d in simulated().values()]),
     "forecast models": (first("models.md"), list(forecast_models())),
     "models of days": (first("models.md", "## Models of days"), list(day_models())),
+    "models of hours": (first("models.md", "## Models of hours"), list(hour_models())),
     "channels": (first("channels.md"), list(NOTIFIERS)),
     "texts": (first("texts.md"), list(texts("vi"))),
     "metrics": (first("metrics.md"), [f.sample for f in FAMILIES.values()]),

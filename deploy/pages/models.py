@@ -6,8 +6,10 @@ import inspect
 from types import ModuleType
 
 import analytics.daily.models
+import analytics.hourly.models
 import analytics.models
 from analytics.daily.model import day_models
+from analytics.hourly.model import hour_models
 from analytics.model import models
 from deploy.page import Page, mark, table
 
@@ -18,6 +20,8 @@ def body() -> str:
     sections = "\n\n".join(f"## {name}\n\n{_about(analytics.models, name)}" for name in models())
     of_days = ((mark(m.name), m.version, _first(analytics.daily.models, name)) for name, m in day_models().items())
     days = "\n\n".join(f"### {name} of days\n\n{_about(analytics.daily.models, name)}" for name in day_models())
+    of_hours = ((mark(m.name), m.version, _first(analytics.hourly.models, name)) for name, m in hour_models().items())
+    hours = "\n\n".join(f"### {name} of hours\n\n{_about(analytics.hourly.models, name)}" for name in hour_models())
     return f"""A model says of each point how the salinity goes on, with odds; name and version stand in every forecast it issues. Targets: `day_max`
 and `day_min` are a local day's extremes, `hour` an hour's maximum. Another one is one file: [CONTRIBUTING.md](../CONTRIBUTING.md#adding-one-thing).
 
@@ -47,7 +51,19 @@ inputs are put at what they usually are, and the expected value 1 and 7 days ahe
 the strongest first, none under 0.05 g/L or 3 % of the expected value. A [driver](drivers.md) that is silent for over three days is named as missing, and
 what learned without any driver speaks, with wider intervals.
 
-{days}"""
+{days}
+
+## Models of hours
+
+A model of hours is fitted on past hours of a set of stations, and says within any hour what this one and the 71 after it may bring: five quantiles of
+the hour's highest value, the chance of lying over each line, and that of any limit, all of one distribution (`analytics/hourly`). Readings may come
+every quarter of an hour or every two hours; the hours between are said too. The hour that runs is told as far as it was read. Where the newest reading
+is over 6 h old, or under three of the last 16 days have readings in six hours or more, it is silent and `persistence` speaks.
+How good it is, and what was tried: [0024](decisions/0024-the-hourly-course.md).
+
+{table(("Model", "Version", "What it does"), of_hours)}
+
+{hours}"""
 
 
 def _about(package: ModuleType, name: str) -> str:
@@ -58,4 +74,9 @@ def _first(package: ModuleType, name: str) -> str:
     return _about(package, name).partition("\n")[0]
 
 
-PAGE = Page(title="Forecast models", about="Who forecasts, what, and by which rule.", source="`analytics/models/` and `analytics/daily/models/`", body=body)
+PAGE = Page(
+    title="Forecast models",
+    about="Who forecasts, what, and by which rule.",
+    source="`analytics/models/`, `analytics/daily/models/` and `analytics/hourly/models/`",
+    body=body,
+)
