@@ -17,6 +17,7 @@ from core.window import AHEAD_H, KNOWN, Windows, tenths
 from registry.situation import SALINITY, Situation
 
 SHOWN = 8  # rows; the others stand folded
+OPENINGS = 3
 LIKELY = 0.5  # an opening of a sluice that is less sure is not told
 SEAS = {"vung_tau": "Biển Đông"}  # the sea a port lies on: on the other one low water comes at other times
 
@@ -130,10 +131,21 @@ def _hours_ahead(until: int | None, now: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """What an officer reads of a sluice: one text per opening, or `nothing` to tell and why. `as_of`, `good_for` as in `Pumping`."""
+class Opening:
+    """One time to open a sluice, in words: `title` (with `hours` that stay on one line), how sure and with what water, and what to do."""
 
-    openings: tuple[str, ...]
+    title: str
+    hours: str
+    why: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What an officer reads of a sluice: the openings, or `nothing` to tell and why. `as_of`, `good_for` as in `Pumping`."""
+
+    openings: tuple[Opening, ...]
+    folded: tuple[Opening, ...]
     nothing: str
     how: str
     as_of: int | None
@@ -151,26 +163,20 @@ def gate(situation: Situation, found: Sluice, of: str, *, limit: float, now: int
         nothing = say(lang, "sluice.none", hours=_hours_ahead(until, now))
     openings = tuple(_opening(side, limit, now, timezone, lang) for side in sure)
     as_of, good_for = lasts(situation, of, (INSIDE, OUTSIDE), sure[0].end) if sure else (None, None)
-    return Gate(openings=openings, nothing=nothing, how=say(lang, "sluice.how"), as_of=as_of, good_for=good_for)
+    return Gate(openings=openings[:OPENINGS], folded=openings[OPENINGS:], nothing=nothing, how=say(lang, "sluice.how"), as_of=as_of, good_for=good_for)
 
 
-def _opening(side: Side, limit: float, now: int, timezone: str, lang: str) -> str:
-    parts = [
-        say(
-            lang,
-            "sluice.open",
-            when=span(side.start, side.end, now, timezone, lang),
-            best=hour_words(side.best, now, timezone, lang),
-            outside=value_text(side.outside, lang),
-            inside=value_text(side.inside, lang),
-            n=tenths(side.p),
-        )
-    ]
-    if side.outside >= limit:
-        parts.append(say(lang, "sluice.salty", limit=plain(limit, lang, unit=UNIT)))
-    if side.turns:
-        parts.append(say(lang, "sluice.shut", when=hour_words(side.end, now, timezone, lang)))
-    return " ".join(parts)
+def _opening(side: Side, limit: float, now: int, timezone: str, lang: str) -> Opening:
+    """Nobody is told to open to water that is over the limit, though it be fresher."""
+    when = span(side.start, side.end, now, timezone, lang)
+    values = {"outside": value_text(side.outside, lang), "inside": value_text(side.inside, lang)}
+    is_salty = side.outside >= limit
+    title = when.part if is_salty else say(lang, "sluice.open", when=when.part)
+    if is_salty:
+        do = say(lang, "sluice.salty", limit=plain(limit, lang, unit=UNIT))
+    else:
+        do = say(lang, "sluice.shut", when=hour_words(side.end, now, timezone, lang)) if side.turns else ""
+    return Opening(title=upper(title.strip()), hours=when.hours, why=say(lang, "sluice.fresher", n=tenths(side.p), **values), do=do)
 
 
 def port_for(situation: Situation, station: Station) -> Port | None:
