@@ -200,6 +200,8 @@ def _drivers(spec: Spec, read: ReadTable, stations: tuple[str, ...], first: int,
             if twice:
                 raise ConfigError(f"{where}: {name} is told twice for {twice[0]}: give one of them another name, or lists of stations that do not meet")
             borne[name] |= bears
+            if not np.isfinite(values).any():
+                notes.append(f"{name} of {driver.columns.file} has no value on the days of the target")
             found[name] = np.where(np.isfinite(values), values, found.get(name, np.nan))
     return found
 

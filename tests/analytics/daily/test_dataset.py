@@ -226,6 +226,14 @@ def test_one_driver_from_two_rivers(made: Path) -> None:
         read(made, HEAD + LONG + f"[[driver]]{second}[[driver]]{second}")
 
 
+def test_a_driver_of_other_years_is_told(made: Path, tmp_path: Path) -> None:
+    """No value on the days of the target is no mistake, and is told."""
+    kept = season()
+    Season(salinity=kept.salinity, level=kept.level, river=tuple((s, f"19{t[2:]}", v) for s, t, v in kept.river)).write(tmp_path)
+    assert "discharge of river.csv has no value on the days of the target" in read(tmp_path, HEAD + LONG + DRIVERS).notes
+    assert not read(made, HEAD + LONG + DRIVERS).notes
+
+
 # ------------------------------------------------------------ mistakes
 
 LEVEL = "[[driver]]" + DRIVERS.split("[[driver]]")[2]
