@@ -13,6 +13,7 @@ from bench.skill.diagram import picture
 from bench.skill.goals import LEFT_OUT, SETS, WINDOWS, Goals
 
 JSON, PAGE, PICTURES = "skill.json", "skill.md", "skill"
+BEGINS, ENDS = "<!-- made by `make skill` -->", "<!-- until here -->"
 MADE = "<!-- made by `make skill`, like every figure on it; change bench/skill, not this file -->"
 
 
@@ -25,6 +26,9 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
             old.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
+    front = folder.parent / "README.md"
+    if front.is_file():
+        front.write_text(readme(front.read_text("utf-8"), found), "utf-8")
     return [folder / name for name in files]
 
 
@@ -36,6 +40,15 @@ def pages(found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> dict[s
             for lead in found["sets"][name]["leads"]:
                 files[sections.picture_of(name, lead["lead"])] = picture(found["sets"][name], lead)
     return files
+
+
+def readme(text: str, found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> str:
+    """`text` with its line about the forecasts as it is now; unchanged where it has none."""
+    held = {name: goals[name] for name in goals if name in found["sets"]}
+    before, begins, rest = text.partition(BEGINS)
+    _, ends, after = rest.partition(ENDS)
+    line = words.in_short(found, next(iter(held)), list(every_check(found, held)))
+    return f"{before}{begins}\n{line}\n{ends}{after}" if ends else text
 
 
 def page(found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> str:

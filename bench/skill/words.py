@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.skill.checks import Check, best_baselines
-from bench.skill.goals import UNKNOWN
+from bench.skill.goals import MISSED, UNKNOWN
 from bench.skill.numbers import days, listed, number, percent, span, tenths
 from bench.skill.others import worse_left_out
 from bench.skill.sections import beyond
@@ -31,7 +31,7 @@ def about(found: Found) -> str:
 def plain(found: Found, name: str) -> str:
     """What a farmer may believe, and what not."""
     one = found["sets"][name]
-    line = LINE if any(over["line"] == LINE for over in one["leads"][0]["over"]) else float(one["leads"][0]["over"][0]["line"])
+    line = _line(one)
     parts = [
         "## In plain words",
         f"Asked of {one['test_from'][:4]} at {len(one['stations'])} places ({one['name']}), of which it had seen earlier days only:",
@@ -59,6 +59,36 @@ def _ahead(lead: Found, line: float, unit: str) -> str:
         f"warnings {_hundred(over['false_alarm_ratio'])} were false. The value was off by {number(lead['rmse'][0])} {unit} (RMSE; “as today”: "
         f"{number(lead['rmse_persistence'])}), and lay in the range that should hold 90 times in 100 {_hundred(lead['coverage90'][0])} times."
     )
+
+
+def in_short(found: Found, name: str, checks: Sequence[Check]) -> str:
+    """For the README: one line that a test holds to the results."""
+    one = found["sets"][name]
+    line = _line(one)
+    over = [_over(lead, line) for lead in one["leads"]]
+    ahead, warned, false, held = (
+        " / ".join(words)
+        for words in (
+            [str(lead["lead"]) for lead in one["leads"]],
+            [_hundred(o["hit_rate"]) for o in over],
+            [_hundred(o["false_alarm_ratio"]) for o in over],
+            [_hundred(lead["coverage90"][0]) for lead in one["leads"]],
+        )
+    )
+    return (
+        f"Tried on {one['test_from'][:4]} at {len(one['stations'])} places, a season it had not learned from: of 100 days over {line:g} {one['unit']} it had "
+        f"warned of {warned} ({ahead} days ahead), of 100 warnings {false} were false, and the range that should hold 90 times in 100 held {held} times. "
+        f"{_reached(checks)} of {len(checks)} floors that were promised are reached: [what to believe, and what not](docs/skill.md)."
+    )
+
+
+def _line(one: Found) -> float:
+    lines = [float(over["line"]) for over in one["leads"][0]["over"]]
+    return LINE if LINE in lines else lines[0]
+
+
+def _reached(checks: Sequence[Check]) -> int:
+    return sum(check.word not in (MISSED, UNKNOWN) for check in checks)
 
 
 def _hundred(value: float | None) -> str:
@@ -151,10 +181,9 @@ def promised(checks: Sequence[Check]) -> str:
     told = "None is missed."
     if missed:
         told = f"**MISSED: {len(missed)}**\n\n{_bullets([f'{c.about}, {c.lead} ahead, {c.what}: {_brief(c)}; the floor is {c.floor}' for c in missed])}"
-    reached = len(checks) - len(missed) - len(unknown)
     if unknown:
         told = f"Not known: {'; '.join(f'{c.about}, {c.lead} ahead, {c.what}' for c in unknown)}. {told}"
-    return f"## What was promised\n\nOf {len(checks)} floors {reached} are reached, and {met} of {len(aims)} aims. {told}"
+    return f"## What was promised\n\nOf {len(checks)} floors {_reached(checks)} are reached, and {met} of {len(aims)} aims. {told}"
 
 
 def _brief(check: Check) -> str:

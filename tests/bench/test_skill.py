@@ -21,7 +21,7 @@ from analytics.hourly.panel import Floats, Hourly, Index
 from bench.skill import goals, work
 from bench.skill.checks import Check
 from bench.skill.goals import Goals
-from bench.skill.page import PAGE, every_check, page, pages
+from bench.skill.page import BEGINS, ENDS, PAGE, every_check, page, pages, readme
 from bench.skill.parts import Plan, parts
 from bench.skill.store import ROOT, Store
 from core.bands import LINES
@@ -256,6 +256,15 @@ def test_unknown_is_not_reached(found: dict[str, Any]) -> None:
     assert int(reached[1][1]) == int(reached[0][1]) - 1
 
 
+def test_the_line_in_the_readme(found: dict[str, Any]) -> None:
+    """What stands between the marks is made anew, and nothing else."""
+    text = readme(f"before {BEGINS}\n@@\n{ENDS} after", found, MADE)
+    assert re.fullmatch(rf"before {BEGINS}\nTried on 2021 at 3 places, .* of 100 days over 1 g/L .*\n{ENDS} after", text)
+    assert "@@" not in text
+    assert readme(text, found, MADE) == text
+    assert readme("no marks", found, MADE) == "no marks"
+
+
 # ------------------------------------------------------------ what is shipped
 
 
@@ -272,6 +281,9 @@ def test_the_page_says_what_the_json_says() -> None:
     """docs/skill.md, its pictures and docs/skill.json are of one run: `make skill` writes all of them."""
     files = pages(json.loads((DOCS / "skill.json").read_text("utf-8")))
     assert {name: (DOCS / name).read_text("utf-8") == text for name, text in files.items()} == dict.fromkeys(files, True)
+    front = (ROOT / "README.md").read_text("utf-8")
+    assert BEGINS in front
+    assert readme(front, json.loads((DOCS / "skill.json").read_text("utf-8"))) == front
     assert {f"skill/{path.name}" for path in (DOCS / "skill").iterdir()} == {name for name in files if name.startswith("skill/")}
 
 
