@@ -44,6 +44,7 @@ PUBLIC_ROUTES = {
     ("GET", "/api/v1/crops"),
     ("GET", "/api/v1/stations/{id}/forecast"),
     ("GET", "/api/v1/stations/{id}/forecasts"),
+    ("GET", "/api/v1/stations/{id}/windows"),
     ("GET", "/api/v1/stations/{id}/record"),
     ("GET", "/api/v1/record"),
     ("GET", "/api/v1/alerts"),
