@@ -15,6 +15,7 @@ import numpy as np
 
 from analytics.daily.models.ensemble import fit_ensemble
 from analytics.daily.panel import Daily
+from analytics.packing import packed
 
 LEADS = tuple(range(1, 15))
 LINES = (0.5, 1.0, 2.0, 4.0)
@@ -51,7 +52,7 @@ def main(jobs: int) -> None:
         begun = time.perf_counter()
         model.say(many, np.full(MANY, len(many.days) - 1), every)
         print(f"saying {MANY} stations x {len(LEADS)} leads, {name}: {time.perf_counter() - begun:.1f} s")
-    print(f"pickled: {len(pickle.dumps(model)) / 1e6:.0f} MB")
+    print(f"the model: {len(pickle.dumps(model)) / 1e6:.0f} MB of arrays, {len(packed(model)) / 1e6:.0f} MB as a file")
 
 
 if __name__ == "__main__":

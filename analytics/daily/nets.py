@@ -1,6 +1,7 @@
 """Small nets learned side by side: one hidden layer each, together one wide matrix product, ten times quicker than one after the other.
 
-Adam (Kingma & Ba 2015) with weights held small, in batches that all nets share; each begins elsewhere. Arithmetic in single precision.
+Adam (Kingma & Ba 2015) with weights held small, in batches that all nets share; each begins elsewhere. Steps shrink to nothing, else what the last
+batches hold, the same for all nets, would stay in their mean. Arithmetic in single precision.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ def fit_nets(x: Floats, z: Floats) -> tuple[Singles, Singles, Singles, float]:
     numbers = np.concatenate([draw.uniform(-b, b, np.prod(s)) for b, s in zip((wide, wide, narrow, narrow), shapes, strict=True)]).astype(np.float32)
     slopes, first, second = np.empty_like(numbers), np.zeros_like(numbers), np.zeros_like(numbers)
     weights, slope = _parts(numbers, shapes), _parts(slopes, shapes)
-    steps = 0
+    done, steps = 0, EPOCHS * -(-len(z) // BATCH)
     for _ in range(EPOCHS):
         order = draw.permutation(len(z))
         for begin in range(0, len(z), BATCH):
             some = order[begin : begin + BATCH]
             _descend(inputs[some], came[some], weights, slope)
-            steps += 1
+            done += 1
             first += (1 - _FIRST) * (slopes - first)
             second += (1 - _SECOND) * (slopes * slopes - second)
-            rate = RATE * (1 - _SECOND**steps) ** 0.5 / (1 - _FIRST**steps)
+            rate = RATE * (1 - done / steps) * (1 - _SECOND**done) ** 0.5 / (1 - _FIRST**done)
             numbers -= np.float32(rate) * first / (np.sqrt(second) + np.float32(_TINY))
     into, bias, out, level = weights
     return into.copy(), bias.copy(), out.ravel() / np.float32(NETS), float(level.mean(dtype=np.float64))
