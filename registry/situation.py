@@ -127,11 +127,11 @@ class Situation:
         judged = self._judge(of, at, now, limit)
         return windows(self.water(of, at or ""), judged, self.forecast(of, at or ""), now)
 
-    def sluice(self, station: str, now: int) -> Sluice | None:
-        """When the water outside is fresher than that inside; None where the station does not measure salinity on both sides."""
+    def sluice(self, station: str, now: int, *, limit: float | None = None) -> Sluice | None:
+        """When a sluice is better open or shut; None where the station does not measure salinity on both sides. Raises ValueError as `verdict`."""
         if any((station, point, SALINITY) not in self._readings for point in (INSIDE, OUTSIDE)):
             return None
-        verdicts = self._judge(station, INSIDE, now, None), self._judge(station, OUTSIDE, now, None)
+        verdicts = self._judge(station, INSIDE, now, limit), self._judge(station, OUTSIDE, now, limit)
         return sluice(verdicts, self.forecast(station, INSIDE), self.forecast(station, OUTSIDE), now)
 
     def _judge(self, of: str, point: str | None, now: int, limit: float | None) -> Verdict:

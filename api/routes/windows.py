@@ -34,7 +34,7 @@ async def windows(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
     shape = windows_shape(
         found,
         situation.forecast(source, place) if place is not None else None,
-        situation.sluice(source, now),
+        situation.sluice(source, now, limit=limit),
         station=station.id,
         source=source,
         point=place,

@@ -28,11 +28,11 @@ class WindowShape(BaseModel):
 
 
 class SideShape(BaseModel):
-    """Whole hours, start ≤ t < end, in which the likeliest water is fresher on one side of the sluice."""
+    """Whole hours, start ≤ t < end, in which the sluice is better open or better shut by what is likeliest."""
 
     start: str
     end: str
-    fresher: str = Field(description="The point that is fresher: `out` (better open) or `in` (better shut).")
+    better: str = Field(description="open: the water outside is fresher than that inside, and under the limit; else shut.")
     best: str = Field(description="Start of the hour in which that is surest.")
     p: float = Field(description="The chance of it in that hour, at least: whatever the two sides have to do with each other.")
     outside: float = Field(description="The likeliest salinity outside in that hour.")
@@ -98,7 +98,7 @@ def _side(s: Side) -> SideShape:
     return SideShape(
         start=rfc3339(s.start),
         end=rfc3339(s.end),
-        fresher=s.fresher,
+        better=s.better,
         best=rfc3339(s.best),
         p=_down(s.p),
         outside=s.outside,

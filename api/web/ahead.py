@@ -17,7 +17,7 @@ def ahead_part(at: Moment, known: Station, c: Card) -> dict[str, object]:
     situation, lang, zone = at.situation, at.lang, known.timezone
     of = situation.source_of(known.id)
     found = situation.windows(known.id, at.now, limit=c.verdict.limit)
-    sluice = situation.sluice(known.id, at.now)
+    sluice = situation.sluice(known.id, at.now, limit=c.verdict.limit)
     return {
         "ahead": _chart(at, known, c, found, of),
         "pumping": pumping(situation, found, of, now=at.now, timezone=zone, lang=lang) if situation.readings(of) else None,

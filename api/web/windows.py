@@ -9,7 +9,7 @@ from api.web.hours_words import Span, span, upper
 from api.web.words import hour_words, plain, value_text
 from core.forecast import HOUR_MS
 from core.place import Station
-from core.sluice import INSIDE, OUTSIDE, Side, Sluice
+from core.sluice import INSIDE, OPEN, OUTSIDE, Side, Sluice
 from core.texts import say
 from core.tide import Port, port_of_zone, shipped_ports
 from core.verdict import UNIT
@@ -154,29 +154,27 @@ class Gate:
 
 def gate(situation: Situation, found: Sluice, of: str, *, limit: float, now: int, timezone: str, lang: str) -> Gate:
     """The openings that are likely enough, each with the moment to shut again where the forecast shows it."""
-    sure = [side for side in found.sides if side.fresher == OUTSIDE and side.p >= LIKELY]
+    sure = [side for side in found.sides if side.better == OPEN and side.p >= LIKELY]
     nothing = ""
     if found.reason != "ok":
         nothing = say(lang, "sluice.unknown")
     elif not sure:
         until = found.sides[-1].end if found.sides else None
-        nothing = say(lang, "sluice.none", hours=_hours_ahead(until, now))
-    openings = tuple(_opening(side, limit, now, timezone, lang) for side in sure)
+        nothing = say(lang, "sluice.none", hours=_hours_ahead(until, now), limit=plain(limit, lang, unit=UNIT))
+    openings = tuple(_opening(side, now, timezone, lang) for side in sure)
     as_of, good_for = lasts(situation, of, (INSIDE, OUTSIDE), sure[0].end) if sure else (None, None)
     return Gate(openings=openings[:OPENINGS], folded=openings[OPENINGS:], nothing=nothing, how=say(lang, "sluice.how"), as_of=as_of, good_for=good_for)
 
 
-def _opening(side: Side, limit: float, now: int, timezone: str, lang: str) -> Opening:
-    """Nobody is told to open to water that is over the limit, though it be fresher."""
+def _opening(side: Side, now: int, timezone: str, lang: str) -> Opening:
     when = span(side.start, side.end, now, timezone, lang)
     values = {"outside": value_text(side.outside, lang), "inside": value_text(side.inside, lang)}
-    is_salty = side.outside >= limit
-    title = when.part if is_salty else say(lang, "sluice.open", when=when.part)
-    if is_salty:
-        do = say(lang, "sluice.salty", limit=plain(limit, lang, unit=UNIT))
-    else:
-        do = say(lang, "sluice.shut", when=hour_words(side.end, now, timezone, lang)) if side.turns else ""
-    return Opening(title=upper(title.strip()), hours=when.hours, why=say(lang, "sluice.fresher", n=tenths(side.p), **values), do=do)
+    return Opening(
+        title=say(lang, "sluice.open", when=when.part).strip(),
+        hours=when.hours,
+        why=say(lang, "sluice.fresher", n=tenths(side.p), **values),
+        do=say(lang, "sluice.shut", when=hour_words(side.end, now, timezone, lang)) if side.turns else "",
+    )
 
 
 def port_for(situation: Situation, station: Station) -> Port | None:

@@ -104,13 +104,14 @@ def test_another_point_is_judged_by_its_own_water(still: Rig) -> None:
 
 
 def test_both_sides_of_a_sluice(rig: Rig) -> None:
-    """At each ebb the water outside is the fresher one, with the least chance of it."""
+    """At each ebb it is better open: the water outside is the fresher one and under the limit, with the least chance of it; by a lower limit never."""
     rig.run(lambda: rig.backend.forecasts.issue([tides("out", 3.0, 9.0, station="cai-lon")]))
-    sides = read(rig, "cai-lon/windows")["sluice"]["sides"]
-    assert [s["fresher"] for s in sides[:3]] == ["in", "out", "in"]
+    sides = read(rig, "cai-lon/windows?limit=4")["sluice"]["sides"]
+    assert [s["better"] for s in sides[:3]] == ["shut", "open", "shut"]
     ebb = sides[1]
     assert (ebb["start"], ebb["end"], ebb["outside"], ebb["inside"], ebb["turns"]) == (rfc3339(NOW + 4 * HOUR_MS), rfc3339(NOW + 8 * HOUR_MS), 3.0, 5.0, True)
     assert 0.9 <= ebb["p"] <= 1
+    assert {s["better"] for s in read(rig, "cai-lon/windows?limit=1")["sluice"]["sides"]} == {"shut"}
 
 
 def test_one_side_without_a_forecast(still: Rig) -> None:

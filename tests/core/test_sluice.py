@@ -1,4 +1,4 @@
-"""When the water outside a sluice is fresher than inside: where the medians cross, how sure at least, and never from what is not known."""
+"""When a sluice is better open or shut: where the medians cross, how sure at least, and never from what is not known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.bands import LINES
 from core.forecast import HOUR_MS, QUANTILES, Forecast
-from core.sluice import INSIDE, OUTSIDE, Sluice, crossing, least_below, sluice
+from core.sluice import INSIDE, OPEN, OUTSIDE, SHUT, Sluice, crossing, least_below, sluice
 from core.state import Latest
 from core.verdict import Verdict, WaterState, verdict
 from core.window import AHEAD_H
@@ -68,12 +68,12 @@ def judged(f: Forecast | None, *, age: int = 0, flag: int = 1, value: float = 1.
 
 def test_open_while_the_water_outside_is_fresher() -> None:
     """Each ebb from its first hour to its last, with the values of its surest hour; between them the inside is fresher."""
-    sides = crossing(even(), tide(), NOW)
-    assert [((s.start - HOUR) // HOUR_MS, (s.end - HOUR) // HOUR_MS, s.fresher) for s in sides[:4]] == [
-        (0, 4, INSIDE),
-        (4, 8, OUTSIDE),
-        (8, 16, INSIDE),
-        (16, 20, OUTSIDE),
+    sides = crossing(even(), tide(), NOW, limit=2.0)
+    assert [((s.start - HOUR) // HOUR_MS, (s.end - HOUR) // HOUR_MS, s.better) for s in sides[:4]] == [
+        (0, 4, SHUT),
+        (4, 8, OPEN),
+        (8, 16, SHUT),
+        (16, 20, OPEN),
     ]
     ebb = sides[1]
     assert (ebb.outside, ebb.inside, ebb.turns) == (0.5, 1.0, True)
@@ -83,16 +83,28 @@ def test_open_while_the_water_outside_is_fresher() -> None:
 
 def test_the_best_moment_is_the_surest_hour() -> None:
     """Of an ebb the hour in which the outside lies deepest under the inside."""
-    sides = crossing(even(1.0, 8), forecast({0: 3.0, 1: 3.0, 2: 0.95, 3: 0.8, 4: 0.3, 5: 0.9, 6: 2.0, 7: 3.0}), NOW)
-    (ebb,) = [s for s in sides if s.fresher == OUTSIDE]
+    sides = crossing(even(1.0, 8), forecast({0: 3.0, 1: 3.0, 2: 0.95, 3: 0.8, 4: 0.3, 5: 0.9, 6: 2.0, 7: 3.0}), NOW, limit=2.0)
+    (ebb,) = [s for s in sides if s.better == OPEN]
     assert ((ebb.best - HOUR) // HOUR_MS, ebb.outside) == (4, 0.3)
 
 
 def test_alike_is_no_reason_to_open() -> None:
-    """Where both read the same the inside counts as fresher, and nothing is sure."""
-    (side,) = crossing(even(), even(), NOW)
-    assert side.fresher == INSIDE
+    """Where both read the same it is better shut, and nothing is sure."""
+    (side,) = crossing(even(), even(), NOW, limit=2.0)
+    assert side.better == SHUT
     assert side.p == pytest.approx(0.0)
+
+
+def test_fresher_is_not_fresh() -> None:
+    """Water outside that is over the limit is no reason to open, however salty the inside; the chance holds for both at once."""
+    salty, ebb = even(5.0), tide()
+    (shut,) = crossing(salty, forecast(dict.fromkeys(range(AHEAD_H), 2.5)), NOW, limit=2.0)
+    assert (shut.better, shut.p >= 0.95) == (SHUT, True)  # over the limit in 95 of 100
+    sides = [s for s in crossing(salty, ebb, NOW, limit=1.0) if s.better == OPEN]
+    assert [((s.start - HOUR) // HOUR_MS, (s.end - HOUR) // HOUR_MS) for s in sides[:2]] == [(4, 8), (16, 20)]
+    assert sides[0].p == pytest.approx(1.0)  # 1 g/L: under it outside, over it inside
+    assert next(s for s in crossing(salty, ebb, NOW, limit=0.55) if s.better == OPEN).p < sides[0].p
+    assert not [s for s in crossing(salty, ebb, NOW, limit=0.5) if s.better == OPEN]
 
 
 def test_missing_and_unsound_hours_part() -> None:
@@ -102,7 +114,7 @@ def test_missing_and_unsound_hours_part() -> None:
     bad = replace(whole, p_gt=(*whole.p_gt[:9], (math.nan,) * 4, *whole.p_gt[10:]))
     holed = forecast({n: 1.0 for n in range(AHEAD_H) if n != 9}, INSIDE)
     for inside, expected in ((whole, [(0, 72)]), (bad, [(0, 9), (10, 72)]), (holed, [(0, 9), (10, 72)])):
-        found = crossing(inside, outside, NOW)
+        found = crossing(inside, outside, NOW, limit=2.0)
         assert [((s.start - HOUR) // HOUR_MS, (s.end - HOUR) // HOUR_MS) for s in found] == expected
         assert not any(s.turns for s in found)
 
@@ -135,6 +147,12 @@ def of(quantiles: tuple[float, ...]) -> Forecast:
     return replace(forecast({0: 1.0}), quantiles=(quantiles,), p_gt=(chances(quantiles),))
 
 
+@given(a=QUANTILE_ROWS, b=QUANTILE_ROWS, limit=st.floats(0.1, 9))
+def test_both_at_once_is_no_surer_than_each(a: tuple[float, ...], b: tuple[float, ...], limit: float) -> None:
+    """Law: the chance to be fresher and under a limit is at most that to be under it."""
+    assert least_below(of(a), 0, of(b), 0, most=limit) <= 1.0 - of(a).exceedance(0, limit) + 1e-9
+
+
 @given(a=QUANTILE_ROWS, b=QUANTILE_ROWS)
 def test_it_is_a_chance_and_both_sides_together_are_at_most_one(a: tuple[float, ...], b: tuple[float, ...]) -> None:
     """Law: 0 ≤ p ≤ 1, and P(a < b) and P(b < a) are not sure at once."""
@@ -164,9 +182,9 @@ def test_sides_are_apart_and_in_order(rows: list[tuple[int, tuple[float, ...], t
     base = forecast(dict.fromkeys((n for n, _, _ in rows), 1.0))
     inside = replace(base, quantiles=tuple(a for _, a, _ in rows), p_gt=tuple(chances(a) for _, a, _ in rows))
     outside = replace(base, quantiles=tuple(b for _, _, b in rows), p_gt=tuple(chances(b) for _, _, b in rows))
-    sides = crossing(inside, outside, NOW)
+    sides = crossing(inside, outside, NOW, limit=2.0)
     assert all(HOUR <= s.start <= s.best < s.end <= HOUR + AHEAD_H * HOUR_MS for s in sides)
     assert all(a.end <= b.start for a, b in pairwise(sides))
     for a, b in pairwise(sides):
         assert a.turns == (a.end == b.start)
-        assert not a.turns or a.fresher != b.fresher
+        assert not a.turns or a.better != b.better
