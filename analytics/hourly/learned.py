@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analytics.daily.explain import reasons
 from analytics.history import DAY_MS, History
 from analytics.hourly.histories import hourly_of
-from analytics.hourly.model import LEADS, FittedHours
+from analytics.hourly.model import LEADS, ExplainedHours, FittedHours
 from analytics.hourly.panel import Floats, Hourly
 from analytics.model import HISTORY_MS, DriverHistory, Issue, Model
-from core.forecast import HOUR_MS
+from core.forecast import HOUR_MS, MEDIAN, Reason
 from core.model_card import ModelCard
 
 HOURS = HISTORY_MS // HOUR_MS  # a panel's, as it is learned from and spoken from
 OLDEST_NEWEST_MS = 6 * HOUR_MS
+TOLD = 24  # the lead that reasons are told of: nearer by, all is the last reading
 LEAST_DAYS = 3  # under so many nothing is said
 _DAYS, _OFTEN = 16, 6  # of the last days, those that have so many hours read
 
@@ -49,10 +51,14 @@ def _issues(fitted: FittedHours, histories: Sequence[History], at: int) -> list[
     every = np.arange(len(histories), dtype=np.int64)
     said = fitted.say(hourly, np.full(len(every), HOURS - 1, dtype=np.int64), every)
     times = tuple((at // HOUR_MS * HOUR_MS + np.arange(len(LEADS)) * HOUR_MS).tolist())
-    return [_issue(times, q, p) for q, p in zip(said.quantiles, said.p_gt, strict=True)]
+    why: list[tuple[Reason, ...]] = [()] * len(every)
+    if isinstance(fitted, ExplainedHours):
+        effects = fitted.effects(hourly, np.full(len(every), HOURS - 1, dtype=np.int64), every, TOLD)
+        why = reasons({TOLD: effects}, {TOLD: said.quantiles[:, TOLD - 1, MEDIAN]}, len(every))
+    return [_issue(times, *row) for row in zip(said.quantiles, said.p_gt, why, strict=True)]
 
 
-def _issue(times: tuple[int, ...], quantiles: Floats, p_gt: Floats) -> Issue | None:
+def _issue(times: tuple[int, ...], quantiles: Floats, p_gt: Floats, why: tuple[Reason, ...]) -> Issue | None:
     if not (np.isfinite(quantiles).all() and np.isfinite(p_gt).all()):
         return None
-    return Issue(leads=LEADS, times=times, quantiles=tuple(tuple(q) for q in quantiles.tolist()), p_gt=tuple(tuple(p) for p in p_gt.tolist()))
+    return Issue(leads=LEADS, times=times, quantiles=tuple(tuple(q) for q in quantiles.tolist()), p_gt=tuple(tuple(p) for p in p_gt.tolist()), reasons=why)

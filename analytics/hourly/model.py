@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import analytics.hourly.models
 from analytics.hourly.panel import Floats, Hourly, Index
@@ -36,6 +36,15 @@ class FittedHours(Protocol):
 
     def p_le(self, hourly: Hourly, hour: Index, station: Index, leads: Sequence[int], limit: float) -> Floats:
         """P(S ≤ `limit` [g/L]) (k, L), rising in the limit; at a line it is 1 − `p_gt` of it."""
+        ...
+
+
+@runtime_checkable
+class ExplainedHours(Protocol):
+    """A fitted model that can say what moved it."""
+
+    def effects(self, hourly: Hourly, hour: Index, station: Index, lead: int) -> Mapping[tuple[str, str], Floats]:
+        """Of each group of inputs, (code, name) of a `core.forecast.Reason`: how much higher [g/L] the median (k,) is than were they as they usually are."""
         ...
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_hours import BEGIN, DAYS, fitted, history
+from made_hours import BEGIN, DAYS, LEARNED, PANEL, fitted, history
 
 from analytics.history import MINUTE_MS, History
-from analytics.hourly.learned import hours_model
+from analytics.hourly.histories import hourly_of
+from analytics.hourly.learned import HOURS, hours_model
+from analytics.hourly.model import ExplainedHours
 from analytics.model import Issue, Model
 from core.bands import LINES
-from core.forecast import HOUR_MS, QUANTILES
+from core.forecast import HOUR_MS, QUANTILES, REASONS
 from core.model_card import ModelCard
 
 DAY_MS = 24 * HOUR_MS
@@ -102,6 +104,38 @@ def test_points_beside_one_another() -> None:
     alone = [one(h) for h in (a, b, far)]
     assert model().say("hour", [far, EMPTY, b, a], [3, 2, 1, 0], AT, ()) == [alone[0], alone[1], None, alone[2]]
     assert alone[1] != alone[2]  # the tide there is another
+
+
+def test_reasons() -> None:
+    """Of 24 hours ahead what moved the median most, the strongest first, none under 0.05 g/L; a last day twice as salt is told of otherwise."""
+    h = history(1, lost=0)
+    salter = History(station=h.station, point=h.point, zone=h.zone, time=h.time, value=np.where(h.time >= AT - DAY_MS, 2 * h.value, h.value))
+    model = fitted()
+    assert isinstance(model, ExplainedHours)
+    told = []
+    for each in (h, salter):
+        found = one(each)
+        assert found is not None
+        effects = model.effects(hourly_of([each], AT, hours=HOURS), np.array([HOURS - 1]), np.array([0]), 24)
+        wanted = {code: round(float(effect[0]), 3) for (code, _), effect in effects.items() if abs(effect[0]) >= max(0.05, 0.03 * found.quantiles[23][2])}
+        assert {r.code: r.effect for r in found.reasons} == wanted
+        assert all(r.code in REASONS and r.lead == 24 for r in found.reasons)
+        assert all(abs(a.effect) >= abs(b.effect) for a, b in pairwise(found.reasons))
+        told.append(wanted)
+    assert told[0] != told[1]
+    assert told[1]
+
+
+def test_the_tide_is_a_reason() -> None:
+    """Of an hour that is salt by the tide alone the tide speaks for saltier water more often than for fresher, of a fresh one the other way round."""
+    place, hours = np.full(300, 1), np.arange(LEARNED, LEARNED + 300)
+    model = fitted()
+    assert isinstance(model, ExplainedHours)
+    tide = model.effects(PANEL, hours, place, 24)["tide", ""]
+    ahead = PANEL.value[hours + 23, 1]
+    known = np.isfinite(ahead) & np.isfinite(tide)
+    usual = np.nanmedian(PANEL.value[:, 1])
+    assert tide[known & (ahead > usual)].mean() > tide[known & (ahead < usual)].mean()
 
 
 def test_it_follows_the_tide() -> None:
