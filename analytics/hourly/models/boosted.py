@@ -23,7 +23,7 @@ from core.bands import LINES
 from core.forecast import QUANTILES
 
 LEAST = 4_000  # examples: under so many it says nothing
-_ISSUES = 64  # at a time
+_AT_ONCE = 4608  # (issue, lead)s: what they need stays small, and few of them cost as much as many
 _SURE = 1e-4  # no chance is said beyond
 _COARSE = np.array([-1.6, -0.8, -0.4, -0.15, 0.0, 0.15, 0.4, 0.8, 1.6])  # lines about the source's value that are asked about first, in log1p
 _FINE = (0.02, 0.05, 0.15, 0.25, 0.4, 0.5, 0.6, 0.75, 0.85, 0.95, 0.98)  # then those where these chances of lying under are thought to be
@@ -131,8 +131,9 @@ class BoostedHours:
     def _asked(self, hourly: Hourly, hour: Index, station: Index, leads: Sequence[int]) -> Iterator[_Asked]:
         if self.trees is None:
             return
-        for first in range(0, len(hour), _ISSUES):
-            block = slice(first, first + _ISSUES)
+        step = max(_AT_ONCE // max(len(leads), 1), 1)
+        for first in range(0, len(hour), step):
+            block = slice(first, first + step)
             window = windows(hourly, hour[block], station[block])
             wanted = np.tile(np.array(leads, dtype=np.int64), (len(window), 1))
             one = told(hourly, hour[block], window, wanted)
