@@ -36,7 +36,7 @@ def plain(found: Found, name: str) -> str:
         "## In plain words",
         f"Asked of {one['test_from'][:4]} at {len(one['stations'])} places ({one['name']}), of which it had seen earlier days only:",
         "\n".join(_ahead(lead, line, one["unit"]) for lead in one["leads"]),
-        f"You may believe:\n\n{_bullets(_believe(one, line))}",
+        f"You may believe:\n\n{_bullets([*_believe(one, line), *_promised_hours(found)])}",
         f"Do not believe:\n\n{_bullets(_doubt(found, one, line))}",
         vietnamese(one, line),
     ]
@@ -114,8 +114,15 @@ def _believe(one: Found, line: float) -> list[str]:
         told.append(f"odds as odds: what was said about 8 times in 10, over all lines, {', '.join(right)};")
     held = [lead["coverage90"][0] for lead in one["leads"]]
     if all(share is not None and abs(share - WANTED) <= NEAR for share in held):
-        told.append(f"the range more than the one value in it: what should hold 90 times in 100 held {', '.join(map(_hundred, held))} times.")
+        told.append(f"the range more than the one value in it: what should hold 90 times in 100 held {', '.join(map(_hundred, held))} times;")
     return told
+
+
+def _promised_hours(found: Found) -> list[str]:
+    mixed = [one for one in (found["hours"]["windows"] if found.get("hours") else ()) if one["cases"] == "mixed" and one["precision"] is not None]
+    told = [f"of the next {one['hours']} h {_hundred(one['precision'])}" for one in mixed]
+    where = "where the tide brings both safe and unsafe hours"
+    return [f"hours promised for pumping: of 100 promised, {where}, so many were safe: {', '.join(told)}."] if told else []
 
 
 def _eights(one: Found) -> list[tuple[str, float]]:
@@ -131,7 +138,9 @@ def _sure(lead: Found, line: float) -> bool:
 
 def _doubt(found: Found, one: Found, line: float) -> list[str]:
     last, unit = one["leads"][-1], one["unit"]
-    told = [f"a single value {days(last['lead'])} ahead: it is off by {number(last['rmse'][0])} {unit} (RMSE), and by more at salty places;"]
+    far = max(last["stations"], key=lambda s: float(s["rmse"][0]))
+    worst = f", at {far['station']} by {number(far['rmse'][0])}" if len(last["stations"]) > 1 else ""
+    told = [f"a single value {days(last['lead'])} ahead: it is off by {number(last['rmse'][0])} {unit} (RMSE){worst};"]
     wrong = [words for words, apart in _eights(one) if apart > ODDS_NEAR]
     if wrong:
         told.append(f"odds to the tenth: what was said about 8 times in 10, over all lines, {', '.join(wrong)};")
@@ -145,7 +154,7 @@ def _doubt(found: Found, one: Found, line: float) -> list[str]:
         told.append(f"the value at {listed(names)} {days(first)} or more ahead: {better};")
     worse = worse_left_out(found["left_out"]) if found.get("left_out") else []
     if worse:
-        told.append(f"the value at a fresh place that it never learned from: at {listed(worse)}, left out of the training, “as today” was nearer;")
+        told.append(f"the value at every place that it never learned from: at {listed(worse)}, left out of the training, “as today” was nearer at some lead;")
     told.append(f"that it knows every season: {one['test_from'][:4]} is one. A drought or flood unlike all that was learned may go beyond every range.")
     return told
 
