@@ -16,6 +16,7 @@ from joblib import parallel_config
 from analytics.daily.model import day_models
 from analytics.hourly.model import hour_models
 from analytics.hourly.verify import SHIPPED
+from bench.skill import goals
 from bench.skill.page import write
 from bench.skill.parts import Plan, parts
 from bench.skill.store import ROOT, Store
@@ -32,6 +33,7 @@ def main(words: list[str]) -> int:
     given = _options(words)
     plan = Plan(
         sets={name: ROOT / f"docs/datasets/{name}.toml" for name in SETS},
+        whole=goals.SETS,
         left_out="mekong",
         hours="mekong",
         data=given.data,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,18 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def pages(found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> dict[str, str]:
     """Every file by its name below docs/."""
-    files = {JSON: json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False) + "\n", PAGE: page(found, goals)}
+    files = {JSON: _json(found), PAGE: page(found, goals)}
     for name in goals:
         if name in found["sets"]:
             for lead in found["sets"][name]["leads"]:
                 files[sections.picture_of(name, lead["lead"])] = picture(found["sets"][name], lead)
     return files
+
+
+def _json(found: Mapping[str, Any]) -> str:
+    """A line for each figure with its interval, so that changes can be read."""
+    text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda some: f"[{' '.join(some[1].split())}]", text) + "\n"
 
 
 def readme(text: str, found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,10 @@ BASELINES = ("persistence", "climatology", "analogue", "logistic")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What `make skill` runs: the files of the sets by name, the one whose stations are left out in turn, the one told by hours, and the models."""
+    """What `make skill` runs: the files of the sets by name, those told station by station, the one whose stations are left out in turn, the one by hours."""
 
     sets: Mapping[str, Path]
+    whole: Collection[str]
     left_out: str
     hours: str
     data: Path

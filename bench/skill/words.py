@@ -111,7 +111,7 @@ def _believe(one: Found, line: float) -> list[str]:
         )
     right = [words for words, apart in _eights(one) if apart <= ODDS_NEAR]
     if right:
-        told.append(f"odds as odds: what was said about 8 times in 10, over all lines, {', '.join(right)};")
+        told.append(f"odds as odds: of 10 times that about 8 in 10 was said, over all lines, it came {', '.join(right)};")
     held = [lead["coverage90"][0] for lead in one["leads"]]
     if all(share is not None and abs(share - WANTED) <= NEAR for share in held):
         told.append(f"the range more than the one value in it: what should hold 90 times in 100 held {', '.join(map(_hundred, held))} times;")
@@ -128,7 +128,7 @@ def _promised_hours(found: Found) -> list[str]:
 def _eights(one: Found) -> list[tuple[str, float]]:
     """What 8 in 10 was worth at each lead, and how far that is from what was said."""
     pairs = [(lead, eight(lead)) for lead in one["leads"]]
-    return [(f"came {tenths(p[1])} {days(lead['lead'])} ahead (said {tenths(p[0])})", abs(p[0] - p[1])) for lead, p in pairs if p is not None]
+    return [(f"{number(10 * p[1], 1)} times ({days(lead['lead'])} ahead; said {number(10 * p[0], 1)})", abs(p[0] - p[1])) for lead, p in pairs if p is not None]
 
 
 def _sure(lead: Found, line: float) -> bool:
@@ -143,7 +143,7 @@ def _doubt(found: Found, one: Found, line: float) -> list[str]:
     told = [f"a single value {days(last['lead'])} ahead: it is off by {number(last['rmse'][0])} {unit} (RMSE){worst};"]
     wrong = [words for words, apart in _eights(one) if apart > ODDS_NEAR]
     if wrong:
-        told.append(f"odds to the tenth: what was said about 8 times in 10, over all lines, {', '.join(wrong)};")
+        told.append(f"odds to the tenth: of 10 times that about 8 in 10 was said, over all lines, it came {', '.join(wrong)};")
     weak = [days(lead["lead"]) for lead in one["leads"] if not _sure(lead, line)]
     if weak:
         told.append(f"that the chance over {line:g} {unit} {listed(weak)} ahead beats a look at today's value: it does not beyond chance;")
@@ -154,7 +154,9 @@ def _doubt(found: Found, one: Found, line: float) -> list[str]:
         told.append(f"the value at {listed(names)} {days(first)} or more ahead: {better};")
     worse = worse_left_out(found["left_out"]) if found.get("left_out") else []
     if worse:
-        told.append(f"the value at every place that it never learned from: at {listed(worse)}, left out of the training, “as today” was nearer at some lead;")
+        told.append(
+            f"that the value is good at every place it never learned from: at {listed(worse)}, left out of the training, “as today” was nearer at some lead;"
+        )
     told.append(f"that it knows every season: {one['test_from'][:4]} is one. A drought or flood unlike all that was learned may go beyond every range.")
     return told
 

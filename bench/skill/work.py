@@ -15,6 +15,7 @@ from bench.skill import figures
 from bench.skill.parts import HOURS, Part, Plan
 from bench.skill.store import Store
 
+_SLIM = ("station", "n", "rmse", "nse", "coverage90")
 Told = Callable[[str, float | None], None]  # (part, seconds it took; None where it begins)
 
 
@@ -46,10 +47,16 @@ def gathered(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "model": plan.model.name,
         "version": plan.model.version,
-        "sets": {name: values[name] for name in plan.sets},
+        "sets": {name: values[name] if name in plan.whole else _slim(values[name]) for name in plan.sets},
         "left_out": _left_figures(plan, stations),
         "hours": values[HOURS],
     }
+
+
+def _slim(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each station the figures that the page of such a set counts."""
+    leads = [{**lead, "stations": [{key: one[key] for key in _SLIM} for one in lead["stations"]]} for lead in found["leads"]]
+    return {**found, "leads": leads}
 
 
 def _left_figures(plan: Plan, stations: Sequence[Any]) -> dict[str, Any]:

@@ -69,7 +69,9 @@ def plan(folder: Path, model: str = "logistic") -> Plan:
     (folder / "made.toml").write_text(head + LONG + DRIVERS, "utf-8")
     (folder / "min.toml").write_text(head.replace('"made"', '"made, minimum"') + LONG + 'daily = "min"\nstations = ["an", "cai"]\n', "utf-8")
     sets = {"made": folder / "made.toml", "min": folder / "min.toml"}
-    return Plan(sets=sets, left_out="made", hours="made", data=folder, model=day_models()[model], hour_model=HourModel(name="now", version="1", fit=AsNow))
+    return Plan(
+        sets=sets, whole=MADE, left_out="made", hours="made", data=folder, model=day_models()[model], hour_model=HourModel(name="now", version="1", fit=AsNow)
+    )
 
 
 @pytest.fixture(scope="module")
