@@ -39,6 +39,7 @@ def main(words: list[str]) -> int:
         data=given.data,
         model=day_models()[MODEL],
         hour_model=hour_models()[SHIPPED],
+        costs=True,
     )
     store = Store(folder=given.kept)
     try:

@@ -117,6 +117,15 @@ def of_windows(found: Mapping[str, Any], wanted: goals.Windows) -> Iterator[Chec
                 yield Check(about="Water windows", lead=f"{one['hours']} h", what=what, found=ends, floor=f"≥ {floor:.2f}", word=word)
 
 
+def of_cost(found: Mapping[str, Any]) -> Iterator[Check]:
+    """Of time, on two processors; told is that of one."""
+    for key, what, most in (("training", "training", goals.TRAINING), ("saying", "forecasts from the warm model", goals.SAYING)):
+        one, leads = found[key], found["leads"]
+        seasons = f" × {one['seasons']} seasons" if "seasons" in one else ""
+        about = f"{what}, {one['stations']} stations{seasons} × {leads} days, s"
+        yield Check(about="Time", lead="–", what=about, found=(one["seconds"], None, None), floor=f"≤ {most:.0f}", word=goals.at_most(one["seconds"], most))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
     """The best of the baselines in one measure, and the model beside it."""

@@ -66,6 +66,9 @@ WINDOWS = Windows(
 )
 
 
+TRAINING, SAYING = 300.0, 60.0  # seconds: 40 stations × 3 seasons; 1,000 stations × 14 days from a warm model
+
+
 def at_least(value: float | None, floor: float, aim: float | None = None) -> str:
     """The word for a figure that should be high."""
     if value is None:

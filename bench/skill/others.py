@@ -20,8 +20,8 @@ make skill ARGS="--data ../shared/data"
 ```
 
 runs the code of `canhman backtest` ([backtest.md](backtest.md)) on the files of [docs/datasets](datasets); the measured data are no part of the project.
-It writes this page, `skill.json` with its figures, and its pictures. Seeds are fixed: the same data, code and libraries give the same bytes. Its code is
-`bench/skill`; a test holds the page against `skill.json`, and makes a small page of the same form on made data."""
+It writes this page, `skill.json` with its figures, and its pictures. Seeds are fixed: but for seconds the same data, code and libraries give the same
+bytes. Its code is `bench/skill`; a test holds the page against `skill.json`, and makes a small page of the same form on made data."""
 
 ELSEWHERE = table(
     ("What", "Where"),
@@ -30,7 +30,7 @@ ELSEWHERE = table(
             "No forecast knows what comes after its issue: everything after it is scrambled, other stations and drivers included, and no bit changes",
             "`tests/analytics/daily/test_backtest.py`, `tests/canhman/test_backtest_leakage.py`",
         ),
-        ("What training and issuing cost in time", "`bench/day_model.py`, `bench/forecast_round.py`"),
+        ("What a round of forecasts and the hourly course cost in time", "`bench/forecast_round.py`, `bench/windows.py`"),
         ("Every forecast in operation is kept as issued, and scored when its day has passed", "[the public record](record.md)"),
         ("How the model was chosen, and what was tried and dropped", "[decision 0021](decisions/0021-model-of-days.md)"),
     ),
@@ -89,6 +89,12 @@ def baselines(sets: Mapping[str, Found]) -> str:
 def _beside(one: Best) -> str:
     word = " **worse**" if one.worse else "" if one.better else ", no difference"
     return f"{one.model}: {with_span(one.skill)}{word}"
+
+
+def cost(checks: Sequence[Check]) -> str:
+    """Time."""
+    told = "Seconds of one processor on the machine that made this page (the floor is for the clock on two); the only figures here that another run changes."
+    return f"## What it costs\n\n{told}\n\n{checks_table(checks)}"
 
 
 def more(found: Found) -> str:

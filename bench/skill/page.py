@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.skill import others, sections, windows, words
-from bench.skill.checks import Check, of_baselines, of_left_out, of_set, of_windows
+from bench.skill.checks import Check, of_baselines, of_cost, of_left_out, of_set, of_windows
 from bench.skill.diagram import picture
 from bench.skill.goals import LEFT_OUT, SETS, WINDOWS, Goals
 
@@ -71,6 +71,7 @@ def page(found: Mapping[str, Any], goals: Mapping[str, Goals] = SETS) -> str:
         windows.windows(found["hours"], list(of_windows(found["hours"], WINDOWS))) if found.get("hours") else "",
         others.baselines({name: found["sets"][name] for name in held}),
         *(others.more(found["sets"][name]) for name in found["sets"] if name not in held),
+        others.cost(list(of_cost(found["cost"]))) if found.get("cost") else "",
         f"## What is held elsewhere\n\n{others.ELSEWHERE}",
         words.weaknesses(found, next(iter(held))),
         others.HOW,
@@ -87,3 +88,5 @@ def every_check(found: Mapping[str, Any], held: Mapping[str, Goals]) -> Iterator
         yield from of_left_out(found["left_out"], LEFT_OUT)
     if found.get("hours"):
         yield from of_windows(found["hours"], WINDOWS)
+    if found.get("cost"):
+        yield from of_cost(found["cost"])

@@ -12,11 +12,11 @@ from analytics.daily.model import DayModel, day_models
 from analytics.daily.spec import Spec
 from analytics.hourly.model import HourModel
 from bench.leave_station_out import Left, left_out
-from bench.skill import figures, hours
+from bench.skill import cost, figures, hours
 from bench.skill.store import key_of
 from canhman.backtesting import Asked, load, read_spec, run
 
-HOURS = "hours"
+HOURS, COST = "hours", "cost"
 BASELINES = ("persistence", "climatology", "analogue", "logistic")
 
 
@@ -31,6 +31,7 @@ class Plan:
     data: Path
     model: DayModel
     hour_model: HourModel
+    costs: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ def parts(plan: Plan) -> list[Part]:
     file = plan.sets[plan.hours]
     make = partial(hours.score, file, plan.data, plan.hour_model)
     found.append(Part(name=HOURS, key=hours.key(file, plan.data, plan.hour_model), weight=90, make=make))
+    if plan.costs:
+        found.append(Part(name=COST, key=cost.key(plan.model), weight=300, make=partial(cost.measured, plan.model)))
     return found
 
 

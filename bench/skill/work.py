@@ -12,7 +12,7 @@ from analytics.daily.intervals import less_rmse_interval, share_interval
 from analytics.daily.skill import Blocks
 from bench.leave_station_out import Left, together
 from bench.skill import figures
-from bench.skill.parts import HOURS, Part, Plan
+from bench.skill.parts import COST, HOURS, Part, Plan
 from bench.skill.store import Store
 
 _SLIM = ("station", "n", "rmse", "nse", "coverage90")
@@ -50,6 +50,7 @@ def gathered(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
         "sets": {name: values[name] if name in plan.whole else _slim(values[name]) for name in plan.sets},
         "left_out": _left_figures(plan, stations),
         "hours": values[HOURS],
+        "cost": values.get(COST),
     }
 
 

@@ -69,9 +69,9 @@ def plan(folder: Path, model: str = "logistic") -> Plan:
     (folder / "made.toml").write_text(head + LONG + DRIVERS, "utf-8")
     (folder / "min.toml").write_text(head.replace('"made"', '"made, minimum"') + LONG + 'daily = "min"\nstations = ["an", "cai"]\n', "utf-8")
     sets = {"made": folder / "made.toml", "min": folder / "min.toml"}
-    return Plan(
-        sets=sets, whole=MADE, left_out="made", hours="made", data=folder, model=day_models()[model], hour_model=HourModel(name="now", version="1", fit=AsNow)
-    )
+    by_hours = HourModel(name="now", version="1", fit=AsNow)
+    one = day_models()[model]
+    return Plan(sets=sets, whole=MADE, left_out="made", hours="made", data=folder, model=one, hour_model=by_hours, costs=False)
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +244,14 @@ def missed(found: dict[str, Any]) -> list[str]:
 def test_the_word_for_a_figure(word: str, wanted: str) -> None:
     """At the floor it is reached, at the aim the aim is; what is not known is neither."""
     assert word == wanted
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(300, goals.REACHED), (301, goals.MISSED)])
+def test_what_it_costs(found: dict[str, Any], seconds: int, word: str) -> None:
+    """Training of 300 s is in time, of 301 s it is not."""
+    cost = {"training": {"stations": 40, "seasons": 3, "seconds": seconds}, "saying": {"stations": 1000, "seconds": 2.5}, "leads": 14}
+    (line,) = re.findall(r"^\|.*training, 40 stations × 3 seasons × 14 days.*\|$", page(found | {"cost": cost}, MADE), re.MULTILINE)
+    assert word in line
 
 
 def test_unknown_is_not_reached(found: dict[str, Any]) -> None:
