@@ -47,7 +47,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Ruling:
     """Whether the candidate comes to speak, why in plain words, and the scores behind it (None where nothing could be scored)."""
 
     better: bool
@@ -55,7 +55,7 @@ class Verdict:
     held_out: HeldOut | None
 
 
-def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim], came: Floats, *, near: Mask, since: str, until: str) -> Verdict:
+def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim], came: Floats, *, near: Mask, since: str, until: str) -> Ruling:
     """On the k forecasts `came` (k,) [g/L] that all of them made, of days from `since` to `until`; `near` (k,): those of the next day. `spoke` is None where
     no trained model speaks.
 
@@ -63,20 +63,20 @@ def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim],
     a baseline is not, on more than a tenth, is not promoted.
     """
     if not candidate.is_sound:
-        return Verdict(better=False, why="it says what cannot be: quantiles that fall, or chances beyond 0 and 1", held_out=None)
+        return Ruling(better=False, why="it says what cannot be: quantiles that fall, or chances beyond 0 and 1", held_out=None)
     first = np.zeros(len(came), dtype=np.bool_)
     for one in baselines.values():
         first |= one.spoke
     silent = int((first & ~candidate.spoke).sum())
     if silent > MOST_SILENT * first.sum():
-        return Verdict(better=False, why=f"it is silent on {silent} of {int(first.sum())} forecasts that a baseline makes", held_out=None)
+        return Ruling(better=False, why=f"it is silent on {silent} of {int(first.sum())} forecasts that a baseline makes", held_out=None)
     voiced = {name: one for name, one in baselines.items() if (one.spoke & candidate.spoke).sum() >= (1 - MOST_SILENT) * candidate.spoke.sum()}
     rows = candidate.spoke.copy()
     for one in (*voiced.values(), *(() if spoke is None else (spoke,))):
         rows &= one.spoke
     n = int(rows.sum())
     if not voiced or n < LEAST:
-        return Verdict(better=False, why=f"only {n} forecasts from {since} to {until} can be held against a baseline, {LEAST} are needed", held_out=None)
+        return Ruling(better=False, why=f"only {n} forecasts from {since} to {until} can be held against a baseline, {LEAST} are needed", held_out=None)
     crps = {name: float(one.crps(came)[rows].mean()) for name, one in voiced.items()}
     best = min(crps, key=lambda name: (crps[name], name))
     own = float(candidate.crps(came)[rows].mean())
@@ -95,7 +95,7 @@ def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim],
         error=float(missed.mean()) if len(missed) else None,
     )
     better = own < crps[best] and (theirs is None or own < theirs)
-    return Verdict(better=better, why=_words(held_out, better=better), held_out=held_out)
+    return Ruling(better=better, why=_words(held_out, better=better), held_out=held_out)
 
 
 def _words(held: HeldOut, *, better: bool) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.promotion import LEAST, Claim, Verdict, judge
+from analytics.promotion import LEAST, Claim, Ruling, judge
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 CAME = np.exp(np.random.default_rng(0).normal(0, 1, 200))
@@ -24,7 +24,7 @@ def claim(off: float, *, wide: float = 0.3) -> Claim:
     )
 
 
-def judged(candidate: Claim, spoke: Claim | None = None, **baselines: Claim) -> Verdict:
+def judged(candidate: Claim, spoke: Claim | None = None, **baselines: Claim) -> Ruling:
     return judge(candidate, spoke, baselines or {"persistence": claim(1.0), "climatology": claim(2.0)}, CAME, near=NEAR, since="2026-01-01", until="2026-01-20")
 
 
