@@ -21,7 +21,7 @@ from servers.waiting import until
 
 from adapters.model_folder import ModelFolder
 from analytics.forecast_config import Training
-from analytics.promotion import Claim, Verdict, judge
+from analytics.promotion import Claim, Ruling, judge
 from canhman import checks, forecasting, heartbeat, train_schedule, training
 from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
@@ -111,7 +111,7 @@ def test_a_poisoned_candidate_never_speaks(trained: Path, use: Any, monkeypatch:
     world.clock_stands_at(END + 2 * DAY)
     world.db.close()
 
-    def poisoned(candidate: Claim, *args: Any, **named: Any) -> Verdict:
+    def poisoned(candidate: Claim, *args: Any, **named: Any) -> Ruling:
         return judge(replace(candidate, quantiles=candidate.quantiles + 30), *args, **named)
 
     monkeypatch.setattr(training, "judge", poisoned)
