@@ -153,7 +153,7 @@ def best_baselines(found: Mapping[str, Any]) -> list[Best]:
     for lead in found["leads"]:
         kinds: dict[str, list[Mapping[str, Any]]] = {}
         for one in lead["baselines"]:
-            what = {"value": "value (RMSE)", "distribution": "distribution (CRPS)"}.get(one["measure"]) or f"chance > {one['line']:g}"
+            what = {"value": "value (squared error)", "distribution": "distribution (CRPS)"}.get(one["measure"]) or f"chance > {one['line']:g}"
             kinds.setdefault(what, []).append(one)
         for what, several in kinds.items():
             one = min(several, key=lambda b: b["loss"])

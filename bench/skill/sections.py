@@ -32,6 +32,9 @@ def tried(found: Found) -> str:
     """What on what."""
     many = len(found["stations"]) > 1
     where = f"{len(found['stations'])} stations ({', '.join(found['stations'])})" if many else found["stations"][0]
+    tested = len(found["leads"][0]["stations"])
+    if tested < len(found["stations"]):
+        where += f", of which {tested} were read in the test"
     drivers = (
         f"Drivers: {', '.join(found['drivers'])}." if found["drivers"] else "No driver: salinity itself, and the tide known ahead where the zone has a port."
     )

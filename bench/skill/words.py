@@ -21,10 +21,10 @@ ODDS_NEAR = 0.1
 
 def about(found: Found) -> str:
     """The first lines."""
-    tried = listed([one["name"] for one in found["sets"].values()])
+    tried = "; ".join(one["name"] for one in found["sets"].values())
     return (
         "How near forecasts come on measured data that they never learned from: in plain words first, then figure by figure against what was promised. "
-        f"The model is `{found['model']}` {found['version']}, tried on {tried}."
+        f"The model is `{found['model']}` {found['version']}; tried on: {tried}."
     )
 
 

@@ -207,7 +207,7 @@ def worse_than_a_baseline(found: dict[str, Any]) -> None:
         (worse_station, "made, 3 days ahead, NSE, each station but an: cai -9.100"),
         (worse_left_out, "Stations left out, 3 days ahead, RMSE below persistence: -10.0 %; the floor is ≥ 30 %"),
         (worse_windows, "Water windows, 24 h ahead, promised hours that were safe, mixed cases: 0.940; the floor is ≥ 0.95"),
-        (worse_than_a_baseline, "made, 1 day ahead, worse than its best baseline beyond chance: value (RMSE)"),
+        (worse_than_a_baseline, "made, 1 day ahead, worse than its best baseline beyond chance: value (squared error)"),
     ],
 )
 def test_a_missed_floor_is_called_missed(found: dict[str, Any], change: Callable[[dict[str, Any]], None], told: str) -> None:
