@@ -9,6 +9,7 @@ from bench.skill.numbers import days, tenths
 
 INK, INK2, RULE, SHADE = "#0B1513", "#46514D", "#D5CFBD", "#F0EBE0"
 SIDE, GAP, LEFT, TOP, BOTTOM = 200, 26, 44, 66, 62
+WORDS = 700  # what title and foot need
 LEAST = 10  # forecasts in a bin that is spoken of
 
 Bin = Mapping[str, Any]
@@ -17,7 +18,7 @@ Bin = Mapping[str, Any]
 def picture(found: Mapping[str, Any], lead: Mapping[str, Any]) -> str:
     """The whole file."""
     n = len(lead["over"])
-    width, height = LEFT + n * SIDE + (n - 1) * GAP + 16, TOP + SIDE + BOTTOM
+    width, height = max(LEFT + n * SIDE + (n - 1) * GAP + 16, WORDS), TOP + SIDE + BOTTOM
     title = f"{found['name']}, {days(lead['lead'])} ahead: what was said, and how often it came"
     told = "; ".join(f"over {over['line']:g} {found['unit']}: {finding(over['odds'])}" for over in lead["over"])
     parts = [

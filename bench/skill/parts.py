@@ -53,18 +53,18 @@ def parts(plan: Plan) -> list[Part]:
     file = plan.sets[plan.left_out]
     spec = read_spec(file)
     found += [
-        Part(name=f"left_out-{station}", key=_key(plan, spec, file, station), weight=18, make=_left_out(plan, spec, file, station))
+        Part(name=f"left_out-{station}", key=_key(plan, spec, file, station), weight=14, make=_left_out(plan, spec, file, station))
         for station in load(spec, file, plan.data).scored
     ]
     file = plan.sets[plan.hours]
     make = partial(hours.score, file, plan.data, plan.hour_model)
-    found.append(Part(name=HOURS, key=hours.key(file, plan.data, plan.hour_model), weight=90, make=make))
+    found.append(Part(name=HOURS, key=hours.key(file, plan.data, plan.hour_model), weight=60, make=make))
     if plan.costs:
         found.append(Part(name=COST, key=cost.key(plan.model), weight=300, make=partial(cost.measured, plan.model)))
     return found
 
 
-_WEIGHT = {"mekong": 40, "mekong_all": 110, "mekong_min": 40, "rhine_meuse": 90, "california_delta": 150, "delaware": 150}
+_WEIGHT = {"mekong": 30, "mekong_all": 60, "mekong_min": 30, "rhine_meuse": 60, "california_delta": 100, "delaware": 100}
 
 
 def _key(plan: Plan, spec: Spec, file: Path, *words: str) -> str:
