@@ -84,9 +84,11 @@ def _days(known: Known, target: str, learned_from: Dataset | None, there: tuple[
         (own, learned), source = there, STORE
         asked, learned_there, first = own, learned, learned
 
+    theirs = learned_there if learned_from is None else learned_until(asked, learned_from.train_until)  # its days may be those of the store
+
     def ask(seen: str) -> Asked:
         last = learned_until(asked, np.datetime64(seen, "D")) if seen else 0
-        return exam(asked, max(learned_there, last), valid_from=first)
+        return exam(asked, max(learned_there, theirs, last), valid_from=first)
 
     return Lesson(
         draft=_draft(target, own.first(learned), source, known.at),
@@ -136,9 +138,11 @@ def _hours(known: Known, learned_from: Dataset | None, there: tuple[Daily, int] 
         (own, learned, histories), source = here, STORE
         asked, learned_there, first = own, learned, learned
 
+    theirs = learned_there if learned_from is None else hours_until(asked, after(str(learned_from.train_until), asked.zone))
+
     def ask(seen: str) -> Asked:
         last = hours_until(asked, after(seen, asked.zone)) if seen else 0
-        return hour_exam(asked, histories, max(first, last))
+        return hour_exam(asked, histories, max(first, theirs, last))
 
     return Lesson(
         draft=_hour_draft(own.between(0, learned), source, known.at),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_sets import DRIVERS, HEAD, LONG, STATIONS, read, season
+from made_sets import DRIVERS, HEAD, LONG, STATIONS, read, season, without
 from servers.training_world import DAY, END, HOUR, course
 
 from analytics.daily.dataset import Dataset
@@ -77,6 +77,16 @@ def test_of_a_dataset_its_training_days_are_learned_from(target: str, made: Data
         assert (found.draft.source, found.draft.stations) == ("made", STATIONS if target == "hour" else tuple(f"{name}/main" for name in STATIONS))
         assert found.draft.data_until == "2021-04-30"
         assert since <= found.exam("").since <= str(np.datetime64(since) + 3)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_dataset_that_reaches_into_the_days_held_out_leaves_the_later_ones(target: str, tmp_path: Path) -> None:
+    """Learned until 20 February: of the store's days, which may be the same ones, only those after it are asked about."""
+    season(80, start="2025-12-10").write(tmp_path)
+    found = read(tmp_path, without(HEAD + LONG, {"2021-04-30": "2026-02-20", "2021-05-01": "2026-02-21"}))
+    one = learned(lesson(known(70), target, found, RULES))
+    assert one.draft.data_until == "2026-02-20"
+    assert "2026-02-20" < one.exam("").since <= "2026-02-22"
 
 
 def test_a_datasets_days_are_those_of_operation(made: Dataset) -> None:
