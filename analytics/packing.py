@@ -2,7 +2,7 @@
 
 `CANHMAN-MODEL 1`, a line feed, the length of a JSON text (8 bytes), that text and then the arrays, each compressed by itself. The text holds the
 tree: an array stands in it by its number, an object by the name of its class. Only the classes of `CLASSES` are made, and only from fields they
-have: nothing in such a file is ever run.
+have: nothing in such a file is ever run, and it never grows beyond what its text says of it, nor beyond MOST and MOST_TEXT.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ CLASSES: Mapping[str, str] = {
     "Standard": "analytics.daily.learners",
 }
 _KINDS = "biufmM"  # of arrays: truth values, numbers, days
+MOST, MOST_TEXT = 512 << 20, 16 << 20  # bytes, of all arrays and of the text: five times the largest model measured
 _LEVEL = 1  # of zlib: thresholds of trees hardly get smaller beyond
 
 
@@ -50,7 +51,11 @@ def packed(value: Any) -> bytes:
     tree = _tree(value, lambda array: arrays.setdefault(id(array), (len(arrays), array))[0])
     parts = [_part(array) for _, array in arrays.values()]
     heads = [[*head, len(content)] for head, content in parts]
-    text = zlib.compress(json.dumps({"tree": tree, "arrays": heads}, allow_nan=False, separators=(",", ":")).encode(), _LEVEL)
+    plain = json.dumps({"tree": tree, "arrays": heads}, allow_nan=False, separators=(",", ":")).encode()
+    size = sum(array.nbytes for _, array in arrays.values())
+    if size > MOST or len(plain) > MOST_TEXT:
+        raise FormatError(f"a model of {size >> 20} MiB of numbers and {len(plain) >> 20} MiB of text is not kept: at most {MOST >> 20} and {MOST_TEXT >> 20}")
+    text = zlib.compress(plain, _LEVEL)
     return b"".join((b"%s %d\n" % (MAGIC, FORMAT), len(text).to_bytes(8, "big"), text, *(content for _, content in parts)))
 
 
@@ -60,18 +65,30 @@ def unpacked(content: bytes) -> Any:
     start = content.index(b"\n") + 1
     try:
         end = start + 8 + int.from_bytes(content[start : start + 8], "big")
-        document = json.loads(zlib.decompress(content[start + 8 : end]))
-        arrays = []
+        document = json.loads(_inflated(content[start + 8 : end], MOST_TEXT))
+        arrays, left = [], MOST
         for dtype, shape, order, length in document["arrays"]:
-            arrays.append(_array(dtype, shape, order, content[end : end + length]))
+            if length < 0:
+                raise ValueError(f"an array of {length} bytes")
+            arrays.append(_array(dtype, shape, order, content[end : end + length], left))
+            left -= arrays[-1].nbytes
             end += length
         if end != len(content):
             raise ValueError(f"{len(content) - end} bytes behind its end")
         return _value(document["tree"], arrays)
     except FormatError:
         raise
-    except (zlib.error, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        raise FormatError(f"a damaged model file ({error}): train anew, or take it from the backup") from error
+    except Exception as error:  # whatever it holds: a file must not end who reads it
+        raise FormatError(f"a damaged model file ({type(error).__name__}: {error}): train anew, or take it from the backup") from error
+
+
+def _inflated(content: bytes, most: int) -> bytes:
+    """Raises ValueError where it holds more than `most`, or does not end with its end."""
+    reader = zlib.decompressobj()
+    found = reader.decompress(content, most + 1)
+    if len(found) > most or not reader.eof or reader.unused_data:
+        raise ValueError(f"a part that does not end within {most} bytes")
+    return found
 
 
 def _tree(value: Any, numbered: Callable[[NDArray[Any]], int]) -> Any:
@@ -135,9 +152,12 @@ def _part(array: NDArray[Any]) -> tuple[list[Any], bytes]:
     return [array.dtype.str, list(array.shape), order], zlib.compress(array.tobytes(order), _LEVEL)  # type: ignore[arg-type]  # C or F
 
 
-def _array(dtype: str, shape: list[int], order: str, content: bytes) -> NDArray[Any]:
+def _array(dtype: str, shape: list[int], order: str, content: bytes, most: int) -> NDArray[Any]:
     kind = np.dtype(dtype)
     if kind.kind not in _KINDS or order not in ("C", "F"):
         raise ValueError(f"an array of {dtype} in order {order}")
-    flat = np.frombuffer(zlib.decompress(content), dtype=kind)
+    size = math.prod(shape) * kind.itemsize
+    if min(shape, default=0) < 0 or size > most:
+        raise ValueError(f"an array of {dtype} in shape {shape}")
+    flat = np.frombuffer(_inflated(content, size), dtype=kind)
     return flat.reshape(shape, order="F" if order == "F" else "C")

@@ -28,8 +28,20 @@ class Forest:
     right: NDArray[np.int32]
     start: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where a walk would not end: it goes forward only, and the last node is a leaf. Forests are read from files."""
+        n = len(self.feature)
+        node = np.flatnonzero(self.feature >= 0)
+        right = node + self.right[node]
+        if not (n == len(self.number) == len(self.right) and (right > node).all() and (right < n).all() and (node + 1 < n).all()):
+            raise ValueError("a forest whose branches do not lead on")
+        if not (len(self.start) and (self.start >= 0).all() and (self.start < n).all()):
+            raise ValueError("a forest whose trees begin nowhere")
+
     def __call__(self, x: Floats) -> Floats:
         """Mean (k,) of what the trees say of inputs (k, f), which they see in single precision."""
+        if self.feature.max() >= x.shape[1]:
+            raise ValueError(f"feature {self.feature.max()} is asked for, {x.shape[1]} are there")
         seen = np.ascontiguousarray(x, dtype=np.float32)
         rows = max(1, _PATHS // len(self.start))
         parts = [self._say(seen[first : first + rows]) for first in range(0, len(seen), rows)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tracemalloc
 import zlib
 from dataclasses import is_dataclass
 from datetime import date
@@ -16,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from analytics import packing
 from analytics.daily.dressing import Dressing, Scale, dressing
+from analytics.daily.forest import Forest
 from analytics.daily.gaussian import Kernel
 from analytics.daily.learners import fit_learners
 from analytics.daily.models.ensemble import Ensemble
@@ -143,13 +146,80 @@ def test_a_damaged_file_is_told_and_nothing_else() -> None:
             continue
 
 
+def written(tree: object, arrays: object = (), *content: bytes) -> bytes:
+    """A file whose text says this."""
+    text = zlib.compress(json.dumps({"tree": tree, "arrays": arrays}).encode())
+    return b"CANHMAN-MODEL 1\n" + len(text).to_bytes(8, "big") + text + b"".join(content)
+
+
+HOSTILE = {
+    "fields as a list": written({"c": "Kernel", "f": ["theta"]}),
+    "an array by a name": written({"a": "x"}),
+    "no arrays": written(1, None),
+    "a kind that is no Python": written(1, [["<f8,(", [1], "C", 0]]),
+    "days of no length": written(1, [["M8[20000000000000000000s]", [1], "C", 0]]),
+    "a shape below zero": written({"a": 0}, [["|u1", [-1], "C", 9]], zlib.compress(b"x")),
+    "a length below zero": written({"a": 0}, [["|u1", [1], "C", -1]], zlib.compress(b"x")),
+    "more than its shape": written({"a": 0}, [["|u1", [1], "C", 10]], zlib.compress(b"xy")),
+    "more than fits into memory": written({"a": 0}, [["<f8", [1 << 50], "C", 9]], zlib.compress(b"x")),
+    "very deep": b"".join((b"CANHMAN-MODEL 1\n", len(deep := zlib.compress(b"[" * 100_000)).to_bytes(8, "big"), deep)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_stands_in_a_file_it_is_a_format_error(name: str) -> None:
+    """Nothing else reaches who reads it: a service would end of it."""
+    with pytest.raises(FormatError, match="damaged"):
+        unpacked(HOSTILE[name])
+
+
+def test_a_file_does_not_grow_beyond_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file that holds a lot is refused before it is read whole; so is a text, and the sum of arrays; nor is such a model written."""
+    zeros = zlib.compress(bytes(40 << 20))
+    tracemalloc.start()
+    try:
+        for content in (written({"a": 0}, [["|u1", [8], "C", len(zeros)]], zeros), b"CANHMAN-MODEL 1\n" + len(zeros).to_bytes(8, "big") + zeros):
+            with pytest.raises(FormatError, match="does not end within"):
+                unpacked(content)
+        assert tracemalloc.get_traced_memory()[1] < 38 << 20
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(packing, "MOST", 1500)
+    two = written({"t": [{"a": 0}, {"a": 1}]}, [["|u1", [1000], "C", len(one := zlib.compress(bytes(1000)))]] * 2, one, one)
+    with pytest.raises(FormatError, match="in shape"):
+        unpacked(two)
+    with pytest.raises(FormatError, match="at most"):
+        packed(np.zeros(200))
+
+
+def test_a_tree_that_leads_back_is_refused() -> None:
+    """A forest is walked forward only, and within its nodes: else it would never be left."""
+    good = {"feature": np.array([0, -1, -1], dtype=np.int16), "number": np.zeros(3, dtype=np.float32), "right": np.array([2, 0, 0], dtype=np.int32)}
+    forest = Forest(**good, start=np.array([0]))
+    assert same(unpacked(packed(forest)), forest)
+    bad: list[dict[str, Any]] = [
+        {"right": np.array([0, 0, 0], dtype=np.int32)},
+        {"right": np.array([-1, 0, 0], dtype=np.int32)},
+        {"right": np.array([3, 0, 0], dtype=np.int32)},
+        {"feature": np.array([0, -1, 0], dtype=np.int16)},
+        {"start": np.array([3])},
+        {"start": np.array([], dtype=np.int64)},
+        {"number": np.zeros(2, dtype=np.float32)},
+    ]
+    content = packed(forest)
+    for change in bad:
+        for name, value in change.items():
+            object.__setattr__(forest, name, value)
+            hostile = packed(forest)
+            object.__setattr__(forest, name, unpacked(content).__getattribute__(name))
+        with pytest.raises(FormatError, match="damaged"):
+            unpacked(hostile)
+    with pytest.raises(ValueError, match="feature"):
+        Forest(**{**good, "feature": np.array([2, -1, -1], dtype=np.int16)}, start=np.array([0]))(np.zeros((1, 2)))
+
+
 def test_no_class_but_ours_is_made() -> None:
     """A name that is not on the list, and fields the class does not have, are refused."""
-
-    def written(tree: object) -> bytes:
-        text = zlib.compress(json.dumps({"tree": tree, "arrays": []}).encode())
-        return b"CANHMAN-MODEL 1\n" + len(text).to_bytes(8, "big") + text
-
     with pytest.raises(FormatError, match="Popen"):
         unpacked(written({"c": "Popen", "f": {"args": "true"}}))
     with pytest.raises(FormatError, match="Scale"):
