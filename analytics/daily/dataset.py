@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.daily.columns import Readings, in_order, readings
+from analytics.daily.counting import most_lately
 from analytics.daily.panel import Daily, Days, Floats, Index
 from analytics.daily.spec import Driver, Spec
 from core.errors import ConfigError
@@ -174,7 +175,9 @@ def _by_day(found: Readings, first: int, n: int) -> _Values:
     last = spread(value[np.r_[starts[1:], len(group)] - 1])
     late = found.hour[order] >= EVENING
     evening = _mean(group[late], value[late], n, m)
-    once = np.bincount(taken // n, count > 1, m) == 0  # one value a day: whatever its hour, it is the evening's too
+    daily = np.zeros(m * n, dtype=np.int64)
+    daily[taken] = count
+    once = most_lately(daily.reshape(m, n).T) <= 1  # one value a day lately: whatever its hour, it is the evening's too
     return _Values(
         high=spread(np.maximum.reduceat(value, starts)),
         low=spread(np.minimum.reduceat(value, starts)),

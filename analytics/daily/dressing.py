@@ -19,6 +19,7 @@ from analytics.empirical import MIN_ERRORS, Curve, curve
 
 SIZES = 4  # at most so many classes of size, of like count
 LEAST = 60  # errors in each of them
+ZERO = 0.01  # of a high value: so little below 0 is the offset of a sensor in fresh water
 BENDS = (0.01, 0.03, 0.1, 0.3, 1.0)  # units of the curved scales, as shares of a high value
 
 
@@ -48,7 +49,7 @@ class Scale:
 def scale_of(said: Floats, came: Floats, bends: Sequence[float] = BENDS) -> Scale:
     """The scale in which `came` − `said` (n,) are most alike: the likelihood of a Laplace distribution of errors is greatest (Box & Cox 1964)."""
     size = float(np.quantile(np.abs(came), 0.9)) or float(np.abs(came).max()) or 1.0
-    if float(np.quantile(came, 0.05)) < 0:  # not a concentration: an elevation, say
+    if float(np.quantile(came, 0.05)) < -ZERO * size:  # not a concentration: an elevation, say
         return Scale(unit=size, curved=False, floor=-np.inf)
     scales = [Scale(unit=size, curved=False, floor=0.0), *(Scale(unit=size * bend, curved=True, floor=0.0) for bend in bends)]
     return max(scales, key=lambda s: _likelihood(s, said, came))

@@ -9,18 +9,15 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.daily.counting import Mask, counting, most_lately
 from analytics.daily.panel import Daily, Floats
 from analytics.history import History, Times, local_date, local_times, stretches
 from analytics.model import DriverHistory
 from core.errors import ConfigError
 
 ISSUE_HOUR = 5  # local: when days are issued, and when their days end
-OFTEN = 12  # readings of a day: every 2 h or oftener
-_MEMORY = 30  # days it is remembered that a point is read so often
 _LATE = 16  # hours from a day's start on: the rest of it is its evening
 _STATISTICS = {"mean": "mean", "last": "last", "max": "high", "min": "low", "sum": "total"}
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +110,7 @@ def _days(history: History, bounds: Times, evenings: Times) -> _Days:
     count, total = np.bincount(day, minlength=n), _sums(day, within.value, n)
     late = within.time >= evenings[day]
     evening = _ratio(_sums(day[late], within.value[late], n), np.bincount(day[late], minlength=n))
-    most = _most(count)
+    most = most_lately(count)
     last = np.full(n, np.nan)
     last[count > 0] = within.value[np.cumsum(count)[count > 0] - 1]
     return _Days(
@@ -123,20 +120,12 @@ def _days(history: History, bounds: Times, evenings: Times) -> _Days:
         total=np.where(count > 0, total, np.nan),
         last=last,
         evening=np.where(most > 1, evening, last),
-        counts=(count > 0) & (found.whole | (most < OFTEN)),
+        counts=counting(count, found.whole, most),
     )
 
 
 def _sums(day: NDArray[np.intp], value: Floats, n: int) -> Floats:
     return np.asarray(np.bincount(day, value, n), dtype=np.float64)
-
-
-def _most(count: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The most readings of a day among each day and the 29 before it (n,)."""
-    found = count.copy()
-    for back in range(1, min(_MEMORY, len(count))):
-        found[back:] = np.maximum(found[back:], count[:-back])
-    return found
 
 
 def _ratio(total: Floats, count: NDArray[np.int64]) -> Floats:

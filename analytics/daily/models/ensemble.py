@@ -7,8 +7,8 @@ chances are read from one curve of past errors in units of that size, all made o
 
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
 up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
-ever heard of it, or at any if it was known on half of the issues), what learned without any driver speaks. Under 300 issues, or two seasons, it is
-the model `gaussian`.
+ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks. Under
+300 issues, or two seasons, it is the model `gaussian`.
 """
 
 from __future__ import annotations
@@ -44,10 +44,14 @@ class Lead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """`waited`: names of the drivers without which `bare` speaks at any station; `alone` where that does not either."""
+    """`waited`: names of the drivers without which `bare` speaks at any station; `alone` where that does not either.
+
+    `heard`: by driver the stations that had it on any day learned from: a panel of 76 days would forget it after a longer silence.
+    """
 
     drivers: tuple[Driver, ...]
     waited: tuple[str, ...]
+    heard: Mapping[str, tuple[str, ...]]
     within: bool
     leads: Mapping[int, Lead]
     alone: GaussianProcess
@@ -68,7 +72,8 @@ class Ensemble:
         for n, driver in enumerate(self.drivers):
             given = daily.drivers.get(driver.name)
             heard = np.zeros(len(day), dtype=bool) if given is None else np.logical_or.accumulate(np.isfinite(given), axis=0)[day, station]
-            found[:, n] = ~np.isfinite(columns[_DRIVER + driver.name]) & (heard | (driver.name in self.waited))
+            before = np.isin(daily.stations, self.heard[driver.name])[station]
+            found[:, n] = ~np.isfinite(columns[_DRIVER + driver.name]) & (heard | before | (driver.name in self.waited))
         return found
 
     def _said(self, lead: Lead, days: int, found: Known, driven: Mask) -> Said:
@@ -100,10 +105,16 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
     return Ensemble(
         drivers=drivers,
         waited=waited,
+        heard={d.name: _having(daily, d.name) for d in drivers},
         within=within,
         leads={lead: Lead(driven=learned.get((lead, "driven")), bare=learned[lead, "bare"]) for lead in leads},
         alone=alone,
     )
+
+
+def _having(daily: Daily, driver: str) -> tuple[str, ...]:
+    """The stations with a value of it."""
+    return tuple(name for name, some in zip(daily.stations, np.isfinite(daily.drivers[driver]).any(axis=0).tolist(), strict=True) if some)
 
 
 def _rows(daily: Daily, day: Index, station: Index, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:

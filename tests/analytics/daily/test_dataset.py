@@ -69,6 +69,14 @@ def test_one_value_a_day_is_every_value_of_the_day(tmp_path: Path) -> None:
     assert all(getattr(found, key).tolist() == [[2.0], [3.0]] for key in ARRAYS)
 
 
+def test_a_later_day_tells_nothing_of_an_earlier_one(tmp_path: Path) -> None:
+    """A station read once a day that is read twice on its last: no column of the days before moves."""
+    rows = [("an", f"2021-04-{day:02d} 07:00", float(day)) for day in range(1, 11)]
+    before, after = of(tmp_path, rows, HEAD + LONG).daily, of(tmp_path, [*rows, ("an", "2021-04-10 09:00", 99.0)], HEAD + LONG).daily
+    assert all(getattr(before, key)[:-1].tobytes() == getattr(after, key)[:-1].tobytes() for key in ARRAYS)
+    assert np.isnan(after.evening[-1, 0])
+
+
 @pytest.mark.parametrize(("daily", "value"), [("max", 4.0), ("min", 1.0), ("mean", 2.5)])
 def test_daily_chooses_the_target(tmp_path: Path, daily: str, value: float) -> None:
     """daily = max, min or mean."""

@@ -38,6 +38,17 @@ def test_errors_that_grow_with_the_value_bend_the_scale() -> None:
     assert scale_of(level, level + 1).floor == -np.inf
 
 
+def test_a_sensor_a_little_below_zero_measures_a_concentration() -> None:
+    """7 % of days at −0.01 of values of some 1: the scale of 7 % at 0, and no quantile below it. The same at −0.5 is an elevation."""
+    rng = np.random.default_rng(3)
+    came = np.exp(rng.normal(-0.5, 1.0, 2000))
+    fresh = rng.random(2000) < 0.07
+    at_zero, below, far = (scale_of(np.roll(came, 1), np.where(fresh, value, came)) for value in (0.0, -0.01, -0.5))
+    assert below == at_zero
+    assert below.floor == 0
+    assert far.floor == -np.inf
+
+
 @given(values=st.lists(st.floats(0, 50), min_size=30, max_size=200), k=st.sampled_from([1e-3, 0.37, 1000.0]), value=st.floats(0, 60))
 def test_the_unit_plays_no_part(values: list[float], k: float, value: float) -> None:
     """What is said of k times the data is k times what is said of the data; the chances are the same."""

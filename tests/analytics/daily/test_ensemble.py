@@ -79,6 +79,11 @@ def test_without_its_driver_it_is_less_sure_and_still_right(how: str) -> None:
         assert 0.82 < ((came >= one.quantiles[:, 0]) & (came <= one.quantiles[:, -1])).mean() < 0.97
 
 
+def test_it_knows_who_had_its_driver() -> None:
+    """By name, whatever a later panel holds."""
+    assert fitted().heard == {"discharge": ("a", "b", "c")}
+
+
 def test_a_day_without_a_value_is_spoken_of_as_of_the_last_one() -> None:
     """What is said of tomorrow is what yesterday said of two days on; nothing where no lead so long was learned."""
     target = RIVER.target.copy()

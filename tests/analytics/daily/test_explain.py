@@ -120,12 +120,20 @@ def test_a_driver_is_silent_after_three_days(silent_days: int, found: Drivers) -
 
 def test_a_driver_of_few_stations_is_missed_where_it_was_heard() -> None:
     """One that was known on too few issues to be waited for everywhere: what learned without it speaks at its own station, not at one that never had it."""
-    rare, flow = replace(made.fitted(), waited=()), made.river(until=made.AT - 4 * made.DAY_MS)
+    rare, flow = replace(made.fitted(), waited=(), heard={"discharge": ("a/main",)}), made.river(until=made.AT - 4 * made.DAY_MS)
     daily = daily_of(made.histories(), (replace(flow, bears_on=frozenset({"a"})),), made.AT, days=90, target="day_max")
     assert drivers_heard(rare, daily, *rows(-1)) == [Drivers(silent=("discharge",)), Drivers()]
     said, bare = (model.say(daily, *rows(-1))[LEAD].quantiles for model in (rare, made.fitted()))
     assert said[0].tobytes() == bare[0].tobytes()
     assert said[1].tobytes() != bare[1].tobytes()
+
+
+def test_a_driver_is_missed_however_long_it_is_silent() -> None:
+    """A panel that holds nothing of it any more: the stations that had it when it was learned are known by name, and it is named."""
+    rare = replace(made.fitted(), waited=(), heard={"discharge": ("a/main",)})
+    for gone in ((), (made.river(until=made.AT - 200 * made.DAY_MS),)):
+        daily = daily_of(made.histories(), gone, made.AT, days=90, target="day_max")
+        assert drivers_heard(rare, daily, *rows(-1)) == [Drivers(silent=("discharge",)), Drivers()]
 
 
 def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
