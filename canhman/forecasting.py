@@ -141,7 +141,7 @@ class _Service:
         self._used = config.current
         self._issuer = parts.issuer(config.current)
         self._schedule = Schedule(settings, parts.clock, newest=self._newest, enough=self._enough)
-        self._drift_at = 0.0
+        self._drift_at = self._learn_at = 0.0
         self._mirroring = Mirroring(parts.db, parts.store)
         self._mirror_at = 0.0
         self._scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
@@ -157,7 +157,11 @@ class _Service:
             await self._mirror()
         if time.monotonic() >= self._score_at:
             await self._score()
-        await self._learn()
+        if time.monotonic() >= self._drift_at:
+            self._drift_at = time.monotonic() + DRIFT_EVERY_S
+            await self._drift()
+        if time.monotonic() >= self._learn_at:
+            await self._learn()
 
     async def end(self) -> None:
         """End what runs beside us."""
@@ -234,17 +238,29 @@ class _Service:
         for target in TARGETS:
             self._tell(f"model {target}", self._parts.speakers.troubles.get(target, ""))
 
-    async def _learn(self) -> None:
-        """Both cost nothing where nothing is due."""
+    async def _drift(self) -> None:
+        """Whether models still do as they did."""
         try:
-            if time.monotonic() >= self._drift_at:
-                self._drift_at = time.monotonic() + DRIFT_EVERY_S
-                drifts = await of_database(self._parts.db, self._parts.speakers.cards, self._parts.clock.now_ms())
-                self._figures["drifting"] = len(drifts)
-                self._tell("drift", "; ".join(f"{drift.target}: {drift.words}" for drift in drifts))
+            drifts = await of_database(self._parts.db, self._parts.speakers.cards, self._parts.clock.now_ms())
+        except (UnavailableError, RefusedError) as error:
+            self._health.red("drift", str(error))
+        except Exception as error:  # no card may keep forecasts from being issued; the trace is in the log
+            log.exception("a fault while drift was looked for")
+            self._health.red("drift", f"a fault of ours, see the log: {error}")
+        else:
+            self._figures["drifting"] = len(drifts)
+            self._tell("drift", "; ".join(f"{drift.target}: {drift.words}" for drift in drifts))
+
+    async def _learn(self) -> None:
+        """Costs nothing where nothing is due."""
+        try:
             await self._schedule.step(self._config.current.training)
         except (UnavailableError, RefusedError) as error:
             self._health.red("training", str(error))
+        except Exception as error:  # as above
+            log.exception("a fault while a training was begun")
+            self._health.red("training", f"a fault of ours, see the log: {error}")
+            self._learn_at = time.monotonic() + FAULT_AGAIN_S
         else:
             self._figures["trainings"] = self._schedule.runs
             self._tell("training", self._schedule.trouble)

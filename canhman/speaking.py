@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import structlog
+
 from analytics.hourly.learned import hours_model
 from analytics.learned import days_model
 from analytics.model import Model, models
@@ -13,6 +15,8 @@ from core.errors import CanhManError
 from core.forecast import TARGETS
 from core.model_card import ModelCard
 from core.ports import ModelFiles
+
+log = structlog.get_logger()
 
 LAST = "persistence"  # needs no training, and speaks where no other does
 AGAIN_S = 60.0  # after a file that could not be read: it may be mended
@@ -46,6 +50,11 @@ class Speakers:
                 await self._follow(target)
             except CanhManError as error:
                 self.troubles[target] = f"{error}; {self._instead(target)} speaks meanwhile"
+            except Exception as error:  # no file may end the service, or keep it from starting
+                trouble = f"a fault of ours, see the log: {error!r}; {self._instead(target)} speaks meanwhile"
+                if self.troubles.get(target) != trouble:
+                    log.exception("a fault while a model was read", target=target)
+                self.troubles[target] = trouble
         return [(m.name, m.version, m.targets) for m in before] != [(m.name, m.version, m.targets) for m in self.models]
 
     async def _follow(self, target: str) -> None:

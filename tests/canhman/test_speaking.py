@@ -9,7 +9,7 @@ import pytest
 
 from adapters.model_folder import ModelFolder
 from analytics.daily.gaussian import Kernel
-from analytics.packing import packed
+from analytics.packing import packed, unpacked
 from canhman import speaking
 from canhman.speaking import Speakers
 from core.model_card import ModelCard
@@ -99,3 +99,25 @@ def test_without_its_file_of_who_speaks_persistence_does(files: ModelFolder) -> 
     place.unlink()
     assert asyncio.run(speakers.look())
     assert names(speakers) == [("persistence", "1")]
+
+
+def test_a_fault_of_ours_in_reading_a_model_ends_nobody(files: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised is a trouble of its target, is not tried each second, and the other targets are read."""
+
+    def slip(content: bytes) -> object:
+        if content != CONTENT:
+            raise AttributeError("a slip")
+        return unpacked(content)
+
+    monkeypatch.setattr(speaking, "unpacked", slip)
+    promoted(files, "2")
+    promoted(files, "1", "hour")
+    speakers = Speakers(files)
+    assert asyncio.run(speakers.look())
+    assert names(speakers) == [("boosted", "1"), ("persistence", "1")]
+    assert list(speakers.troubles) == ["day_max"]
+    assert "a slip" in speakers.troubles["day_max"]
+    assert speakers.troubles["day_max"].endswith("persistence speaks meanwhile")
+    monkeypatch.setattr(speaking, "unpacked", unpacked)
+    assert not asyncio.run(speakers.look())
+    assert "a slip" in speakers.troubles["day_max"]

@@ -278,6 +278,22 @@ def test_a_model_that_drifts_is_named(trained: Path, use: Any) -> None:
         assert "drifts" in found.troubles["drift"]
 
 
+def test_a_fault_of_ours_in_drift_or_training_keeps_no_forecast_back(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are told in the heartbeat, and the service goes on."""
+    front = use(trained)
+
+    async def slip(*args: Any) -> None:
+        raise TypeError("a slip")
+
+    monkeypatch.setattr(forecasting, "of_database", slip)
+    monkeypatch.setattr(train_schedule.Schedule, "step", slip)
+    with serving(read_settings()):
+        found = until(lambda: b if (b := beat(front)) and {"drift", "training"} <= set(b.troubles) else None, 30, "its heartbeat tells")
+        until(lambda: issued(front), 30, "an issue")
+    assert "a slip" in found.troubles["drift"]
+    assert "a slip" in found.troubles["training"]
+
+
 # ---------------------------------------------------------------- when
 
 
