@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ class ModelFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._speaking: dict[str, tuple[Mark, ModelCard]] = {}
+        self._checked: dict[tuple[str, str, str], tuple[Mark, str]] = {}  # of files: as they were when they were last read, and what was wrong
 
     async def keep(self, card: ModelCard, content: bytes) -> ModelCard:
         """See `ModelFiles`."""
@@ -62,6 +65,26 @@ class ModelFolder:
         """See `ModelFiles`."""
         return await asyncio.to_thread(self._content, card)
 
+    async def check(self, card: ModelCard) -> None:
+        """See `ModelFiles`. One look at the file where it did not change."""
+        path, key = self._place(card) / _MODEL, (card.target, card.version, card.sha256)
+        try:
+            mark = _mark(path)
+        except OSError:
+            mark = None
+        kept = self._checked.get(key)
+        if kept is None or mark is None or kept[0] != mark:
+            trouble = ""
+            try:
+                await asyncio.to_thread(self._content, card)
+            except FormatError as error:
+                trouble = str(error)
+            if mark is None:  # it came back meanwhile: the next look keeps it
+                return
+            kept = self._checked[key] = mark, trouble
+        if kept[1]:
+            raise FormatError(kept[1])
+
     def look(self) -> tuple[list[ModelCard], list[str]]:
         """All cards, the newest first, and what cannot be read, in words."""
         found, troubles = [], []
@@ -76,7 +99,7 @@ class ModelFolder:
                     if path.name.startswith(".") or path.name == _SPEAKING:
                         continue
                     try:
-                        card = _read(path / _CARD)
+                        card = _read(path / _CARD, target)
                     except (FormatError, UnavailableError, FileNotFoundError, NotADirectoryError) as error:
                         troubles.append(str(error))
                     else:
@@ -116,9 +139,10 @@ class ModelFolder:
             for card in cards[KEPT:]:
                 if speaks is None or card.version != speaks.version:
                     (self._place(card) / _MODEL).unlink(missing_ok=True)
-            for draft in (self.folder / target).glob(".*.new"):
-                if draft.is_dir() and time.time() - draft.stat().st_mtime > _DRAFT_S:
-                    shutil.rmtree(draft, ignore_errors=True)
+            place = self.folder / target
+            for draft in (*place.glob(".*.new"), *place.glob("*/.*.new")):
+                if time.time() - draft.stat().st_mtime > _DRAFT_S:
+                    shutil.rmtree(draft, ignore_errors=True) if draft.is_dir() else draft.unlink(missing_ok=True)
 
     def _promote(self, card: ModelCard, at: int, why: str) -> ModelCard:
         self._content(card)  # what cannot be read must not come to speak
@@ -135,11 +159,10 @@ class ModelFolder:
     def _spoken(self, target: str) -> ModelCard | None:
         path = self.folder / target / _SPEAKING
         try:
-            stat = path.stat()
-            mark = stat.st_ino, stat.st_mtime_ns, stat.st_size
+            mark = _mark(path)
             kept = self._speaking.get(target)
             if kept is None or kept[0] != mark:
-                kept = self._speaking[target] = mark, _read(path)
+                kept = self._speaking[target] = mark, _read(path, target)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -166,7 +189,7 @@ class ModelFolder:
 
     def _known(self, card: ModelCard) -> ModelCard:
         try:
-            return _read(self._place(card) / _CARD)
+            return _read(self._place(card) / _CARD, card.target)
         except FileNotFoundError:
             raise NotFoundError(f"no model of {card.target} has the version {card.version!r}; canhman models shows them") from None
 
@@ -184,6 +207,11 @@ class ModelFolder:
             _sync(path.parent)
         except OSError as error:
             raise UnavailableError(f"{path}: {error.strerror}") from error
+
+
+def _mark(path: Path) -> Mark:
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -206,28 +234,76 @@ def _text(card: ModelCard) -> bytes:
     return (json.dumps(asdict(card), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _read(path: Path) -> ModelCard:
+def _read(path: Path, target: str) -> ModelCard:
     """Raises FormatError; FileNotFoundError where there is none."""
     try:
-        return _card(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        card = _card(json.loads(path.read_text("utf-8")))
+        if card.target != target:
+            raise ValueError(f"it is of {card.target}")
+        if path.name == _CARD and card.version != path.parent.name:
+            raise ValueError(f"it is of version {card.version}")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise FormatError(f"{path} is no card of a model ({error}): take it from the backup, or remove {path.parent} and train anew") from error
+    return card
 
 
 def _card(document: Mapping[str, Any]) -> ModelCard:
     held = document["held_out"]
-    lists = {name: tuple(str(one) for one in document[name]) for name in ("stations", "drivers")}
-    values = {**document, **lists, "held_out": None if held is None else HeldOut(**held)}
-    for name, kinds in _KINDS.items():
-        if not isinstance(values[name], kinds):
-            raise ValueError(f"{name} is {values[name]!r}")
-    if set(values) != {f.name for f in fields(ModelCard)}:
+    _checked(document, _CARD_KINDS, ModelCard)
+    if held is not None:
+        _checked(held, _HELD_KINDS, HeldOut)
+    lists = {name: tuple(document[name]) for name in ("stations", "drivers")}
+    return ModelCard(**{**document, **lists, "held_out": None if held is None else HeldOut(**held)})
+
+
+def _checked(values: Mapping[str, Any], kinds: Mapping[str, Callable[[Any], bool]], of: type) -> None:
+    """Raises ValueError. What has a default may be left out: cards of an older version."""
+    known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(of)}
+    if not set(values) <= set(known) or any(name not in values for name, needed in known.items() if needed):
         raise ValueError("other entries than a card has")
-    return ModelCard(**values)
+    for name, value in values.items():
+        if not kinds[name](value):
+            raise ValueError(f"{name} is {value!r}")
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("target", "model", "version", "data_from", "data_until", "source", "sha256", "why"), str),
-    **dict.fromkeys(("trained_at", "rows"), int),
-    "promoted_at": (int, type(None)),
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _is_day(value: Any) -> bool:
+    return isinstance(value, str) and (not value or date.fromisoformat(value).isoformat() == value)
+
+
+def _or_none(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or kind(value)
+
+
+_LATEST = 253_402_300_799_000  # ms: the end of 9999, the last that is a date
+_CARD_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("target", "model", "version", "source", "sha256", "why"), _is_text),
+    **dict.fromkeys(("data_from", "data_until"), _is_day),
+    **dict.fromkeys(("trained_at", "rows"), _is_whole),
+    **dict.fromkeys(("stations", "drivers"), _is_list),
+    "promoted_at": _or_none(_is_whole),
+    "held_out": lambda value: value is None or isinstance(value, dict),
+    "unused": lambda value: isinstance(value, dict) and _is_list([*value, *value.values()]),
+}
+_HELD_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("since", "until"), _is_day),
+    "n": _is_whole,
+    **dict.fromkeys(("crps", "baseline", "coverage90"), _is_number),
+    **dict.fromkeys(("spoke", "error"), _or_none(_is_number)),
+    "baseline_name": _is_text,
 }

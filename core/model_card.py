@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from core.errors import FormatError
 
@@ -33,7 +34,8 @@ class ModelCard:
 
     `version` names it among all of its target, e.g. `1.20261126-3fa2c1`: the code's version, the day and the start of its hash. `data_from`, `data_until`:
     first and last local day learned from. `rows`: station days (or hours). `sha256` of the file. `promoted_at` [ms]: since when it speaks, None where
-    it does not; `why`: why it was or was not promoted, in plain words (English).
+    it does not; `why`: why it was or was not promoted, in plain words (English). `drivers`: those it uses; `unused`: of each other one that was
+    brought, why it does not use it.
     """
 
     target: str
@@ -50,6 +52,7 @@ class ModelCard:
     sha256: str = ""
     promoted_at: int | None = None
     why: str = ""
+    unused: Mapping[str, str] = field(default_factory=dict)
 
 
 MAGIC, FORMAT = b"CANHMAN-MODEL", 1  # every model file begins with them

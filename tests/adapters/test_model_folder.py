@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Callable, Coroutine
@@ -140,6 +141,37 @@ class TestModelFolder(ModelFilesConformance):
             run(opened().content(kept))
         assert run(opened().speaking("day_max")) is None
 
+    def test_a_check_reads_the_file_again_where_it_changed(self, tmp_path: Path, opened: Callable[[], ModelFiles], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whole once and not touched: not read again. Damaged in place: told at each check, read once; mended or gone: that too."""
+        files = opened()
+        card = run(files.keep(CARD, CONTENT))
+        path = tmp_path / "models" / CARD.target / CARD.version / "model.canhman"
+        read, times = Path.read_bytes, []
+        monkeypatch.setattr(Path, "read_bytes", lambda self: (times.append(self), read(self))[1])
+        for _ in range(2):
+            run(files.check(card))
+        assert times == [path]
+        path.write_bytes(CONTENT[:-1])
+        for _ in range(2):
+            with pytest.raises(FormatError, match="is not what was kept"):
+                run(files.check(card))
+        assert times == [path] * 2
+        path.write_bytes(CONTENT)
+        run(files.check(card))
+        path.unlink()
+        with pytest.raises(NotFoundError, match="is gone"):
+            run(files.check(card))
+
+    def test_a_card_from_before_a_field_was_is_read(self, tmp_path: Path, opened: Callable[[], ModelFiles]) -> None:
+        """Drivers that it does not use were not written down once."""
+        kept = run(opened().keep(replace(CARD, unused={"hp-level": "one season"}), CONTENT))
+        assert run(opened().cards())[0].unused == {"hp-level": "one season"}
+        path = tmp_path / "models" / CARD.target / CARD.version / "card.json"
+        document = json.loads(path.read_text())
+        del document["unused"]
+        path.write_text(json.dumps(document))
+        assert run(opened().cards()) == [replace(kept, unused={})]
+
     def test_a_card_that_cannot_be_read_is_left_out_and_named(self, tmp_path: Path) -> None:
         """The others are there; `look` says which file it is. So with the one that tells who speaks."""
         folder = ModelFolder(tmp_path / "models")
@@ -155,6 +187,40 @@ class TestModelFolder(ModelFilesConformance):
         with pytest.raises(FormatError, match=r"speaking\.json"):
             run(folder.speaking("day_max"))
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("held_out.error", "0.5"), ("held_out.crps", None), ("held_out.crps", float("nan")), ("held_out.n", 1.5), ("held_out.since", "soon"),
+            ("held_out", 1),
+            ("stations", "kênh-lầu/main"), ("drivers", [1]), ("trained_at", True), ("trained_at", 10**30), ("promoted_at", "7"), ("data_until", "20260214"),
+            ("target", "day_min"), ("version", "1.else"), ("colour", "red"),
+        ],
+    )  # fmt: skip
+    def test_a_card_that_says_what_cannot_be_is_refused(self, tmp_path: Path, name: str, value: Any) -> None:
+        """Of another kind, not a number, no date, of another target or version: who reads it goes by what it says."""
+        folder = ModelFolder(tmp_path / "models")
+        one = run(folder.promote(run(folder.keep(CARD, CONTENT)), at=7, why=""))
+        places = [tmp_path / "models/day_max/speaking.json", tmp_path / "models/day_max" / one.version / "card.json"]
+        for path in places:
+            document = json.loads(path.read_text())
+            inner = document["held_out"] if "." in name else document
+            inner[name.split(".")[-1]] = value
+            path.write_text(json.dumps(document))
+        cards, troubles = folder.look()
+        assert cards == []
+        assert len(troubles) == (1 if name == "version" else 2), troubles
+        assert all("is no card of a model" in trouble for trouble in troubles)
+
+    def test_a_card_of_an_older_version_is_read(self, tmp_path: Path) -> None:
+        """What came to stand in cards later, and has a default, may be missing."""
+        folder = ModelFolder(tmp_path / "models")
+        one = run(folder.keep(CARD, CONTENT))
+        path = tmp_path / "models/day_max" / one.version / "card.json"
+        document = json.loads(path.read_text())
+        del document["why"], document["held_out"]["error"]
+        path.write_text(json.dumps(document))
+        assert run(folder.cards()) == [one]
+
     @pytest.mark.parametrize("version", ["", "..", "a/b", "../../etc", ".hidden", "x" * 90])
     def test_a_name_stays_within_the_folder(self, version: str, opened: Callable[[], ModelFiles]) -> None:
         """Versions and targets become folders: none that leads elsewhere is taken."""
@@ -169,10 +235,17 @@ class TestModelFolder(ModelFilesConformance):
         run(opened().promote(first, at=1, why=""))
         dead = tmp_path / "models/day_max/.old.1.new"
         dead.mkdir()
-        os.utime(dead, (0, 0))
+        files = [tmp_path / "models/day_max/.speaking.json.1.new", tmp_path / "models/day_max" / first.version / ".card.json.1.new"]
+        for one in files:
+            one.write_text("{")
+        for one in (dead, *files):
+            os.utime(one, (0, 0))
+        young = tmp_path / "models/day_max/.speaking.json.2.new"
+        young.write_text("{")
         for n in range(2, KEPT + 4):
             run(opened().keep(numbered(n), CONTENT))
-        assert not dead.exists()
+        assert not any(one.exists() for one in (dead, *files))
+        assert young.exists(), "somebody may be writing it"
         there = sorted(p.parent.name for p in (tmp_path / "models/day_max").glob("*/model.canhman"))
         assert there == [numbered(n).version for n in (1, *range(4, KEPT + 4))]
         assert len(run(opened().cards())) == KEPT + 3
