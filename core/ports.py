@@ -399,6 +399,10 @@ class ModelFiles(Protocol):
         """The file. Raises FormatError where it is not what was kept (hash, magic, version), NotFoundError."""
         ...
 
+    async def check(self, card: ModelCard) -> None:
+        """Raises as `content` where that would; cheap where the file did not change since the last check, asked every second."""
+        ...
+
 
 class Records(Protocol):
     """`forecast_score` and `forecast_day`: how issued forecasts scored, as sums that add up, and day by day; each interval is scored once."""

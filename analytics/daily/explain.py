@@ -74,10 +74,19 @@ def effects(fitted: Fitted, daily: Daily, day: Index, station: Index, lead: int)
     return found
 
 
+def learned_drivers(fitted: object) -> tuple[str, ...]:
+    """Names of the drivers that what it says depends on, where they are known."""
+    if not isinstance(fitted, Ensemble):
+        return ()
+    names = [d.name for d in fitted.drivers]
+    groups = {group_of(column, names) for lead in fitted.leads.values() if lead.driven is not None for column in lead.driven.columns}
+    return tuple(name for name in names if ("driver", name) in groups)
+
+
 def drivers_heard(fitted: Fitted, daily: Daily, day: Index, station: Index) -> list[Drivers]:
-    """Of each row."""
-    found = [Drivers()] * len(day)
-    if not isinstance(fitted, Ensemble) or all(lead.driven is None for lead in fitted.leads.values()):
+    """Of each row; a driver that the model would not have used is neither."""
+    found, learned = [Drivers()] * len(day), learned_drivers(fitted)
+    if not isinstance(fitted, Ensemble) or not learned:
         return found
     rows, age = last_values(daily, day, station)
     each = [driver_columns(d, daily, day[rows] - age, station[rows]) for d in fitted.drivers]
@@ -85,8 +94,8 @@ def drivers_heard(fitted: Fitted, daily: Daily, day: Index, station: Index) -> l
     some = [np.isfinite(np.stack(list(one.values()))).sum(axis=0) > 0 for one in each]
     names = [d.name for d in fitted.drivers]
     for n, row in enumerate(rows.tolist()):
-        silent = tuple(name for name, gone in zip(names, missed[n].tolist(), strict=True) if gone)
-        found[row] = Drivers(silent=silent, used=() if silent else tuple(name for name, known_ in zip(names, some, strict=True) if known_[n]))
+        used = () if missed[n].any() else tuple(name for name, known_ in zip(names, some, strict=True) if known_[n] and name in learned)
+        found[row] = Drivers(silent=tuple(name for name, gone in zip(names, missed[n].tolist(), strict=True) if gone and name in learned), used=used)
     return found
 
 
