@@ -47,12 +47,26 @@ def above_days(daily: Daily, furthest: int) -> Sky:
     return sky(daily.zone, int(daily.days[0].astype(np.int64)) - MEMORY + 1, len(daily.days) + MEMORY - 1 + furthest)
 
 
-def known(daily: Daily, day: Index, station: Index, *, scale: Scale, kernel: Kernel, drivers: tuple[Driver, ...], within: bool, furthest: int) -> Known:
-    """Of the issues at the end of `day` (k,) at `station` (k,); `within`: are lowest, mean, evening and last readings of a day values of their own?"""
+def known(
+    daily: Daily,
+    day: Index,
+    station: Index,
+    *,
+    scale: Scale,
+    kernel: Kernel,
+    drivers: tuple[Driver, ...],
+    within: bool,
+    furthest: int,
+    told: tuple[Floats, Floats] | None = None,
+) -> Known:
+    """Of the issues at the end of `day` (k,) at `station` (k,); `within`: are lowest, mean, evening and last readings of a day values of their own?
+
+    `told`: mean and standard deviation of the Gaussian process where they are worked out already.
+    """
     above = above_days(daily, furthest)
     raw = scale.of(recent(daily.target, day, station))
     window, now = filled(raw), raw[:, -1]
-    mean, sd = ahead(kernel, scale.of(daily.target), above, day, station, furthest)
+    mean, sd = told or ahead(kernel, scale.of(daily.target), above, day, station, furthest)
     columns = {"y": now, **_recent_columns(window, now)}
     if within:
         columns |= _within(daily, day, station, scale, raw)

@@ -21,6 +21,7 @@ INPUTS = frozenset(
 FOLDS = 5
 LEAST_ROWS = 100  # of a season that is left out
 MOST_SHARE = 0.5  # of all rows: a larger season is left out by halves, else its errors would be those of learners that knew next to nothing
+LEAST_HALF = 0.25  # of such a season, before its middle day
 APART = 15  # days between what is left out and what is learned from
 Mask = NDArray[np.bool_]
 _TREES, _LEAF, _SHARE = 100, 25, 0.4
@@ -79,11 +80,15 @@ def seasons(days: Days, levels: Floats) -> Index:
 
 
 def left_out(days: Days, season: Index) -> Iterator[tuple[Mask, Mask]]:
-    """(learned from, left out), each (n,): every season once, one of over MOST_SHARE of the rows in two halves; every row is left out once."""
+    """(learned from, left out), each (n,): every season once, one of over MOST_SHARE of the rows in two halves; every row is left out once.
+
+    A season whose days cannot be halved so (a single day may hold most of its rows) is left out as a whole.
+    """
     for one in np.unique(season):
         here = season == one
         middle = np.sort(days[here])[int(here.sum()) // 2]
-        parts = (here,) if here.mean() <= MOST_SHARE else (here & (days < middle), here & (days >= middle))
+        before = here & (days < middle)
+        parts = (here,) if here.mean() <= MOST_SHARE or before.sum() < LEAST_HALF * here.sum() else (before, here & ~before)
         for part in parts:
             yield _distance(days, np.unique(days[part])) > APART, part
 

@@ -9,13 +9,12 @@ and size of the value. With under 3 values in 75 days it says nothing; a day wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from analytics.daily.dressing import BENDS, Dressing, Scale, dressing, scale_of
 from analytics.daily.features import above_days
 from analytics.daily.gaussian import Kernel, ahead, fit_kernel
+from analytics.daily.issues import MOST_ISSUES, Issues
 from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Fitted, Said, silence
 from analytics.daily.panel import Daily, Floats, Index, Pairs
@@ -38,15 +37,15 @@ class GaussianProcess:
         """See `analytics.daily.model.Fitted`."""
 
         def speak(day: Index, station: Index) -> Mapping[int, Said]:
-            mean = self.mean(daily, day, station)
+            mean, _ = self.ahead(daily, day, station)
             return {lead: self.dressed(lead, mean[:, lead - 1]) for lead in self.errors}
 
         return from_last_value(daily, day, station, self.lines, speak)
 
-    def mean(self, daily: Daily, day: Index, station: Index) -> Floats:
-        """(k, furthest lead), on the scale; NaN where too little is known."""
+    def ahead(self, daily: Daily, day: Index, station: Index) -> tuple[Floats, Floats]:
+        """Mean and standard deviation (k, furthest lead), on the scale; NaN where too little is known."""
         furthest = max(self.errors, default=1)
-        return ahead(self.kernel, self.scale.of(daily.target), above_days(daily, furthest), day, station, furthest)[0]
+        return ahead(self.kernel, self.scale.of(daily.target), above_days(daily, furthest), day, station, furthest)
 
     def dressed(self, lead: int, mean: Floats) -> Said:
         """What is said of means (k,) on the scale."""
@@ -54,19 +53,29 @@ class GaussianProcess:
         return silence(len(mean), self.lines) if errors is None else errors.say(self.scale.back(mean), self.lines)
 
 
-def fit_gaussian(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> GaussianProcess:
-    """Of training days. Deterministic."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the training issues were told: `mean` and `sd` (k, furthest lead), on the scale."""
+
+    issues: Issues
+    mean: Floats
+    sd: Floats
+
+
+def fit_gaussian(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, most: int = MOST_ISSUES) -> GaussianProcess:
+    """Of training days, by `most` of their issues. Deterministic."""
+    return fit_with_past(daily, leads, lines, most)[0]
+
+
+def fit_with_past(daily: Daily, leads: Sequence[int], lines: Sequence[float], most: int) -> tuple[GaussianProcess, Past]:
+    """The same, and what it learned its errors from: who builds on it need not work that out again."""
     scale = _scale(daily)
     kernel = fit_kernel(scale.of(daily.target), above_days(daily, 14)) if len(daily.days) else Kernel()
     bare = GaussianProcess(scale=scale, kernel=kernel, errors=dict.fromkeys(leads), lines=tuple(lines))
-    day, station = (i.astype(np.int64) for i in np.nonzero(np.isfinite(daily.target)))
-    mean = bare.mean(daily, day, station)
-    errors = {}
-    for lead in leads:
-        pairs = Pairs.of(daily, lead)
-        rows = np.searchsorted(day * len(daily.stations) + station, pairs.day * len(daily.stations) + pairs.station)
-        errors[lead] = dressing(scale.back(mean[rows, lead - 1]), pairs.truth(daily))
-    return GaussianProcess(scale=scale, kernel=kernel, errors=errors, lines=tuple(lines))
+    issues = Issues.of(daily, scale, most)
+    mean, sd = bare.ahead(daily, issues.day, issues.station)
+    errors = {lead: dressing(scale.back(mean[:, lead - 1]), issues.came(daily, lead)) for lead in leads}
+    return replace(bare, errors=errors), Past(issues=issues, mean=mean, sd=sd)
 
 
 def _scale(daily: Daily) -> Scale:
