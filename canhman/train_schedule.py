@@ -17,6 +17,8 @@ import structlog
 
 from analytics.forecast_config import Training
 from analytics.history import DAY_MS, local_date
+from canhman import last_training
+from canhman.last_training import LastTraining
 from canhman.settings import PREFIX, Settings
 from core.clock import Clock
 
@@ -62,9 +64,11 @@ class Schedule:
         self._clock = clock
         self._newest = newest
         self._enough = enough
-        self._look_at = time.monotonic() + FIRST_S
+        last = last_training.read(settings.data)
+        self._look_at = time.monotonic() + max(FIRST_S, last.waits_s(AGAIN_S))
         self._task: asyncio.Task[None] | None = None
-        self._tried: int | None = None  # by the installation's clock: a try that kept nothing is not made again at once
+        self._tried = last.tried  # by the installation's clock: a try that kept nothing is not made again at once
+        self._not_before = last.not_before  # by the system's clock
         self.runs = 0
         self.trouble = ""
 
@@ -78,12 +82,18 @@ class Schedule:
         if self.is_training or time.monotonic() < self._look_at:
             return
         now = self._clock.now_ms()
+        if self._tried is not None and self._tried > now:  # a clock that was set back
+            self._tried = None
         if not is_due(rules, now, await self._newest(), self._tried) or not await self._enough(now - rules.least_days * DAY_MS):
             self._look_at = time.monotonic() + LOOK_S
             return
-        self._look_at = time.monotonic() + BETWEEN_S
+        self._later(BETWEEN_S, tried=None)  # what a stop or a kill ends is begun again as soon as it may
         self._tried = now
         self._task = asyncio.create_task(self._run())
+
+    def _later(self, after_s: float, *, tried: int | None) -> None:
+        self._tried, self._look_at, self._not_before = tried, time.monotonic() + after_s, time.time() + after_s
+        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=tried))
 
     async def stop(self) -> None:
         """End a training that runs; what it had not kept yet is learned again the next time."""
@@ -115,9 +125,10 @@ class Schedule:
             log.info("training", said=line.strip())
         if code:
             self.trouble = f"a training failed (exit code {code}): {lines[-1].strip() if lines else 'it said nothing'}; canhman train tells more"
-            self._tried, self._look_at = None, time.monotonic() + AGAIN_S
+            self._later(AGAIN_S, tried=None)
             return
         self.trouble = ""
+        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=self._tried))
         for outcome in json.loads(out):
             log.info("trained", target=outcome["target"], promoted=outcome["promoted"], version=outcome.get("version", ""), why=outcome["why"])
 

@@ -22,9 +22,10 @@ from servers.waiting import until
 from adapters.model_folder import ModelFolder
 from analytics.forecast_config import Training
 from analytics.promotion import Claim, Ruling, judge
-from canhman import checks, forecasting, heartbeat, train_schedule, training
+from canhman import checks, forecasting, heartbeat, last_training, train_schedule, training
 from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
+from canhman.last_training import LastTraining
 from canhman.reloading import Reloaded
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
@@ -144,6 +145,28 @@ def test_a_fault_in_one_target_keeps_no_other_from_learning(trained: Path, use: 
     assert asked == ["day_max", "hour"]
     assert [("a slip" in o["why"], o["promoted"]) for o in done.json] == [(True, False), (False, False)]
     assert speaking(front) == before
+
+
+def test_one_that_speaks_and_fails_can_be_replaced(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is judged without, and the card says so."""
+    front = use(trained)
+    before = speaking(front)
+    world = TrainingWorld.of(front.data)
+    world.measure(END, END + 2 * DAY)
+    world.clock_stands_at(END + 2 * DAY)
+    world.db.close()
+    unpack, files = training.unpacked, []
+
+    def broken(content: bytes) -> Any:
+        files.append(content)
+        return unpack(content) if len(files) == 1 else object()  # the candidate is read first
+
+    monkeypatch.setattr(training, "unpacked", broken)
+    (outcome,) = front.ok("train", "--target", "day_max", "--json").json
+    assert len(files) == 2
+    assert outcome["promoted"]
+    assert "the one that spoke could not be asked, see the log: AttributeError" in outcome["why"]
+    assert speaking(front).version == outcome["version"] != before.version
 
 
 def test_a_young_installation_learns_nothing_and_says_so(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +379,54 @@ def test_a_training_that_fails_is_told_and_not_begun_again_at_once(monkeypatch: 
     assert asked == [END - 21 * DAY] * 2
 
 
-def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, filled: Path) -> None:
+def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ten minutes lie between two; one that came to its end and kept nothing is tried on the next day; what a stop ended, after the ten minutes."""
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    settings = Settings(data=tmp_path)
+
+    async def none() -> None:
+        return None
+
+    async def yes(before: int) -> bool:
+        return True
+
+    def again() -> train_schedule.Schedule:
+        return train_schedule.Schedule(settings, standing(), newest=none, enough=yes)
+
+    async def begun() -> bool:
+        one = again()
+        monkeypatch.setattr(one, "_run", none)
+        await one.step(Training(hour=0))
+        return one._task is not None
+
+    def later() -> None:
+        """The ten minutes are over."""
+        last_training.write(tmp_path, replace(last_training.read(tmp_path), not_before=0.0))
+
+    assert asyncio.run(begun())
+    assert not asyncio.run(begun()), "ten minutes"
+    later()
+    assert asyncio.run(begun()), "it never came to its end"
+    later()
+    one = again()
+    one._tried = END
+    one._heard(0, "[]", "")
+    assert last_training.read(tmp_path).tried == END
+    assert not asyncio.run(begun()), "it kept nothing"
+    last_training.write(tmp_path, LastTraining(tried=END + DAY))
+    assert asyncio.run(begun()), "the clock was set back"
+    last_training.write(tmp_path, LastTraining(not_before=4e9))
+    assert last_training.read(tmp_path).waits_s(train_schedule.AGAIN_S) == train_schedule.AGAIN_S
+    later()
+    again()._heard(1, "", "no")
+    assert last_training.read(tmp_path).waits_s(9e9) > train_schedule.AGAIN_S - 60
+    (tmp_path / last_training.FILE).write_text("{")
+    assert last_training.read(tmp_path) == LastTraining()
+
+
+def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, filled: Path, tmp_path: Path) -> None:
     """The service does not wait for it."""
+    shutil.copytree(filled, tmp_path / "data")
     monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
     children: list[asyncio.subprocess.Process] = []
     begin = asyncio.create_subprocess_exec
@@ -375,7 +444,7 @@ def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, fille
         async def enough(before: int) -> bool:
             return True
 
-        one = train_schedule.Schedule(Settings(data=filled, clock="sim"), standing(), newest=newest, enough=enough)
+        one = train_schedule.Schedule(Settings(data=tmp_path / "data", clock="sim"), standing(), newest=newest, enough=enough)
         await one.step(Training())
         while not children:
             await asyncio.sleep(0.01)
