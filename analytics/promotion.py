@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from analytics.daily.panel import Floats
 from analytics.daily.scores import coverage, crps_quantiles
+from core.bands import LINES
 from core.model_card import HeldOut
 
 LEAST = 20  # forecasts: fewer decide nothing
 MOST_SILENT = 0.1  # of the forecasts that a baseline makes; beyond, it may be better only where it is easy
+LEAST_SALTY = 0.05  # of the forecasts came to LINES[0] or more: where nearly all is fresh, thousandths of a gram would choose the model of the dry season
 _SAME = 1e-9
 Mask = NDArray[np.bool_]
 
@@ -60,7 +62,8 @@ def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim],
     no trained model speaks.
 
     Lower is better, of the mean CRPS over leads and stations. Forecasts on which one of them is silent are not counted, but a candidate that is silent where
-    a baseline is not, on more than a tenth, is not promoted.
+    a baseline is not, on more than a tenth, is not promoted; one that spoke and is silent on more than a tenth of the rest is not waited for. Days without
+    salt decide nothing.
     """
     if not candidate.is_sound:
         return Ruling(better=False, why="it says what cannot be: quantiles that fall, or chances beyond 0 and 1", held_out=None)
@@ -72,9 +75,15 @@ def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim],
         return Ruling(better=False, why=f"it is silent on {silent} of {int(first.sum())} forecasts that a baseline makes", held_out=None)
     voiced = {name: one for name, one in baselines.items() if (one.spoke & candidate.spoke).sum() >= (1 - MOST_SILENT) * candidate.spoke.sum()}
     rows = candidate.spoke.copy()
-    for one in (*voiced.values(), *(() if spoke is None else (spoke,))):
+    for one in voiced.values():
         rows &= one.spoke
-    n = int(rows.sum())
+    n, doubt = int(rows.sum()), ""
+    if spoke is not None:
+        both = int((rows & spoke.spoke).sum())
+        if both < (1 - MOST_SILENT) * n:
+            spoke, doubt = None, f"; the one that speaks is silent on {n - both} of {n} of them and does not count"
+        else:
+            rows, n = rows & spoke.spoke, both
     if not voiced or n < LEAST:
         return Ruling(better=False, why=f"only {n} forecasts from {since} to {until} can be held against a baseline, {LEAST} are needed", held_out=None)
     crps = {name: float(one.crps(came)[rows].mean()) for name, one in voiced.items()}
@@ -94,8 +103,12 @@ def judge(candidate: Claim, spoke: Claim | None, baselines: Mapping[str, Claim],
         coverage90=coverage(q[:, 0], q[:, -1], came[rows]),
         error=float(missed.mean()) if len(missed) else None,
     )
+    salty = int((came[rows] >= LINES[0]).sum())
+    if salty < LEAST_SALTY * n:
+        rule = f"only {salty} of {n} forecasts of {since} to {until} came to {LINES[0]:g} g/L or more, and {LEAST_SALTY:.0%} must"
+        return Ruling(better=False, why=f"nothing is decided, who speaks speaks on: {rule}{doubt}", held_out=held_out)
     better = own < crps[best] and (theirs is None or own < theirs)
-    return Ruling(better=better, why=_words(held_out, better=better), held_out=held_out)
+    return Ruling(better=better, why=_words(held_out, better=better) + doubt, held_out=held_out)
 
 
 def _words(held: HeldOut, *, better: bool) -> str:

@@ -124,7 +124,13 @@ async def _one(files: ModelFiles, known: Known, target: str, learned_from: Datas
     bar(1, f"{target}: the baselines are asked")
     references = found.references(asked)
     bar(2, f"{target}: both models are asked")
-    theirs = None if spoke is None else asked.sat(spoke[1])
+    theirs = None
+    if spoke is not None:
+        try:
+            theirs = asked.sat(spoke[1])
+        except Exception as error:  # it speaks no more: nothing may keep it in its place
+            log.exception("a fault of the model that speaks", target=target, version=spoke[0].version)
+            doubt = f"the one that spoke could not be asked, see the log: {error!r}"
     verdict = judge(asked.sat(fitted), theirs, references, asked.came, near=asked.near, since=asked.since, until=asked.until)
     bar(3, f"{target}: it is kept")
     digest = hashlib.sha256(content).hexdigest()

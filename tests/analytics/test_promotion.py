@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.promotion import LEAST, Claim, Ruling, judge
+from analytics.promotion import LEAST, LEAST_SALTY, Claim, Ruling, judge
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 CAME = np.exp(np.random.default_rng(0).normal(0, 1, 200))
@@ -80,17 +80,50 @@ def test_silence_where_a_baseline_speaks_is_no_way_to_be_better() -> None:
 def test_all_are_compared_on_the_same_forecasts() -> None:
     """A baseline that is right where it speaks, and speaks half of the time, does not decide; where the one that speaks is silent nothing is counted."""
     assert judged(claim(0.5), persistence=claim(1.0), lucky=silent(claim(0.0), slice(0, 100))).better
-    held = judged(claim(0.5), silent(claim(0.6), slice(0, 50))).held_out
+    near = NEAR.copy()
+    near[20:] = False
+    held = judge(claim(0.5), silent(claim(0.6), slice(0, 20)), {"persistence": claim(1.0)}, CAME, near=near, since="", until="").held_out
     assert held is not None
-    assert held.n == 150
+    assert held.n == 180
+    assert held.spoke is not None
     assert held.error is None, "all of the next day were among the silent ones"
+
+
+@pytest.mark.parametrize("rows", [slice(0, 21), slice(10, None), slice(None)])
+def test_one_that_speaks_and_is_silent_is_not_waited_for(rows: slice) -> None:
+    """Silent on more than a tenth of what the candidate and the baselines say, it is left out, however good the rest, and the words tell."""
+    found = judged(claim(0.5), silent(claim(0.1), rows))
+    assert found.better
+    assert found.held_out is not None
+    assert (found.held_out.n, found.held_out.spoke) == (200, None)
+    assert f"is silent on {len(range(200)[rows])} of 200 of them and does not count" in found.why
+    assert not judged(claim(1.5), silent(claim(0.1), rows)).better, "the baselines must be beaten all the same"
+
+
+@pytest.mark.parametrize(("salty", "decides"), [(0, False), (9, False), (10, True)])
+def test_days_without_salt_decide_nothing(salty: int, decides: bool) -> None:
+    """Where under one in twenty came to 0.5 g/L, who speaks speaks on, though the candidate scored better by a thousandth; the scores are told."""
+    assert LEAST_SALTY == 0.05
+    came = np.where(np.arange(200) < salty, 0.5, 0.0)
+
+    def off(by: float) -> Claim:
+        return replace(claim(0.0), quantiles=came[:, None] + by * np.array([0.5, 0.8, 1.0, 1.2, 1.5]))
+
+    for spoke in (None, off(0.002)):
+        found = judge(off(0.001), spoke, {"persistence": off(0.003)}, came, near=NEAR, since="2026-08-01", until="2026-08-30")
+        assert found.better is decides
+        assert found.held_out is not None
+        assert found.held_out.crps < found.held_out.baseline
+        assert decides or f"only {salty} of 200 forecasts of 2026-08-01 to 2026-08-30 came to 0.5 g/L or more" in found.why
 
 
 def test_too_few_decide_nothing() -> None:
     """Under LEAST forecasts, or without a baseline, nobody is promoted and no score is stated."""
     few = LEAST - 1
-    spoke = silent(claim(0.6), slice(few, None))
-    for found in (judged(claim(0.5), spoke), judged(claim(0.5), persistence=silent(claim(1.0), slice(None)))):
+    for found in (
+        judged(silent(claim(0.5), slice(few, None)), persistence=silent(claim(1.0), slice(few, None))),
+        judged(claim(0.5), persistence=silent(claim(1.0), slice(None))),
+    ):
         assert not found.better
         assert found.held_out is None
         assert "can be held against a baseline" in found.why
