@@ -8,7 +8,7 @@ chances are read from one curve of past errors in units of that size, all made o
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
 up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
 ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks. Under
-300 issues, or two seasons, it is the model `gaussian`.
+300 issues, or two seasons, it is the model `gaussian`. Of over 20,000 issues it learns from a draw (see `analytics.daily.issues`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from analytics.daily.crossfit import LEAST, Learned, learn
 from analytics.daily.drivers import Driver, drivers_of
 from analytics.daily.features import Known, inputs, known
+from analytics.daily.issues import MOST_ISSUES, Issues
 from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Said
-from analytics.daily.models.gaussian import GaussianProcess, fit_gaussian
+from analytics.daily.models.gaussian import GaussianProcess, fit_with_past
 from analytics.daily.panel import Daily, Days, Floats, Index
-from analytics.daily.spread import seasons
+from analytics.daily.spread import LEAST_ROWS, left_out, seasons
 
 _OFTEN = 0.5  # of the issues: a driver known as often is waited for
 _DRIVER = "v_"  # what names of their columns begin with
@@ -87,20 +88,22 @@ class Ensemble:
         return said
 
 
-def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, jobs: int | None = None) -> Ensemble:
-    """Of training days. `jobs`: processes that learn side by side; None leaves it to joblib's backend of the moment (one, where none is set)."""
+def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, jobs: int | None = None, most: int = MOST_ISSUES) -> Ensemble:
+    """Of training days, by `most` of their issues. `jobs`: processes that learn side by side; None leaves it to joblib's backend of the moment
+    (one, where none is set).
+    """
     from joblib import Parallel, delayed  # only what trains pays for it
 
-    alone, drivers = fit_gaussian(daily, leads, lines), drivers_of(daily)
+    (alone, past), drivers = fit_with_past(daily, leads, lines, most), drivers_of(daily)
     within = any(bool((getattr(daily, name) != daily.target)[np.isfinite(daily.target)].any()) for name in ("low", "mean", "last", "high"))
-    day, station = (i.astype(np.int64) for i in np.nonzero(np.isfinite(daily.target)))
-    found = _known(daily, day, station, alone, drivers, within=within, furthest=max(leads, default=1))
-    waited = tuple(d.name for d in drivers if len(day) and np.isfinite(found.columns[_DRIVER + d.name]).mean() >= _OFTEN)
+    issues = past.issues
+    found = _known(daily, issues.day, issues.station, alone, drivers, within=within, furthest=max(leads, default=1), told=(past.mean, past.sd))
+    waited = tuple(d.name for d in drivers if len(found.now) and np.isfinite(found.columns[_DRIVER + d.name]).mean() >= _OFTEN)
     kinds = {"bare": np.isfinite(found.mean[:, 0])}
     if drivers:
         kinds["driven"] = kinds["bare"] & _driven(found, waited)
     asked = [(lead, kind) for lead in leads for kind in kinds]
-    tasks = (delayed(_learn)(*_rows(daily, day, station, found, alone, lead, kinds[kind]), bare=kind == "bare") for lead, kind in asked)
+    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), bare=kind == "bare") for lead, kind in asked)
     learned = dict(zip(asked, Parallel(n_jobs=jobs)(tasks), strict=True))
     return Ensemble(
         drivers=drivers,
@@ -117,24 +120,22 @@ def _having(daily: Daily, driver: str) -> tuple[str, ...]:
     return tuple(name for name, some in zip(daily.stations, np.isfinite(daily.drivers[driver]).any(axis=0).tolist(), strict=True) if some)
 
 
-def _rows(daily: Daily, day: Index, station: Index, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:
+def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:
     """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,)."""
-    later = day + lead < len(daily.days)
-    came = np.full(len(day), np.nan)
-    came[later] = daily.came[day[later] + lead, station[later]]
+    came = issues.came(daily, lead)
     rows = usable & np.isfinite(came)
     columns = {name: column[rows] for name, column in inputs(found, lead).items()}
-    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[day[rows]]
+    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]]
 
 
 def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: bool) -> Learned | None:
-    """None of under LEAST rows, or of one season."""
+    """None of under LEAST rows, of one season, or where without one of them too little is left to learn from."""
     from threadpoolctl import threadpool_limits
 
     if len(change) < LEAST:
         return None
     season = seasons(days, columns["y"])
-    if season.max() == 0:
+    if season.max() == 0 or min(int(there.sum()) for there, _ in left_out(days, season)) < LEAST_ROWS:
         return None
     names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
@@ -146,8 +147,18 @@ def _varies(column: Floats) -> bool:
     return bool(len(seen) and seen.min() < seen.max())
 
 
-def _known(daily: Daily, day: Index, station: Index, alone: GaussianProcess, drivers: tuple[Driver, ...], *, within: bool, furthest: int) -> Known:
-    return known(daily, day, station, scale=alone.scale, kernel=alone.kernel, drivers=drivers, within=within, furthest=furthest)
+def _known(
+    daily: Daily,
+    day: Index,
+    station: Index,
+    alone: GaussianProcess,
+    drivers: tuple[Driver, ...],
+    *,
+    within: bool,
+    furthest: int,
+    told: tuple[Floats, Floats] | None = None,
+) -> Known:
+    return known(daily, day, station, scale=alone.scale, kernel=alone.kernel, drivers=drivers, within=within, furthest=furthest, told=told)
 
 
 def _driven(found: Known, waited: Sequence[str]) -> Mask:
