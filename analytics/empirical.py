@@ -22,7 +22,7 @@ from core.forecast import QUANTILES
 
 MIN_ERRORS = 5  # under so many nothing is said: they are days of one spell
 _TAIL = QUANTILES[0]
-_SAME = 1e-9  # in log1p: a computed value on a line is not over it
+SAME = 1e-9  # in log1p: a computed value on a line is not over it
 # Student's t at 0.95 for 4 to 17 degrees of freedom; with 19 errors the 5 % lie within them
 _T95 = (2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740)
 
@@ -42,7 +42,7 @@ class Curve:
 
     def above(self, error: Floats) -> Floats:
         """P(the coming error is above); one that lies on it is not."""
-        found: Floats = 1.0 - np.interp(error + _SAME, self.error, self.below, left=self.least, right=1.0 - self.least)
+        found: Floats = 1.0 - np.interp(error + SAME, self.error, self.below, left=self.least, right=1.0 - self.least)
         return found
 
 

@@ -2,25 +2,27 @@
 
 Errors are taken in a scale that the data choose: log1p(x / unit), whose errors grow with the value far above the unit, or x
 itself, whose errors do not. The unit is a share of the data's own size, so salinity in mg/L is said as salinity in g/L is.
-Values of unlike size err unlike (fresh water stays fresh): each size has a curve of its own (see `analytics.empirical`).
+Values of unlike size err unlike (fresh water stays fresh): each class of size has a curve of its own (see `analytics.empirical`). From the middle
+of one class to that of the next, quantiles go over from its curve to the other's in a straight line, so that no class has an edge to jump at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analytics.daily.model import LEVELS, Said, silence
-from analytics.daily.panel import Floats
-from analytics.empirical import MIN_ERRORS, Curve, curve
+from analytics.daily.panel import Floats, Index
+from analytics.empirical import MIN_ERRORS, SAME, Curve, curve
 
 SIZES = 4  # at most so many classes of size, of like count
 LEAST = 60  # errors in each of them
 ZERO = 0.01  # of a high value: so little below 0 is the offset of a sensor in fresh water
 BENDS = (0.01, 0.03, 0.1, 0.3, 1.0)  # units of the curved scales, as shares of a high value
+_HALVINGS = 34  # of 0 … 1: a chance to ten digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,39 @@ def _likelihood(scale: Scale, said: Floats, came: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """`share` (k, 1) of the way from the errors of one class of size to those of the next, quantile by quantile."""
+
+    one: Curve
+    other: Curve
+    share: Floats
+
+    def quantile(self, levels: Floats) -> Floats:
+        """(k, levels); `levels` (levels,) or (k, levels)."""
+        found: Floats = (1.0 - self.share) * self.one.quantile(levels) + self.share * self.other.quantile(levels)
+        return found
+
+    def above(self, error: Floats) -> Floats:
+        """P(the coming error is above `error`) (k, lines), never 0 and never 1: the level at which the quantile comes to it, by halving."""
+        found = self.one.above(error)
+        rows = np.nonzero(self.share[:, 0] > 0)[0]
+        part = Between(one=self.one, other=self.other, share=self.share[rows])
+        low, high = np.zeros((len(rows), error.shape[1])), np.ones((len(rows), error.shape[1]))
+        for _ in range(_HALVINGS if len(rows) else 0):
+            middle = (low + high) / 2
+            under = part.quantile(middle) <= error[rows] + SAME
+            low, high = np.where(under, middle, low), np.where(under, high, middle)
+        least = (1.0 - part.share) * self.one.least + part.share * self.other.least
+        found[rows] = 1.0 - np.clip(low, least, 1.0 - least)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dressing:
-    """`curves`: one for each class of size; `edges`: the greatest size of each class but the last, on the scale."""
+    """`curves`: one for each class of size; `centres` (classes,): the middle size of each, on the scale. Between two of them, so are the errors."""
 
     scale: Scale
-    edges: Floats
+    centres: Floats
     curves: tuple[Curve, ...]
 
     def say(self, values: Floats, lines: Sequence[float], *, point: Floats | None = None) -> Said:
@@ -74,10 +104,8 @@ class Dressing:
         base = self.scale.of(values)
         known = np.isfinite(base)
         found.point[known] = (values if point is None else point)[known]
-        group = np.searchsorted(self.edges, base)
         bounds = self.scale.of(np.array(lines, dtype=np.float64))
-        for i, errors in enumerate(self.curves):
-            rows = np.nonzero(known & (group == i))[0]
+        for rows, errors in self._errors(base):
             here = base[rows, None]
             found.quantiles[rows] = self.scale.back(here + errors.quantile(np.array(LEVELS)))
             found.p_gt[rows] = errors.above(bounds - here)
@@ -86,13 +114,19 @@ class Dressing:
     def mean(self, values: Floats) -> Floats:
         """The expected value (k,): over all past errors of the size (Duan 1983, doi:10.1080/01621459.1983.10478017)."""
         base = self.scale.of(values)
-        group = np.searchsorted(self.edges, base)
         found = np.full(len(values), np.nan)
         steps = (np.arange(50) + 0.5) / 50
-        for i, errors in enumerate(self.curves):
-            rows = np.nonzero(np.isfinite(base) & (group == i))[0]
+        for rows, errors in self._errors(base):
             found[rows] = self.scale.back(base[rows, None] + errors.quantile(steps)).mean(axis=1)
         return found
+
+    def _errors(self, base: Floats) -> Iterator[tuple[Index, Between]]:
+        """Which rows of base (k,) lie from one centre to the next, and their errors. Beyond the outermost centres it is their class's."""
+        place = np.interp(base, self.centres, np.arange(len(self.centres)))
+        for i, errors in enumerate(self.curves):
+            rows = np.nonzero(np.floor(place) == i)[0]  # never of NaN
+            if len(rows):
+                yield rows, Between(one=errors, other=self.curves[min(i + 1, len(self.curves) - 1)], share=(place[rows] - i)[:, None])
 
 
 def dressing(said: Floats, came: Floats, *, scale: Scale | None = None) -> Dressing | None:
@@ -104,9 +138,13 @@ def dressing(said: Floats, came: Floats, *, scale: Scale | None = None) -> Dress
     scale = scale or scale_of(said, came)
     base = scale.of(said)
     errors = scale.of(came) - base
-    edges = _edges(base)
-    group = np.searchsorted(edges, base)
-    return Dressing(scale=scale, edges=edges, curves=tuple(curve(np.sort(errors[group == i])) for i in range(len(edges) + 1)))
+    group = np.searchsorted(_edges(base), base)
+    classes = [group == i for i in range(int(group.max()) + 1)]
+    return Dressing(
+        scale=scale,
+        centres=np.array([np.median(base[rows]) for rows in classes]),
+        curves=tuple(curve(np.sort(errors[rows])) for rows in classes),
+    )
 
 
 def _edges(base: Floats) -> Floats:

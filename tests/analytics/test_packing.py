@@ -39,7 +39,7 @@ some_array = arrays.arrays(
 scales = st.builds(Scale, unit=st.floats(1e-6, 1e6), curved=st.booleans(), floor=st.sampled_from([0.0, -np.inf]))
 kernels = st.builds(Kernel, theta=st.tuples(*[st.floats(-7, 7)] * 7))
 curves = st.lists(st.floats(-5, 5), min_size=5, max_size=40).map(lambda errors: curve(np.sort(np.array(errors))))
-dressings = st.builds(Dressing, scale=scales, edges=arrays.arrays(np.float64, 3, elements=st.floats(-5, 5)), curves=st.tuples(curves, curves))
+dressings = st.builds(Dressing, scale=scales, centres=arrays.arrays(np.float64, 3, elements=st.floats(-5, 5)), curves=st.tuples(curves, curves))
 leaves = numbers | numpy_numbers | some_array | some_array.map(np.asfortranarray) | scales | kernels | curves | dressings
 trees = st.recursive(leaves, lambda one: st.tuples(one, one) | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), one, max_size=3), max_leaves=8)
 

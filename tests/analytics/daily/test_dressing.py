@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.daily.dressing import BENDS, LEAST, SIZES, dressing, scale_of
 from analytics.daily.model import LEVELS
+
+LINES = (0.5, 1.0, 4.0)
 
 
 def test_nineteen_errors_are_the_nineteen_quantiles() -> None:
@@ -60,8 +62,6 @@ def test_the_unit_plays_no_part(values: list[float], k: float, value: float) -> 
         return  # two scales were equally good
     lines = np.array([0.513, 1.017, 3.99])
     there, here = other.say(np.array([k * value]), (k * lines).tolist()), one.say(np.array([value]), lines.tolist())
-    if np.searchsorted(one.edges, one.scale.of(np.array([value]))) != np.searchsorted(other.edges, other.scale.of(np.array([k * value]))):
-        return  # a value on the edge of two sizes
     assert there.quantiles == pytest.approx(k * here.quantiles, rel=1e-6, abs=1e-6 * k)
     assert there.p_gt == pytest.approx(here.p_gt, abs=1e-3)
 
@@ -77,6 +77,47 @@ def test_each_size_has_its_own_errors() -> None:
     fresh, salt = dressed.say(np.array([0.0, 6.0]), [1.0]).quantiles
     assert fresh[-1] < 0.03
     assert salt[-1] - salt[0] > 5
+
+
+@st.composite
+def records(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """What a rule said and what came, of two waters of unlike size and unlike errors; some of them whole numbers of tenths, so that many are alike."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    said = np.concatenate((rng.exponential(draw(st.sampled_from([0.05, 1.0])), 200), rng.uniform(2, draw(st.sampled_from([4, 30])), 300)))
+    came = np.maximum(said + rng.normal(0, 0.05 + draw(st.sampled_from([0.0, 0.3, 1.0])) * said), 0.0)
+    return (said.round(1), came.round(1)) if draw(st.booleans()) else (said, came)
+
+
+@given(record=records(), value=st.floats(0, 40))
+@settings(max_examples=40, deadline=None)
+def test_a_little_more_is_said_of_as_a_little_less(record: tuple[np.ndarray, np.ndarray], value: float) -> None:
+    """No value is an edge: a thousandth of a g/L moves no quantile and no expected value by more than 40 times as much."""
+    dressed = dressing(*record)
+    assert dressed is not None
+    values = np.concatenate((value + np.array([0.0, 0.001]), *(dressed.scale.back(dressed.centres) + x for x in (-0.0005, 0.0005))))
+    said = dressed.say(values, LINES)
+    quantiles = np.column_stack((said.quantiles, dressed.mean(values)))
+    n = len(dressed.centres)
+    assert np.abs(quantiles[1] - quantiles[0]).max() < 0.04
+    assert np.abs(quantiles[2 + n :] - quantiles[2 : 2 + n]).max() < 0.04
+
+
+@given(record=records(), values=st.lists(st.floats(0, 40), min_size=1, max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_chances_are_those_of_the_quantiles(record: tuple[np.ndarray, np.ndarray], values: list[float]) -> None:
+    """Quantiles rise, chances fall with the line; what is over a quantile is one less its level."""
+    dressed = dressing(*record)
+    assert dressed is not None
+    for row in dressed.say(np.array(values), []).quantiles:
+        assert (np.diff(row) >= 0).all()
+    for value in values:
+        quantiles = dressed.say(np.array([value]), []).quantiles[0]
+        under, over = (dressed.say(np.array([value]), (quantiles + side * 1e-6).tolist()).p_gt[0] for side in (-1, 1))
+        assert (np.diff(under) <= 0).all()
+        assert ((under > 0) & (under < 1)).all()
+        above_zero = quantiles > 2e-6
+        assert (under >= 1 - np.array(LEVELS) - 1e-4)[above_zero].all()
+        assert (over <= 1 - np.array(LEVELS) + 1e-4).all()
 
 
 def test_the_expected_value_is_not_the_middle() -> None:
