@@ -89,9 +89,27 @@ def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, n
         found = "measure"
     until = None
     if hours is not None and p is not None:
-        until = next((start for start, median, chance in hours.later(now) if _decide(median, chance, bound, risk) != found), None)
+        until = next((start for start, median, chance, _ in hours.later(now) if _decide(median, chance, bound, risk) != found), None)
     reason = "no_forecast" if p is None and found == "measure" else "ok"
     return Verdict(verdict=found, reason=reason, band=band(value), as_of=state.judged.time, until=until, p=p, limit=bound, config=risk.hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """An hour that begins after now [ms]: `then` the verdict it would get, with the hours after it; `alone` that of its own water alone."""
+
+    start: int
+    then: str
+    alone: str
+
+
+def coming(forecast: Forecast | None, limit: float, now: int, *, risk: Risk = _DEFAULT) -> tuple[Coming, ...]:
+    """The hours `until` is looked for in, by the limit of a verdict; none where a verdict would have no forecast."""
+    hours = _Hours.of(forecast, limit, now, risk)
+    if hours is None:
+        return ()
+    found = hours.later(now)
+    return tuple(Coming(start=t, then=_decide(median, ahead, limit, risk), alone=_decide(median, own, limit, risk)) for t, median, ahead, own in found)
 
 
 def holds_until(state: WaterState, now: int, *, risk: Risk = _DEFAULT) -> int | None:
@@ -178,11 +196,11 @@ class _Hours:
             covered = start + HOUR_MS
         return max(p for _, p in inside)
 
-    def later(self, now: int) -> Iterator[tuple[int, float, float]]:
-        """The hours that begin after `now`: start, median, and the chance of the hours from there on, as far as these are covered."""
-        for start, median, _ in self.rows:
+    def later(self, now: int) -> Iterator[tuple[int, float, float, float]]:
+        """The hours that begin after `now`: start, median, the chance of the hours from there on, as far as these are covered, and its own."""
+        for start, median, own in self.rows:
             if now < start < now + self.until_ms:
                 chance = self.chance(start)
                 if chance is None or not math.isfinite(median):
                     return
-                yield start, median, chance
+                yield start, median, chance, own

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from core import verdict as rule
 from core.flags import Flag
 from core.forecast import Forecast
+from core.outlook import Outlook, outlook
 from core.place import MAIN
 from core.risk import Risk
 from core.series import SeriesKey
@@ -126,6 +127,12 @@ class Situation:
         at = self.verdict_point(of) if point is None else point
         judged = self._judge(of, at, now, limit)
         return windows(self.water(of, at or ""), judged, self.forecast(of, at or ""), now)
+
+    def outlook(self, station: str, v: Verdict, now: int) -> Outlook | None:
+        """What may be said of the hours ahead beside `v`, the station's verdict at `now` [ms]; None where nothing may."""
+        of = self.source_of(station)
+        at = self.verdict_point(of) or ""
+        return outlook(self.water(of, at), v, self.forecast(of, at), now, risk=self.risk)
 
     def sluice(self, station: str, now: int, *, limit: float | None = None) -> Sluice | None:
         """When a sluice is better open or shut; None where the station does not measure salinity on both sides. Raises ValueError as `verdict`."""

@@ -35,7 +35,7 @@ class VerdictShape(BaseModel):
     reason: str = Field(description="ok | stale | silent | suspect | fault | no_forecast | no_data")
     band: int | None = Field(description="0 (fresh) to 4: < 0.5, 0.5-1, 1-2, 2-4, over 4 g/L; null when unknown.")
     as_of: str | None
-    until: str | None = Field(description="When the verdict will differ; null beyond 24 h.")
+    until: str | None = Field(description="When the verdict will differ, for better or for worse: no end of waiting. Null beyond 24 h.")
     p: float | None = Field(description="The highest chance of the next hours to pass the limit.")
     limit: float
     unit: str

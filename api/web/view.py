@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.web.hours_words import span
 from api.web.words import ago, band_word, clock, hour_words, local, sure_key, value_text, value_words
 from core.alert import Alert
+from core.outlook import Outlook
 from core.place import Station
 from core.state import Latest
 from core.texts import age, say, silence
@@ -56,6 +58,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
     zone = station.timezone
     number = _number(v)
     title, detail = _words(v, number, lang)
+    coming = situation.outlook(station.id, v, now) if number is not None else None
     source = situation.directory.station(of) if of != station.id else None
     return Card(
         station=station,
@@ -64,7 +67,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
         sign=number if number is not None else "stale" if v.reason == "stale" else "unknown",
         title=title,
         detail=detail,
-        until=say(lang, "until", when=hour_words(v.until, now, zone, lang)) if v.until is not None and number is not None else "",
+        until=_until(coming, now, zone, lang),
         value=value_text(last.value, lang, unit="") if last is not None else "",
         spoken=value_words(last.value, lang) if last is not None else "",
         word=band_word(v.band, lang) if v.band is not None else "",
@@ -74,7 +77,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
         note=say(lang, "sure.none") if v.reason == "no_forecast" else "",
         chance=_chance(situation, v, lang),
         source=say(lang, "page.source", place=source.name) if source is not None else "",
-        good_for=_good_for(situation, reading, v) if number is not None else None,
+        good_for=_good_for(situation, reading, v, coming) if number is not None else None,
         last=last,
         alert=alerts[0] if alerts else None,
     )
@@ -111,6 +114,16 @@ def _words(v: Verdict, number: int | None, lang: str) -> tuple[str, str]:
     if number is not None:
         return title_of(say(lang, f"verdict.{number}"))
     return (say(lang, "page.stale"), "") if v.reason == "stale" else (say(lang, "unknown"), "")
+
+
+def _until(coming: Outlook | None, now: int, zone: str, lang: str) -> str:
+    """What the hours ahead bring, under what to do now."""
+    if coming is None:
+        return ""
+    if coming.end is not None:
+        return say(lang, "until.window", when=str(span(coming.start, coming.end, now, zone, lang, until=coming.until)))
+    key = "until" if coming.kind == "ends" else f"until.{coming.kind}"
+    return say(lang, key, when=hour_words(coming.start, now, zone, lang))
 
 
 def _reading(situation: Situation, of: str) -> Reading | None:
@@ -159,16 +172,18 @@ def limit_text(limit: float, lang: str) -> str:
     return f"{limit:g}".replace(".", "," if lang == "vi" else ".") + "\u00a0g/L"
 
 
-def _good_for(situation: Situation, reading: Reading | None, v: Verdict) -> int | None:
+def _good_for(situation: Situation, reading: Reading | None, v: Verdict, coming: Outlook | None) -> int | None:
     """How long after its reading a page that hears nothing new may go on saying this [ms]."""
     if reading is None or v.as_of is None:
         return None
     risk = situation.risk
     fresh = risk.stale_after_ms(reading.interval_s or risk.interval_s)
-    if v.verdict in ("stop", "wait"):
-        return fresh  # a warning that lasts too long harms nobody
-    ends = [v.as_of + fresh] if v.until is None else [v.as_of + fresh, v.until]
+    ends = [v.as_of + fresh]
+    if v.until is not None and v.verdict not in ("stop", "wait"):  # a warning that lasts too long harms nobody
+        ends.append(v.until)
+    if coming is not None and coming.end is not None:
+        ends.append(coming.end)
     issue = situation.forecast(reading.station, reading.point)
-    if v.verdict == "take" and issue is not None:
+    if issue is not None and (v.verdict == "take" or coming is not None):
         ends.append(issue.issued_at + round(risk.forecast_max_age_h * HOUR_MS))
     return min(ends) - v.as_of

@@ -83,9 +83,9 @@ def test_the_gravest_is_shown_large_and_the_one_asked_for_before_it(pages: Rig) 
 
 
 def test_the_large_card_says_until_when_and_how_it_goes(pages: Rig) -> None:
-    """Hours of the change, trend, the 24 hours in band colours with a label, and the chance in parts of ten."""
+    """When to pump next, trend, the 24 hours in band colours with a label, and the chance in parts of ten."""
     card = home(pages, "?station=nuoc-trong").one("article")
-    assert card.one(data_part="until").text == "đến khoảng 17 giờ chiều nay"
+    assert card.one(data_part="until").text == "bơm được: tối nay 19–20 giờ"
     assert "Mặn, đang lên" in card.one(data_part="word").text.replace(" ,", ",")
     assert "9 trên 10 lần" in card.text
     assert card.one("svg", class_="strip").attributes["role"] == "img"

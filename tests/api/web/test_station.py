@@ -33,7 +33,7 @@ def test_all_of_it(pages: Rig) -> None:
     """Verdict, until, number with word and trend, ruler, 24 hours, week and forecast, each chart with its sentence and table."""
     page = station(pages, "nuoc-trong")
     assert page.one("article").one(data_part="title").text == "Đừng lấy nước"
-    assert page.one(class_="until").text == "đến khoảng 17 giờ chiều nay"
+    assert page.one(class_="until").text == "bơm được: tối nay 19–20 giờ"
     assert page.one(class_="big").text == "3,1 g/L ba phẩy một gam trên lít"
     assert page.one(class_="say").text.startswith("Mặn, đang lên 1 giờ trước: 1,9 g/L Đo 9:55, 5 phút trước")
     for kind in ("ruler", "strip", "week"):
