@@ -89,7 +89,7 @@ class Schedule:
             return
         self._later(BETWEEN_S, tried=None)  # what a stop or a kill ends is begun again as soon as it may
         self._tried = now
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._attempt())
 
     def _later(self, after_s: float, *, tried: int | None) -> None:
         self._tried, self._look_at, self._not_before = tried, time.monotonic() + after_s, time.time() + after_s
@@ -100,6 +100,18 @@ class Schedule:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _attempt(self) -> None:
+        """A training that cannot be begun, or whose answer cannot be read, failed like any other."""
+        try:
+            await self._run()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.exception("a training could not be begun or understood")
+            self._failed(f"a training failed ({type(error).__name__}: {error}); canhman train tells more")
+
+    def _failed(self, trouble: str) -> None:
+        self.trouble = trouble
+        self._later(AGAIN_S, tried=None)
 
     async def _run(self) -> None:
         self.runs += 1
@@ -124,13 +136,12 @@ class Schedule:
         for line in lines:
             log.info("training", said=line.strip())
         if code:
-            self.trouble = f"a training failed (exit code {code}): {lines[-1].strip() if lines else 'it said nothing'}; canhman train tells more"
-            self._later(AGAIN_S, tried=None)
+            self._failed(f"a training failed (exit code {code}): {lines[-1].strip() if lines else 'it said nothing'}; canhman train tells more")
             return
-        self.trouble = ""
-        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=self._tried))
         for outcome in json.loads(out):
             log.info("trained", target=outcome["target"], promoted=outcome["promoted"], version=outcome.get("version", ""), why=outcome["why"])
+        self.trouble = ""
+        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=self._tried))
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -424,6 +424,34 @@ def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPa
     assert last_training.read(tmp_path) == LastTraining()
 
 
+@pytest.mark.parametrize(("program", "trouble"), [("/nowhere/python", "FileNotFoundError"), ("echo", "JSONDecodeError")])
+def test_a_training_that_cannot_begin_or_be_understood_is_told_and_tried_again(
+    program: str, trouble: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No program, or an answer that is no JSON: a trouble like any other, and the next try is within the hour, not on the next day."""
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    monkeypatch.setattr(train_schedule, "AGAIN_S", 0.0)
+    monkeypatch.setattr(sys, "executable", program)
+
+    async def work() -> None:
+        async def newest() -> None:
+            return None
+
+        async def enough(before: int) -> bool:
+            return True
+
+        one = train_schedule.Schedule(Settings(data=tmp_path), standing(), newest=newest, enough=enough)
+        for run in (1, 2):
+            await one.step(Training())
+            assert one._task is not None
+            await asyncio.wait([one._task])
+            assert trouble in one.trouble
+            assert one.runs == run
+        await one.stop()
+
+    asyncio.run(work())
+
+
 def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, filled: Path, tmp_path: Path) -> None:
     """The service does not wait for it."""
     shutil.copytree(filled, tmp_path / "data")
