@@ -54,8 +54,10 @@ class Training:
     least_days: int = parameter(21, "With fewer days of readings nothing is learned.", unit="d", least=14)
 
 
-# The first must not exceed the second.
-ORDERED = (("least_held_out_days", "held_out_days"), ("least_held_out_days", "least_days"))
+# The first must not exceed the second …
+ORDERED = (("least_held_out_days", "held_out_days"),)
+# … and must be less than it: else nothing is left to learn from.
+LESS = (("least_held_out_days", "least_days"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,9 @@ def _training(table: Any, where: str) -> Training:
     for low, high in ORDERED:
         if getattr(found, low) > getattr(found, high):
             raise ConfigError(f"{where}: {low} {getattr(found, low)} must not exceed {high} {getattr(found, high)}")
+    for low, high in LESS:
+        if getattr(found, low) >= getattr(found, high):
+            raise ConfigError(f"{where}: {low} {getattr(found, low)} must be less than {high} {getattr(found, high)}: else nothing is left to learn from")
     return found
 
 

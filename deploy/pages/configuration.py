@@ -79,7 +79,7 @@ How models learn and come to speak: [training.md](training.md). `[training]`:
 
 {_keys(Training)}
 
-Besides: {_order(forecast_config.ORDERED)}. One `[[driver]]` for each series that moves the water:
+Besides: {_order(forecast_config.ORDERED)}; {_order(forecast_config.LESS, "<")}. One `[[driver]]` for each series that moves the water:
 
 {table(("Key", "What it is"), ((mark(key), text) for key, text in forecast_config.DRIVER_ABOUT.items()))}
 
@@ -135,8 +135,8 @@ def _numbers(kind: Any, ordered: tuple[tuple[str, str], ...]) -> str:
 {besides}`approved_by` is the name of who stands behind the numbers."""
 
 
-def _order(ordered: tuple[tuple[str, str], ...]) -> str:
-    return "; ".join(f"`{low}` ≤ `{high}`" for low, high in ordered)
+def _order(ordered: tuple[tuple[str, str], ...], sign: str = "≤") -> str:
+    return "; ".join(f"`{low}` {sign} `{high}`" for low, high in ordered)
 
 
 def _keys(kind: Any) -> str:

@@ -62,6 +62,7 @@ WRONG = {
     "[training]\nleast_days = 13": "least_days",
     "[training]\nheld_out_days = 10\nleast_held_out_days = 11": "held_out_days",
     "[training]\nleast_held_out_days = 22": "least_days",
+    "[training]\nleast_held_out_days = 21": "must be less than least_days 21",
     "[driver]\nname = 'x'": "[[driver]]",
     "driver = [1]": "[[driver]] 1",
     "[[driver]]\nstation = 'a'\nquantity = 'water.level'": "name is missing",
