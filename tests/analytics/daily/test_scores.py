@@ -67,6 +67,15 @@ def test_coverage_includes_both_ends() -> None:
     assert coverage(np.array([1.0, 1.0, 3.1, 1.0]), np.array([4.0, 2.0, 4.0, 5.9]), TRUTH) == 0.5
 
 
+def test_a_value_that_never_changes_is_covered() -> None:
+    """By whatever was made of it on a scale of logarithms and back; what lies a millionth outside is not."""
+    computed = np.expm1(np.log1p(np.array([0.1, 5.3, 0.3, 0.0]) / 0.03)) * 0.03
+    truth = np.array([0.1, 5.3, 0.3, 0.0])
+    assert not (computed == truth).all()
+    assert coverage(computed, computed, truth) == 1.0
+    assert coverage(truth + 1e-6, truth + 1.0, truth) == 0.0
+
+
 def test_warnings_begin_at_one_half() -> None:
     """Of three events two were warned of (.5 is a warning); of four warnings two were false."""
     p, event = np.array([0.5, 0.9, 0.49, 0.7, 0.6, 0.1]), np.array([True, True, True, False, False, False])
