@@ -24,7 +24,7 @@ from analytics.daily.recent import MEMORY
 from core.forecast import Reason
 
 MOST = 3  # reasons of an issue
-LEAST, LEAST_SHARE = 0.05, 0.03  # of an effect [g/L], and of the expected value: what is less moved nothing
+LEAST, LEAST_SHARE = 0.2, 0.05  # of an effect [g/L], and of the expected value: less is within what a probe errs by, and helps nobody
 
 Group = tuple[str, str]  # code and name of a `core.forecast.Reason`
 Effects = Mapping[Group, Floats]

@@ -48,7 +48,7 @@ a day counts, and half a day of a probe does not. A driver's highest, lowest and
 Of each point and target the first model that says something speaks: the trained one ([training](training.md)), and `persistence` where that is silent:
 newest reading over 6 h old, or under three days that count. Reasons: of tide, course of the last days, the last day, season and each driver in turn the
 inputs are put at what they usually are, and the expected value 1 and 7 days ahead is worked out again. The difference is the effect. Up to three are told,
-the strongest first, none under 0.05 g/L or 3 % of the expected value. A [driver](drivers.md) that is silent for over three days is named as missing, and
+the strongest first, none under 0.2 g/L or 5 % of the expected value. A [driver](drivers.md) that is silent for over three days is named as missing, and
 what learned without any driver speaks, with wider intervals.
 
 {days}

@@ -15,6 +15,7 @@ from analytics.daily.histories import daily_of
 from analytics.daily.models.gaussian import GaussianProcess
 from analytics.daily.panel import Daily, Index
 from core.forecast import REASONS, Reason
+from core.reasons import reason_text
 
 LEAD = made.LEADS[0]
 
@@ -81,6 +82,20 @@ def test_of_the_gaussian_process_tide_and_course_make_the_whole_step() -> None:
     assert (np.abs(found["tide", ""]) > 0).all()
 
 
+def test_a_falling_series_that_is_forecast_to_rise_back_is_told_as_that() -> None:
+    """Far under its usual level the water is expected back up: the words tell what comes after such days, not that these were salty."""
+    model: GaussianProcess = made.fitted().alone
+    target = panel().target.copy()
+    usual = float(np.nanmedian(target[:, 0]))
+    target[-6:, 0] = usual * np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3])
+    day, station = rows(-1)
+    course = effects(model, replace(panel(), target=target), day[station == 0], station[station == 0], LEAD)["course", ""]
+    assert float(course[0]) > LEAST
+    told = [reason_text(Reason(code="course", effect=float(course[0]), lead=LEAD), lang) for lang in ("vi", "en")]
+    assert told[0].startswith("Sau những ngày như vừa qua, nước ở đây thường mặn lên, mặn thêm chừng ")
+    assert told[1].startswith("After days like the last ones the water here usually turns saltier, about ")
+
+
 def test_a_row_owes_no_bit_to_its_neighbours_nor_to_the_days_after() -> None:
     """One issue alone, on a panel that ends with it, is explained as in company."""
     day, station = rows(-5, -3, -1)
@@ -137,16 +152,16 @@ def test_a_driver_is_missed_however_long_it_is_silent() -> None:
 
 
 def test_the_strongest_are_told_each_at_its_strongest_lead() -> None:
-    """At most three, none under 0.05 g/L or 3 % of what is expected; what is not known is no reason."""
+    """At most three, none under 0.2 g/L or 5 % of what is expected; what is not known is no reason."""
     tide, course, day, season = (("tide", ""), ("course", ""), ("day", ""), ("season", ""))
-    first = {tide: np.array([0.2, 0.2]), course: np.array([-0.5, 0.04]), day: np.array([0.06, np.nan]), season: np.array([0.3, 0.0])}
-    second = {tide: np.array([-0.4, 0.1]), ("driver", "q"): np.array([0.31, 0.0])}
+    first = {tide: np.array([0.2, 0.3]), course: np.array([-0.5, 0.19]), day: np.array([0.21, np.nan]), season: np.array([0.3, 0.0])}
+    second = {tide: np.array([-0.4, 0.25]), ("driver", "q"): np.array([0.31, 0.0])}
     found = reasons({1: first, 7: second}, {1: np.array([1.0, 7.0]), 7: np.array([1.0, 1.0])}, 2)
     assert found[0] == (
         Reason(code="course", effect=-0.5, lead=1),
         Reason(code="tide", effect=-0.4, lead=7),
         Reason(code="driver", name="q", effect=0.31, lead=7),
     )
-    assert found[1] == (Reason(code="tide", effect=0.1, lead=7),)
-    assert (MOST, LEAST, LEAST_SHARE) == (3, 0.05, 0.03)
+    assert found[1] == (Reason(code="tide", effect=0.25, lead=7),)  # 0.3 of 7 g/L is too little
+    assert (MOST, LEAST, LEAST_SHARE) == (3, 0.2, 0.05)
     assert reasons({}, {}, 2) == [(), ()]

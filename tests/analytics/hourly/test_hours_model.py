@@ -107,7 +107,7 @@ def test_points_beside_one_another() -> None:
 
 
 def test_reasons() -> None:
-    """Of 24 hours ahead what moved the median most, the strongest first, none under 0.05 g/L; a last day twice as salt is told of otherwise."""
+    """Of 24 hours ahead what moved the median most, the strongest first, none under 0.2 g/L; a last day twice as salt is told of otherwise."""
     h = history(1, lost=0)
     salter = History(station=h.station, point=h.point, zone=h.zone, time=h.time, value=np.where(h.time >= AT - DAY_MS, 2 * h.value, h.value))
     model = fitted()
@@ -117,7 +117,7 @@ def test_reasons() -> None:
         found = one(each)
         assert found is not None
         effects = model.effects(hourly_of([each], AT, hours=HOURS), np.array([HOURS - 1]), np.array([0]), 24)
-        wanted = {code: round(float(effect[0]), 3) for (code, _), effect in effects.items() if abs(effect[0]) >= max(0.05, 0.03 * found.quantiles[23][2])}
+        wanted = {code: round(float(effect[0]), 3) for (code, _), effect in effects.items() if abs(effect[0]) >= max(0.2, 0.05 * found.quantiles[23][2])}
         assert {r.code: r.effect for r in found.reasons} == wanted
         assert all(r.code in REASONS and r.lead == 24 for r in found.reasons)
         assert all(abs(a.effect) >= abs(b.effect) for a, b in pairwise(found.reasons))

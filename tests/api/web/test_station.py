@@ -112,7 +112,7 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
     assert "Mực nước my tho nghiêng về ngọt" in page
     assert "Thiếu số liệu lưu lượng thượng nguồn, nên khoảng báo rộng hơn." in page
     assert "Báo lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1; số liệu đến 9:00." in page
-    assert "Cách báo này không nêu lý do." in station(pages, "kenh-lau").text
+    assert "Không có lý do nào nổi bật." in station(pages, "kenh-lau").text
     assert "Vì sao báo vậy?" not in station(pages, "tram-moi").text
 
 
