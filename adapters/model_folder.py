@@ -292,7 +292,7 @@ def _or_none(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _LATEST = 253_402_300_799_000  # ms: the end of 9999, the last that is a date
 _CARD_KINDS: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("target", "model", "version", "source", "sha256", "why"), _is_text),
+    **dict.fromkeys(("target", "model", "version", "source", "sha256", "why", "inputs"), _is_text),
     **dict.fromkeys(("data_from", "data_until"), _is_day),
     **dict.fromkeys(("trained_at", "rows"), _is_whole),
     **dict.fromkeys(("stations", "drivers"), _is_list),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ from canhman.training_data import Known, dataset_daily, from_dataset, has_one_va
 from core.forecast import HOUR_MS
 from core.model_card import ModelCard
 
+_COLUMNS = ("target", "high", "low", "mean", "last", "evening")
 STORE = "store"  # `source` of what was learned from the installation's own readings
 
 
@@ -115,7 +117,17 @@ def _draft(target: str, learned: Daily, source: str, at: int) -> ModelCard:
         rows=int(read.sum()),
         source=source,
         held_out=None,
+        inputs=_digest(read, [*(getattr(learned, name) for name in _COLUMNS), learned.came, *(learned.drivers[n] for n in sorted(learned.drivers))]),
     )
+
+
+def _digest(read: Mask, columns: Iterable[Floats]) -> str:
+    """Of all values from the first row with a reading on, in single precision: how far back a panel reaches before it changes nothing."""
+    first = int(read.any(axis=1).argmax()) if len(read) else 0
+    found = sha256()
+    for values in columns:
+        found.update(np.where(np.isfinite(values[first:]), values[first:], np.nan).astype(np.float32).tobytes())
+    return found.hexdigest()[:12]
 
 
 def _some(stations: tuple[str, ...], read: Any) -> tuple[str, ...]:
@@ -169,6 +181,7 @@ def _hour_draft(learned: Hourly, source: str, at: int) -> ModelCard:
         rows=int(read.sum()),
         source=source,
         held_out=None,
+        inputs=_digest(read, [learned.value, learned.begun]),
     )
 
 

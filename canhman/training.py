@@ -113,7 +113,7 @@ async def _one(files: ModelFiles, known: Known, target: str, learned_from: Datas
     if isinstance(found, str):
         return Outcome(target=target, promoted=False, why=found)
     draft = found.draft
-    if not force and (before := await _same(files, draft)) is not None:
+    if not force and (before := await _same(files, draft, found.code)) is not None:
         why = f"nothing new to learn from since {before.version}: the same days until {before.data_until} (--force learns them again)"
         return Outcome(target=target, promoted=False, why=why)
     bar(0, f"{target}: {draft.model} learns, {draft.rows} rows")
@@ -143,14 +143,16 @@ async def _one(files: ModelFiles, known: Known, target: str, learned_from: Datas
     return Outcome(target=target, promoted=verdict.better, why=why, card=spoken)
 
 
-async def _same(files: ModelFiles, draft: ModelCard) -> ModelCard | None:
-    """The newest model of the target where it learned from just these days."""
+async def _same(files: ModelFiles, draft: ModelCard, code: str) -> ModelCard | None:
+    """The newest model of the target that was judged, where this code learned it from just these values."""
 
     def seen(card: ModelCard) -> tuple[object, ...]:
         return card.model, card.data_from, card.data_until, card.stations, card.drivers, card.rows, card.source
 
-    newest = next((c for c in await files.cards() if c.target == draft.target), None)
-    return newest if newest is not None and seen(newest) == seen(draft) else None
+    newest = next((c for c in await files.cards() if c.target == draft.target and c.why), None)
+    if newest is None or (newest.version.rpartition(".")[0], newest.inputs) != (code, draft.inputs):
+        return None
+    return newest if seen(newest) == seen(draft) else None
 
 
 async def _spoken(files: ModelFiles, target: str) -> tuple[tuple[ModelCard, Any] | None, str]:

@@ -35,7 +35,7 @@ class ModelCard:
     `version` names it among all of its target, e.g. `1.20261126-3fa2c1`: the code's version, the day and the start of its hash. `data_from`, `data_until`:
     first and last local day learned from. `rows`: station days (or hours). `sha256` of the file. `promoted_at` [ms]: since when it speaks, None where
     it does not; `why`: why it was or was not promoted, in plain words (English). `drivers`: those it uses; `unused`: of each other one that was
-    brought, why it does not use it.
+    brought, why it does not use it. `inputs`: digest of all values it learned from.
     """
 
     target: str
@@ -52,6 +52,7 @@ class ModelCard:
     sha256: str = ""
     promoted_at: int | None = None
     why: str = ""
+    inputs: str = ""
     unused: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,20 @@ def test_days_the_one_that_speaks_has_learned_from_are_not_asked_about(target: s
     assert found.exam("2026-02-20").since > "2026-02-20"
     assert found.exam("2026-01-05").since == found.exam("").since
     assert len(found.exam("2026-03-05").came) == 0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_card_tells_other_values_apart(target: str) -> None:
+    """A value that was corrected makes another digest; a day without readings more, or what is held out, does not."""
+    one = known(70)
+
+    def inputs(at: int, *changed: int) -> str:
+        histories = [replace(h, value=np.where(np.isin(np.arange(len(h.time)), changed), 30.0, h.value)) for h in one.histories]
+        return learned(lesson(replace(one, at=at, histories=tuple(histories)), target, None, RULES)).draft.inputs
+
+    assert len(inputs(END)) == 12
+    assert inputs(END) == inputs(END + DAY) == inputs(END, 835)
+    assert len({inputs(END), inputs(END, 100), inputs(END, 101)}) == 3
 
 
 @pytest.mark.parametrize("target", TARGETS)

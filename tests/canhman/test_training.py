@@ -30,7 +30,9 @@ from canhman.reloading import Reloaded
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
 from core.clock import SimClock
+from core.errors import UnavailableError
 from core.forecast import Forecast
+from core.model_card import ModelCard
 from core.record import VALUES, Score
 
 FIRST = "2025-12-22"  # 70 days before END
@@ -101,6 +103,39 @@ def test_a_model_that_is_better_comes_to_speak_and_learns_once(trained: Path, us
     assert card.version in shown
     assert f"{held.crps:.3f}" in shown
     assert "2026-03-01T22:00:00Z" in shown
+
+
+def test_one_that_was_kept_and_not_judged_is_judged_by_the_next_training(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a kill between the two: the same data are not "nothing new", and the file is not kept twice."""
+    front = use(filled)
+
+    async def dies(*args: Any, **named: Any) -> None:
+        raise UnavailableError("the disk is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "promote", dies)
+        assert "the disk is away" in front("train", "--target", "day_max").line
+    assert speaking(front) is None
+    (outcome,) = front.ok("train", "--target", "day_max", "--json").json
+    assert outcome["promoted"]
+    assert [c["version"] for c in front.ok("models", "--json").json] == [outcome["version"]]
+
+
+def test_another_code_and_other_values_are_something_new(tmp_path: Path) -> None:
+    """The same days count as learned only where the same code learned from the same values, and said why it speaks or not."""
+    files = ModelFolder(tmp_path / "models")
+    names = {"target": "day_max", "model": "ensemble", "data_from": "2026-01-01", "data_until": "2026-02-01", "source": "store", "inputs": "abc"}
+    draft = ModelCard(**names, version="", trained_at=1, stations=("an/main",), drivers=(), rows=9, held_out=None)  # type: ignore[arg-type]  # texts
+
+    async def work() -> None:
+        kept = await files.keep(replace(draft, version="1.20260302-abcdef"), b"CANHMAN-MODEL 1\n")
+        assert await training._same(files, draft, "1") is None
+        noted = await files.note(kept, why="worse")
+        assert await training._same(files, draft, "1") == noted
+        assert await training._same(files, draft, "2") is None
+        assert await training._same(files, replace(draft, inputs="abd"), "1") is None
+
+    asyncio.run(work())
 
 
 def test_a_poisoned_candidate_never_speaks(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
