@@ -170,7 +170,7 @@ class _Service:
     async def beat(self) -> None:
         """Until cancelled: say how it is, each two seconds."""
         while True:
-            await asyncio.to_thread(heartbeat.write, self._folder, "forecast", self._health.troubles, dict(self._figures))
+            await asyncio.to_thread(heartbeat.write, self._folder, "forecast", self._health.troubles, dict(self._figures), self._parts.speakers.who)
             await asyncio.sleep(heartbeat.EVERY_S)
 
     async def _issue(self) -> None:

@@ -14,13 +14,14 @@ STALE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """`at` [system s]; `troubles` by part, in words; `figures` by name."""
+    """`at` [system s]; `troubles` by part, in words; `figures` by name; `facts`: what else others want to know of it, in words, by name."""
 
     service: str
     pid: int
     at: float
     troubles: dict[str, str]
     figures: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_fresh(self) -> bool:
@@ -28,9 +29,9 @@ class Heartbeat:
         return time.time() - self.at < STALE_S
 
 
-def write(folder: Path, service: str, troubles: dict[str, str], figures: dict[str, int]) -> None:
+def write(folder: Path, service: str, troubles: dict[str, str], figures: dict[str, int], facts: dict[str, str] | None = None) -> None:
     """Replace the file of `service`. A full disk is no reason to stop a service: then the old file stays."""
-    beat = Heartbeat(service=service, pid=os.getpid(), at=time.time(), troubles=troubles, figures=figures)
+    beat = Heartbeat(service=service, pid=os.getpid(), at=time.time(), troubles=troubles, figures=figures, facts=facts or {})
     draft = folder / f".{service}.heartbeat.new"
     try:
         draft.write_text(json.dumps(asdict(beat), ensure_ascii=False))

@@ -13,6 +13,7 @@ from analytics.daily.dataset import Dataset
 from analytics.daily.histories import ISSUE_HOUR
 from analytics.daily.model import day_models
 from analytics.daily.panel import Daily, Floats
+from analytics.daily.used_drivers import Uses, uses
 from analytics.forecast_config import Training
 from analytics.history import local_times
 from analytics.hourly.histories import hourly_of
@@ -51,7 +52,7 @@ class Asked(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
     """`draft`: the card, without version and score. `fit` learns, `exam` asks about days after a local one ("" for none), `references` are what
-    the baselines answer. `code`: version of the model's code."""
+    the baselines answer, `uses` tells which drivers a fitted model uses. `code`: version of the model's code."""
 
     draft: ModelCard
     code: str
@@ -59,6 +60,7 @@ class Lesson:
     fit: Callable[[], object]
     exam: Callable[[str], Asked]
     references: Callable[[Any], Mapping[str, Claim]]
+    uses: Callable[[object], Uses] = lambda fitted: Uses()  # hours are told none
 
 
 def lesson(known: Known, target: str, learned_from: Dataset | None, rules: Training) -> Lesson | str:
@@ -99,6 +101,7 @@ def _days(known: Known, target: str, learned_from: Dataset | None, there: tuple[
         fit=lambda: fit_candidate(own, learned),
         exam=ask,
         references=lambda one: baselines(asked, learned_there, one),
+        uses=lambda fitted: uses(fitted, own.first(learned)),
     )
 
 

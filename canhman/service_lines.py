@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from adapters.sql.database import SqlDatabase
-from canhman import wiring
+from canhman import heartbeat, wiring
 from canhman.settings import Settings
 from core import texts
 
@@ -27,7 +27,13 @@ async def _lines(settings: Settings, db: SqlDatabase) -> dict[str, str]:
     forecast = f"{counted(len(issued), 'forecast')}, the last {texts.age(now - max(issued), 'en')} ago" if issued else "no forecast yet"
     points = {(s.key.station, s.key.point) for s in await db.states()}
     alerts = f"{len(await db.live_alerts(cleared_since=now + 1))} open, {counted(len(points), 'point')} watched"
-    return {"forecast": forecast, "alerts": alerts, "serve": f"pages and API on {settings.listen}"}
+    return {"forecast": forecast, "alerts": alerts, "serve": f"pages and API at {_address(settings)}"}
+
+
+def _address(settings: Settings) -> str:
+    """Where it really listens: `up` and `demo` may have been told another port than our settings tell."""
+    beat = heartbeat.read(settings.data, "serve")
+    return settings.listen if beat is None else beat.facts.get("address", settings.listen)
 
 
 def counted(number: int, what: str) -> str:

@@ -61,7 +61,7 @@ async def serve(settings: Settings, *, wait_s: float, signals: Signals, started:
             _listen("LISTEN", settings.listen, pages)
             _listen("METRICS", settings.metrics, figures)
             running = [asyncio.create_task(server.serve(sockets=[place])) for server, place in zip(servers, (pages, figures), strict=True)]
-            beat = asyncio.create_task(_beat(folder, app.state.requests))
+            beat = asyncio.create_task(_beat(folder, app.state.requests, _url(pages)))
             try:
                 started(f"pages and API at {_url(pages)}, figures at {_url(figures)}/metrics")
                 await signals.wait()
@@ -248,9 +248,9 @@ def trouble_of(name: str, service: Service) -> str:
     return "; ".join(f"{part}: {text}" for part, text in sorted(service.troubles.items()))
 
 
-async def _beat(folder: Path, requests: Any) -> None:
+async def _beat(folder: Path, requests: Any, address: str) -> None:
     """Say that we live, every two seconds."""
     while True:
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(heartbeat.write, folder, "serve", {}, {"requests": requests.total()})
+            await asyncio.to_thread(heartbeat.write, folder, "serve", {}, {"requests": requests.total()}, {"address": address})
         await asyncio.sleep(heartbeat.EVERY_S)

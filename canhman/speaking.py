@@ -42,6 +42,11 @@ class Speakers:
         """Of the trained ones."""
         return [card for card, _ in self._found.values()]
 
+    @property
+    def who(self) -> dict[str, str]:
+        """Name and version of who is asked first, by target."""
+        return {target: self._instead(target) for target in TARGETS}
+
     async def look(self) -> bool:
         """Whether another one speaks than at the last look. Cheap where nothing changed."""
         before = self.models
@@ -71,6 +76,8 @@ class Speakers:
             fitted = await asyncio.to_thread(unpacked, content)
             self._found[target] = card, (hours_model if target == "hour" else days_model)(fitted, card)
             self._failed.pop(target, None)
+        else:
+            await self._files.check(card)  # damaged in place it would be missed only at the next start
         self.troubles.pop(target, None)
 
     def _instead(self, target: str) -> str:

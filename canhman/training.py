@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from canhman.lessons import TARGETS, lesson
 from canhman.settings import Settings
 from canhman.training_data import Known, from_store, holds_salinity
 from canhman.usage import one_of
-from core.errors import CanhManError, FormatError, NotFoundError, RefusedError
+from core.errors import CanhManError, FormatError, NotFoundError, RefusedError, UnavailableError
 from core.model_card import ModelCard
 from core.ports import ModelFiles
 
@@ -37,6 +37,7 @@ FOLDER, LOCK = "models", "train.lock"
 STEPS = 4  # of each target
 
 Bar = Callable[[int, str], None]
+Now = Callable[[], Awaitable[int]]  # the installation's clock [ms]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +91,11 @@ async def train(settings: Settings, known: Known, *, targets: Sequence[str], set
     if not lock.take():
         raise RefusedError("another canhman train runs on this CANHMAN_DATA (the forecast service starts it when it is due): wait for its end")
     try:
-        found = []
+        found, now = [], partial(_now, settings, known.at)
         for n, target in enumerate(targets):
             try:
-                found.append(await _one(files, known, target, sets.get(target), rules, force=force, bar=partial(_moved, bar, STEPS * n)))
+                moved = partial(_moved, bar, STEPS * n)
+                found.append(await _one(files, known, target, sets.get(target), rules, now=now, force=force, bar=moved))
             except CanhManError:
                 raise
             except Exception as error:  # the other targets learn all the same; the trace is in the log
@@ -108,7 +110,19 @@ def _moved(bar: Bar, before: int, step: int, what: str) -> None:
     bar(before + step, what)
 
 
-async def _one(files: ModelFiles, known: Known, target: str, learned_from: Dataset | None, rules: Training, *, force: bool, bar: Bar) -> Outcome:
+async def _now(settings: Settings, otherwise: int) -> int:
+    """The installation's clock, read again: a training takes minutes. `otherwise` where the database is away."""
+    try:
+        db = wiring.existing_database(settings)
+        try:
+            return (await wiring.clock(settings, db)).now_ms()
+        finally:
+            db.close()
+    except UnavailableError:
+        return otherwise
+
+
+async def _one(files: ModelFiles, known: Known, target: str, learned_from: Dataset | None, rules: Training, *, now: Now, force: bool, bar: Bar) -> Outcome:
     found = lesson(known, target, learned_from, rules)
     if isinstance(found, str):
         return Outcome(target=target, promoted=False, why=found)
@@ -135,11 +149,13 @@ async def _one(files: ModelFiles, known: Known, target: str, learned_from: Datas
     bar(3, f"{target}: it is kept")
     digest = hashlib.sha256(content).hexdigest()
     version = f"{found.code}.{local_date(known.at, found.zone):%Y%m%d}-{digest[:6]}"
-    kept = await _kept(files, replace(draft, version=version, held_out=verdict.held_out), content, digest)
+    used = found.uses(fitted)
+    card = replace(draft, version=version, held_out=verdict.held_out, drivers=used.drivers, unused=used.unused)
+    kept = await _kept(files, card, content, digest)
     if spoke is not None and kept.sha256 == spoke[0].sha256:
         return Outcome(target=target, promoted=False, why="it is the model that speaks already, to the bit", card=spoke[0])
     why = verdict.why + (f"; {doubt}" if doubt else "")
-    spoken = await files.promote(kept, at=known.at, why=why) if verdict.better else await files.note(kept, why=why)
+    spoken = await files.promote(kept, at=max(await now(), known.at), why=why) if verdict.better else await files.note(kept, why=why)
     return Outcome(target=target, promoted=verdict.better, why=why, card=spoken)
 
 
@@ -147,7 +163,7 @@ async def _same(files: ModelFiles, draft: ModelCard, code: str) -> ModelCard | N
     """The newest model of the target that was judged, where this code learned it from just these values."""
 
     def seen(card: ModelCard) -> tuple[object, ...]:
-        return card.model, card.data_from, card.data_until, card.stations, card.drivers, card.rows, card.source
+        return card.model, card.data_from, card.data_until, card.stations, tuple(sorted((*card.drivers, *card.unused))), card.rows, card.source
 
     newest = next((c for c in await files.cards() if c.target == draft.target and c.why), None)
     if newest is None or (newest.version.rpartition(".")[0], newest.inputs) != (code, draft.inputs):

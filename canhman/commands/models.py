@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,30 +24,43 @@ def models(
     import asyncio
     from dataclasses import asdict
 
-    from canhman import drifting, terminal, training
+    from canhman import drifting, model_checks, terminal, training
+    from canhman.configuration import read_forecast
     from canhman.settings import read_settings
 
     settings = read_settings()
     targets = training.checked(target or ())
     cards, troubles = training.listed(settings)
     shown = [card for card in cards if card.target in targets]
+    speaks, unread = asyncio.run(model_checks.whole(training.model_files(settings), targets))
     drifts = asyncio.run(drifting.of_installation(settings, [c for c in shown if c.promoted_at is not None]))
     if json:
         words = {drift.version: drift.words for drift in drifts}
-        terminal.as_json([asdict(card) | {"drift": words.get(card.version)} for card in shown])
+        terminal.as_json([asdict(card) | {"drift": words.get(card.version), "unreadable": _trouble(card, unread) or None} for card in shown])
     else:
-        terminal.table(COLUMNS, [_row(card) for card in shown], empty="no model was trained yet: persistence speaks (canhman train, docs/training.md)")
+        terminal.table(
+            COLUMNS,
+            [_row(card, _trouble(card, unread)) for card in shown],
+            empty="no model was trained yet: persistence speaks (canhman train, docs/training.md)",
+        )
         for drift in drifts:
             terminal.say(f"{drift.target}: {drift.words}", style="yellow")
-    for trouble in troubles:
+        for line in (*model_checks.otherwise(settings, speaks, targets), *model_checks.idle_drivers(read_forecast(settings.config).drivers, speaks)):
+            terminal.say(line, style="yellow")
+    for trouble in dict.fromkeys((*troubles, *unread.values())):
         terminal.say(trouble, style="red")
 
 
-def _row(card: ModelCard) -> tuple[object, ...]:
+def _trouble(card: ModelCard, unread: Mapping[str, str]) -> str:
+    """Why one that is to speak cannot."""
+    return "" if card.promoted_at is None else unread.get(card.target, "")
+
+
+def _row(card: ModelCard, trouble: str) -> tuple[object, ...]:
     from core.clock import rfc3339
 
     held = card.held_out
     score, baseline = ("", "") if held is None else (f"{held.crps:.3f}", f"{held.baseline:.3f} {held.baseline_name}")
-    since = "" if card.promoted_at is None else rfc3339(card.promoted_at)
+    since = "cannot be read" if trouble else "" if card.promoted_at is None else rfc3339(card.promoted_at)
     learned = f"{card.data_from} to {card.data_until}, {len(card.stations)} points, {card.source}"
     return card.target, card.model, card.version, learned, score, baseline, since, card.why

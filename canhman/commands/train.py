@@ -31,7 +31,8 @@ def train(
     """
     import asyncio
 
-    from canhman import logs, terminal, training
+    from canhman import logs, model_checks, terminal, training
+    from canhman.configuration import read_forecast
     from canhman.settings import read_settings
 
     logs.set_up(json=False)
@@ -49,6 +50,9 @@ def train(
         sets = {} if file is None else training.datasets(file, data, targets)
         with terminal.progress("training", training.STEPS * len(targets), quiet=json) as bar:
             outcomes += asyncio.run(training.train(settings, known, targets=targets, sets=sets, force=force, bar=bar))
+    speaks, _ = asyncio.run(model_checks.whole(training.model_files(settings), targets))
+    for words in model_checks.idle_drivers(read_forecast(settings.config).drivers, speaks):
+        terminal.say(f"note: {words}")
     if json:
         terminal.as_json([training.shape(outcome) for outcome in outcomes])
     else:

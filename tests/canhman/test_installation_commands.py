@@ -163,8 +163,10 @@ def test_doctor_tells_what_the_other_services_say(front: Front, name: str) -> No
     assert name not in findings(front)[1]
     heartbeat.write(front.data, name, {}, {"last_look_ms": 12})
     [found] = [f for f in front("doctor", "--json", BROKER=f"embedded://127.0.0.1:{free_port()}").json if f["part"] == name]
-    assert found["text"].startswith({"forecast": "no forecast yet", "alerts": "0 open, 0 points watched", "serve": "pages and API on 127.0.0.1:8000"}[name])
+    assert found["text"].startswith({"forecast": "no forecast yet", "alerts": "0 open, 0 points watched", "serve": "pages and API at 127.0.0.1:8000"}[name])
     assert found["figures"] == {"last_look_ms": 12}
+    heartbeat.write(front.data, name, {}, {}, {"address": "http://127.0.0.1:8137"})
+    assert name != "serve" or "pages and API at http://127.0.0.1:8137 (" in findings(front)[1][name][1]
     heartbeat.write(front.data, name, {"store": "away"}, {})
     code, found = findings(front)
     assert (code, found[f"{name}: store"]) == (1, ("red", "away"))

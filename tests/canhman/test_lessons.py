@@ -89,6 +89,7 @@ def test_of_a_dataset_its_training_days_are_learned_from(target: str, made: Data
     """Asked about its own test days where the store is young, else about the store's."""
     for store, since in ((known(0), "2021-05-01"), (known(70), "2026-02-13")):
         found = learned(lesson(store, target, made, RULES))
+        assert target == "hour" or set(found.uses(object()).unused) == set(found.draft.drivers) == {"discharge", "level"}
         assert (found.draft.source, found.draft.stations) == ("made", STATIONS if target == "hour" else tuple(f"{name}/main" for name in STATIONS))
         assert found.draft.data_until == "2021-04-30"
         assert since <= found.exam("").since <= str(np.datetime64(since) + 3)

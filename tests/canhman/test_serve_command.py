@@ -92,7 +92,8 @@ def test_it_answers_on_both_addresses_from_any_thread_and_ends_at_a_stop(tmp_pat
         assert "canhman_build_info" in figures.text
         assert 'route="/api/v1/stations"' in figures.text
         assert running.get("/", of=1).status_code == 404
-        until(lambda: heartbeat.read(tmp_path / "data", "serve"), 10, "a heartbeat")
+        beat = until(lambda: heartbeat.read(tmp_path / "data", "serve"), 10, "a heartbeat")
+        assert running.get("/healthz").url.copy_with(path="/") == httpx.URL(beat.facts["address"]).copy_with(path="/"), "doctor tells where it is"
     assert running.error is None
 
 

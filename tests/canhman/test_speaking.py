@@ -83,6 +83,24 @@ def test_where_a_file_cannot_be_read_the_one_before_speaks_on(files: ModelFolder
     assert speakers.troubles == {}
 
 
+def test_a_file_damaged_in_place_is_told_while_its_model_speaks_on(files: ModelFolder) -> None:
+    """At the next look, not at the next start; mended, it is forgotten."""
+    speakers = Speakers(files)
+    promoted(files, "1")
+    assert asyncio.run(speakers.look())
+    path = files.folder / "day_max/1/model.canhman"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"?")
+    for _ in range(2):
+        assert not asyncio.run(speakers.look())
+        assert "1/model.canhman is not what was kept" in speakers.troubles["day_max"]
+        assert speakers.troubles["day_max"].endswith("ensemble 1 speaks meanwhile")
+    assert speakers.who == {"day_max": "ensemble 1", "day_min": "persistence", "hour": "persistence"}
+    path.write_bytes(whole)
+    assert not asyncio.run(speakers.look())
+    assert speakers.troubles == {}
+
+
 def test_without_its_file_of_who_speaks_persistence_does(files: ModelFolder) -> None:
     """That is how an operator takes the word from a model; a damaged one leaves it to who spoke."""
     speakers = Speakers(files)

@@ -22,7 +22,7 @@ from servers.waiting import until
 from adapters.model_folder import ModelFolder
 from analytics.forecast_config import Training
 from analytics.promotion import Claim, Ruling, judge
-from canhman import checks, forecasting, heartbeat, last_training, train_schedule, training
+from canhman import checks, forecasting, heartbeat, last_training, model_checks, train_schedule, training
 from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
 from canhman.last_training import LastTraining
@@ -35,6 +35,19 @@ from core.forecast import Forecast
 from core.model_card import ModelCard
 from core.record import VALUES, Score
 
+CARD = ModelCard(
+    target="day_max",
+    model="ensemble",
+    version="1.20260302-848711",
+    trained_at=END,
+    data_from="2025-12-22",
+    data_until="2026-02-12",
+    stations=("an/main",),
+    drivers=(),
+    rows=200,
+    source="store",
+    held_out=None,
+)
 FIRST = "2025-12-22"  # 70 days before END
 
 
@@ -103,6 +116,67 @@ def test_a_model_that_is_better_comes_to_speak_and_learns_once(trained: Path, us
     assert card.version in shown
     assert f"{held.crps:.3f}" in shown
     assert "2026-03-01T22:00:00Z" in shown
+
+
+def test_a_driver_that_changes_is_learned_again_and_one_that_is_not_used_is_not(tmp_path: Path) -> None:
+    """Just these days were learned from, whether what came of it uses the drivers or not."""
+    files = ModelFolder(tmp_path / "models")
+    draft = replace(CARD, drivers=("discharge", "level"))
+    asyncio.run(files.keep(replace(draft, drivers=("level",), unused={"discharge": "it never changed"}), b"CANHMAN-MODEL 1\n"))
+    assert asyncio.run(training._same(files, draft)) is not None
+    assert asyncio.run(training._same(files, replace(draft, drivers=("level",)))) is None
+
+
+def test_a_model_speaks_from_when_it_was_promoted(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from when its training began: the installation's clock is read again, and where the database is away the begin has to do."""
+    front = use(trained)
+    world = TrainingWorld.of(front.data)
+    world.clock_stands_at(END + HOUR)
+    world.db.close()
+    assert asyncio.run(training._now(read_settings(), END)) == END + HOUR
+    monkeypatch.setattr(training.wiring, "clock", away)
+    assert asyncio.run(training._now(read_settings(), END)) == END
+
+
+async def away(*args: Any) -> None:
+    raise UnavailableError("away")
+
+
+def test_a_driver_that_no_model_uses_is_told_once(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By train, models and doctor, with the reason on its card; not of hours, and not of one that is used."""
+    front = use(trained)
+    config = tmp_path / "ours"
+    config.mkdir()
+    (config / "forecast.toml").write_text("".join(f'[[driver]]\nname = "{name}"\nstation = "an"\nquantity = "water.salinity"\n' for name in ("q", "hp-level")))
+    monkeypatch.setenv("CANHMAN_CONFIG", str(config))
+    why = "it learned from one season; two are needed"
+    cards = [replace(CARD, target=target, drivers=("q",), unused={"hp-level": why}) for target in ("day_max", "day_min")]
+    drivers = read_forecast(config).drivers
+    hour = replace(CARD, target="hour", drivers=())
+    told = [f"driver hp-level is configured, but the models that speak of day_max and day_min do not use it: {why}"]
+    assert model_checks.idle_drivers(drivers, [*cards, hour]) == told
+    line = "driver hp-level is configured, but the model that speaks of day_max does not use it: what it learned from (store) held none of it"
+    assert line in [finding.text for finding in checks._models(read_settings()) if finding.mark == "warn"]
+    assert front.ok("models").err.count(line) == 1
+    monkeypatch.setattr(training, "lesson", lambda *args: "nothing is learned: a test")
+    assert front.ok("train", "--target", "day_max", "--json").err.count(line) == 1
+
+
+def test_who_speaks_in_the_running_service_is_told_beside_the_files(trained: Path, use: Any) -> None:
+    """A model whose file was damaged speaks on there: doctor and models say both, and the list does not say that it speaks."""
+    front = use(trained)
+    card = speaking(front)
+    path = front.data / "models/day_max" / card.version / "model.canhman"
+    path.write_bytes(path.read_bytes() + b"?")
+    name = f"ensemble {card.version}"
+    heartbeat.write(front.data, "forecast", {}, {}, {"day_max": name, "day_min": "persistence", "hour": "persistence"})
+    both = f"day_max by {name} in the running service, by persistence after a restart"
+    assert [f.text for f in checks._models(read_settings()) if f.mark == "ok"] == [f"{both}; day_min by persistence; hour by persistence"]
+    shown = front.ok("models")
+    assert both in shown.err
+    assert "is not what was kept" in shown.err
+    assert "cannot be read" in shown.out
+    assert "is not what was kept" in front.ok("models", "--json").json[0]["unreadable"]
 
 
 def test_one_that_was_kept_and_not_judged_is_judged_by_the_next_training(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
