@@ -14,7 +14,7 @@ from analytics.daily.dataset import Dataset
 from analytics.forecast_config import Training
 from analytics.history import History
 from canhman.lessons import Lesson, lesson
-from canhman.training_data import Known, dataset_daily
+from canhman.training_data import Known, dataset_daily, has_one_value_a_day
 
 RULES = Training()
 TARGETS = ("day_max", "day_min", "hour")
@@ -127,3 +127,12 @@ def test_one_value_a_day_stands_for_its_day(tmp_path: Path) -> None:
     own = learned(lesson(known(0), "day_max", found, RULES))
     assert (own.draft.stations, own.draft.data_until) == (("a",), "2021-04-28")
     assert dataset_daily(found, "day_max").truth is None
+
+
+def test_fresh_water_read_every_two_hours_has_a_course(tmp_path: Path) -> None:
+    """That its readings are alike within a day does not make them one value a day; a few days that were read twice do not make a course."""
+    two_hourly = "\n".join(f"{np.datetime64('2021-01-01T00') + 2 * n},a,0.1" for n in range(150 * 12))
+    daily = "\n".join(f"{np.datetime64('2021-01-01') + n}T06,a,{n % 7}" for n in range(150)) + "\n2021-03-01T18,a,5"
+    for rows, once in ((two_hourly, False), (daily, True)):
+        (tmp_path / "salinity.csv").write_text(f"time,station,salinity\n{rows}\n")
+        assert has_one_value_a_day(read(tmp_path, HEAD + LONG)) is once
