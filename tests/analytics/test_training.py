@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics import training_hours
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.models.gaussian import fit_gaussian
 from analytics.daily.panel import Daily, Floats, Index
@@ -155,6 +156,25 @@ def test_everyone_is_asked_the_same_hours() -> None:
     for one in hour_baselines(asked, 480).values():
         assert one.is_sound
         assert one.spoke.mean() > 0.95
+
+
+def test_of_many_stations_some_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same ones each time, of those that were read; each with its own readings."""
+    one, histories = hours()
+    pick, apart = [0, 1, 0, 1, 0], 10 * np.arange(5.0)
+    many = replace(one, stations=tuple("abcde"), value=one.value[:, pick] + apart, begun=one.begun[:, pick] + apart)
+    many.value[480:, 1] = np.nan
+    theirs = tuple(replace(histories[i % 2], station=name, value=histories[i % 2].value + apart[i]) for i, name in enumerate(many.stations))
+    assert hour_exam(many, theirs, 480).hourly.stations == many.stations
+    monkeypatch.setattr(training_hours, "MOST_STATIONS", 3)
+    asked = hour_exam(many, theirs, 480)
+    assert len(asked.hourly.stations) == 3
+    assert "b" not in asked.hourly.stations
+    assert [h.station for h in asked.histories] == list(asked.hourly.stations)
+    assert asked.sat(KnowingHours(asked.hourly.value)).crps(asked.came).max() == 0
+    assert hour_exam(many, theirs, 480).hourly.stations == asked.hourly.stations
+    near = asked.persistence().quantiles[:, 2] - asked.came
+    assert np.nanmedian(np.abs(near)) < 1.5, "of another station it would be off by more"
 
 
 def test_baselines_of_hours_know_nothing_of_what_comes() -> None:
