@@ -216,7 +216,7 @@ class Watch:
             self._hear(latest)
             self._issue = max((f.id for f in latest), default=0)
         while issues := await self._db.forecasts_after(self._issue, limit=PAGE):
-            self._hear(f for f in issues if f.target == "hour")
+            self._hear(f for f in issues if f.target == "hour" and not f.hindcast)
             self._issue = issues[-1].id
         return self._directory
 

@@ -7,10 +7,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from analytics.history import History
+from analytics.model import DriverHistory
 from core.errors import ConfigError
+from core.forecast import HOUR_MS
 from core.parameter import parameter, parameters
 from core.place import SLUG
 from core.quantities import QUANTITIES
@@ -23,14 +26,16 @@ DRIVER_ABOUT = {
     "point": "Point of the station; `main` where it is left out.",
     "quantity": "What is measured there: [quantities.md](quantities.md).",
     "statistic": f"What of a day counts: {', '.join(f'`{name}`' for name in STATISTICS)}; `mean` where it is left out.",
+    "available_after_h": "Hours from a reading's time to when it can be known, 0 to 240; 0 where it is left out. A day's mean at 00:00 of that day: 24.",
     "stations": "Ids of the stations whose water it moves, or `all`, which is so where it is left out.",
 }
+_MOST_H = 240  # what is known later tells little of the days ahead
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverSource:
-    """A series that moves the water: see `analytics.model.DriverHistory`."""
+    """A series that moves the water: see `analytics.model.DriverHistory`. A reading is known `available_after_h` after the time it bears."""
 
     name: str
     station: str
@@ -38,6 +43,12 @@ class DriverSource:
     quantity: str
     statistic: str
     bears_on: frozenset[str] | None
+    available_after_h: float = 0.0
+
+    def shown(self, history: History) -> DriverHistory:
+        """What was read of it as models are shown it, at the times when it can be known: in training as when forecasts are issued."""
+        known = replace(history, time=history.time + round(self.available_after_h * HOUR_MS))
+        return DriverHistory(name=self.name, statistic=self.statistic, bears_on=self.bears_on, history=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +118,7 @@ def _driver(table: Any, where: str) -> DriverSource:
     for key in ("name", "station", "quantity"):
         if key not in table:
             raise ConfigError(f"{where}: {key} is missing: {DRIVER_ABOUT[key]}")
-    texts = {"point": "main", "statistic": "mean"} | {key: value for key, value in table.items() if key != "stations"}
+    texts = {"point": "main", "statistic": "mean"} | {key: value for key, value in table.items() if key not in ("stations", "available_after_h")}
     for key, value in texts.items():
         if not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be a text, found {value!r}")
@@ -118,7 +129,13 @@ def _driver(table: Any, where: str) -> DriverSource:
     for key, known in (("quantity", tuple(QUANTITIES)), ("statistic", STATISTICS)):
         if texts[key] not in known:
             raise ConfigError(f"{where}: {key} {texts[key]!r} is not known; known: {', '.join(known)}")
-    return DriverSource(**texts, bears_on=_stations(table.get("stations", "all"), where))
+    return DriverSource(**texts, bears_on=_stations(table.get("stations", "all"), where), available_after_h=_hours(table.get("available_after_h", 0), where))
+
+
+def _hours(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_H:
+        raise ConfigError(f"{where}: available_after_h must be a number of hours from 0 to {_MOST_H}, found {value!r}")
+    return float(value)
 
 
 def _stations(value: Any, where: str) -> frozenset[str] | None:

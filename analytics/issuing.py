@@ -32,6 +32,7 @@ from registry.directory import Directory
 
 ISSUE_HOUR = 5  # of the days, local
 QUARTER_MS = HOUR_MS // 4  # zones differ by quarters of an hour: within one nothing falls due by time alone
+MOST_FAULTS = 32  # of one model in a round: two or three points of a thousand are found so, and what is broken throughout is soon left alone
 FRESH_MS = 6 * HOUR_MS  # a point whose newest good reading is older gets no forecast
 
 
@@ -41,7 +42,7 @@ class Database(Registry, States, Forecasts, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A model that raised instead of speaking; the next one spoke."""
+    """A model that raised instead of speaking, at some points or at all; the next one spoke there, if any was left."""
 
     model: str
     version: str
@@ -150,8 +151,7 @@ class Issuer:
         known = await self._readings.of(every, directory, at, moved=lambda done: moved(min(done, len(places)), len(places)))
         rest = iter(known[len(places) :])
         read = [_nothing(source) if place is None else next(rest).history for source, place in zip(self._drivers, sources, strict=True)]
-        drivers = [DriverHistory(name=s.name, statistic=s.statistic, bears_on=s.bears_on, history=h) for s, h in zip(self._drivers, read, strict=True)]
-        return known[: len(places)], drivers
+        return known[: len(places)], [source.shown(history) for source, history in zip(self._drivers, read, strict=True)]
 
     async def _follow(self, now: int) -> tuple[Directory, set[tuple[str, str]]]:
         """Registry, states and last issues as they are now, and the (station, point)s with news; only what changed is asked for."""
@@ -259,22 +259,49 @@ def _forecasts(
 def _said(
     models: Sequence[Model], target: str, histories: Sequence[History], rows: list[int], at: int, drivers: Sequence[DriverHistory], faults: list[Fault]
 ) -> dict[int, tuple[Model, Issue]]:
-    """By row: the first model that says something, and what. One that raises is noted in `faults`, unless nobody is left to speak."""
+    """By row: the first model that says something, and what. One that raises is noted in `faults`, unless it is the last asked and failed at every row."""
     found: dict[int, tuple[Model, Issue]] = {}
     asked = [model for model in models if target in model.targets]
     for model in asked:
         left = [i for i in rows if i not in found]
         if not left:
             break
-        try:
-            issues = model.say(target, histories, left, at, drivers)
-        except Exception as error:  # a damaged or unfit model must not cost the forecasts of the next one
-            if model is asked[-1]:
-                raise
-            faults.append(Fault(model=model.name, version=model.version, error=error))
-            continue
-        found |= {i: (model, issue) for i, issue in zip(left, issues, strict=True) if issue is not None}
+        issues, failed = _each(model, target, histories, left, at, drivers)
+        if failed:
+            if model is asked[-1] and set(failed) == set(left):
+                raise failed[left[0]]
+            first = min(failed)
+            where = f"{histories[first].station}/{histories[first].point}" + (f" and {len(failed) - 1} more" if len(failed) > 1 else "")
+            failed[first].add_note(f"of {target} at {where}")
+            faults.append(Fault(model=model.name, version=model.version, error=failed[first]))
+        found |= {i: (model, issue) for i, issue in issues.items() if issue is not None}
     return found
+
+
+def _each(
+    model: Model, target: str, histories: Sequence[History], rows: list[int], at: int, drivers: Sequence[DriverHistory]
+) -> tuple[dict[int, Issue | None], dict[int, Exception]]:
+    """What a model says by row, and of the rows at which it raises why: one of them must cost neither the others this model nor all the next one.
+
+    Where it raises, either half is asked by itself, and so on; after MOST_FAULTS times the rest counts as failed.
+    """
+    issues: dict[int, Issue | None] = {}
+    failed: dict[int, Exception] = {}
+    waiting, raised = [rows], 0
+    while waiting:
+        part = waiting.pop()
+        try:
+            issues |= dict(zip(part, model.say(target, histories, part, at, drivers), strict=True))
+        except Exception as error:  # noqa: BLE001 of a damaged or unfit model: whoever asks tells it
+            raised += 1
+            if len(part) == 1 or raised >= MOST_FAULTS:
+                failed |= dict.fromkeys(part, error)
+            if raised >= MOST_FAULTS:
+                failed |= {i: error for rest in waiting for i in rest}
+                break
+            if len(part) > 1:
+                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+    return issues, failed
 
 
 def _digest(history: History) -> bytes:

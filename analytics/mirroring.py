@@ -16,7 +16,7 @@ class Database(Forecasts, Cursors, Protocol):
 
 
 class Mirroring:
-    """Goes on from where it stood. An issue that is older than one mirrored before it (a hindcast) is passed over."""
+    """Goes on from where it stood. Hindcasts, and an issue that is older than one mirrored before it, are passed over."""
 
     def __init__(self, database: Database, mirror: Mirror) -> None:
         self._db = database
@@ -41,7 +41,7 @@ class Mirroring:
             live = []
             newest = dict(self._newest)
             for f in new:
-                if f.issued_at >= newest.get((f.station, f.point, f.target), 0):
+                if not f.hindcast and f.issued_at >= newest.get((f.station, f.point, f.target), 0):
                     newest[f.station, f.point, f.target] = f.issued_at
                     live.append(f)
             lost = await self._mirror.mirror_forecasts(live)

@@ -14,15 +14,17 @@ from datetime import timedelta
 
 import numpy as np
 
+from analytics.daily.counting import MEMORY, Mask, counting, most_lately
 from analytics.daily.reliability import wilson
 from analytics.daily.scores import OFFICIAL_SHARE, skill
-from analytics.history import DAY_MS, Floats, History, Times, local_date, local_times, stretches
+from analytics.history import Floats, History, Stretches, Times, local_date, local_times, stretches
+from analytics.model import HISTORY_MS
 from analytics.models.persistence import MODEL as PERSISTENCE
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.record import BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
 
-CLIMATE_DAYS = 60  # whole local days before an issue from which its reference is made
+CLIMATE_DAYS = 60  # local days before an issue from which its reference is made
 LEAST_DAYS = 20  # of them, for a reference
 FEW = 20  # under so many scored forecasts a rate is no rate
 _SAME = 1e-9  # an error of just 30 % keeps the rule, however it was rounded
@@ -39,15 +41,16 @@ def scored(issues: Sequence[Forecast], history: History, *, after: int, until: i
     for f, rows, starts, ends in _first_said(issues, history.zone, after, until):
         found = stretches(history, starts, ends)
         truth = found.low if f.target == "day_min" else found.high
+        counts = found.whole if f.target == "hour" else _counting(history, starts, found)
         reference = _climate(history, f) if f.target != "hour" else None
         plain = _persistence(history, f) if f.target != "hour" else {}
-        for row, start, came, whole in zip(rows, starts.tolist(), truth.tolist(), found.whole.tolist(), strict=True):
+        for row, start, came, there in zip(rows, starts.tolist(), truth.tolist(), counts.tolist(), strict=True):
             day = local_date(start, history.zone)
             lead = f.leads[row] if f.target != "hour" else -(-f.leads[row] // 24) * 24
             where = (f.station, f.point, f.target, f.model, lead)
             month = day.year * 100 + day.month
             value = sums[*where, VALUES, 0, month]
-            if not whole or not math.isfinite(came):
+            if not there:
                 value["missing"] += 1
                 continue
             _add_value(value, f, row, came)
@@ -73,16 +76,25 @@ def days(issues: Sequence[Forecast], history: History, *, after: int, until: int
         return []
     starts = np.array([start for _, start in said], dtype=np.int64)
     found = stretches(history, starts, np.array([end_of_day(start, history.zone) for start in starts.tolist()], dtype=np.int64))
-    extremes = zip(found.high.tolist(), found.low.tolist(), found.whole.tolist(), strict=True)
+    extremes = zip(found.high.tolist(), found.low.tolist(), _counting(history, starts, found).tolist(), strict=True)
     return [
         Day(station=history.station, point=history.point, target=target, time=start, model=model, said=p_gt, came=_came(target, *extreme))
         for ((target, start), (model, p_gt)), extreme in zip(said.items(), extremes, strict=True)
     ]
 
 
-def _came(target: str, high: float, low: float, whole: bool) -> float | None:
-    value = high if target == "day_max" else low
-    return value if whole and math.isfinite(value) else None
+def _came(target: str, high: float, low: float, counts: bool) -> float | None:
+    return (high if target == "day_max" else low) if counts else None
+
+
+def _counting(history: History, starts: Times, found: Stretches) -> Mask:
+    """Which of the local days that begin at `starts` (k,) count, by the rule of the days that models learn from, the 29 days before each in mind."""
+    dates = np.array([local_date(start, history.zone) for start in starts.tolist()], dtype="datetime64[D]")
+    first = dates.min() - (MEMORY - 1)
+    midnights = local_times(history.zone, first.item(), int((dates.max() - first).astype(np.int64)) + 2)
+    count = np.diff(np.searchsorted(history.time, midnights))
+    here = (dates - first).astype(np.int64)
+    return counting(count[here], found.whole, most_lately(count)[here])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,11 +259,12 @@ def _add_line(sums: dict[str, float], p: float, event: bool, reference: float | 
 
 
 def _climate(history: History, f: Forecast) -> list[float] | None:
-    """How often each line was passed in the whole local days that were over before the issue; None where those are few."""
+    """How often each line was passed in the local days that count and were over before the issue; None where those are few."""
     last = local_date(f.issued_at, history.zone)
     bounds = local_times(history.zone, last - timedelta(days=CLIMATE_DAYS), CLIMATE_DAYS + 1)
-    before = stretches(history.between(f.issued_at - (CLIMATE_DAYS + 1) * DAY_MS, f.issued_at), bounds[:-1], bounds[1:])
-    extreme: Floats = (before.low if f.target == "day_min" else before.high)[before.whole]
+    known = history.between(f.issued_at - HISTORY_MS, f.issued_at)
+    before = stretches(known, bounds[:-1], bounds[1:])
+    extreme: Floats = (before.low if f.target == "day_min" else before.high)[_counting(known, bounds[:-1], before)]
     return [float((extreme > line).mean()) for line in LINES] if len(extreme) >= LEAST_DAYS else None
 
 

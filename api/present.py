@@ -70,7 +70,12 @@ class Present:
             for row in rows:
                 here = self._forecasts.get((row.station, row.point))
                 ahead = row.issued_at > now + AHEAD_MS  # a clock was wrong: such an issue would hide every right one
-                if row.target == TARGET and not ahead and (here is None or row.issued_at >= here.issued_at or here.issued_at > now + AHEAD_MS):
+                if (
+                    row.target == TARGET
+                    and not row.hindcast
+                    and not ahead
+                    and (here is None or row.issued_at >= here.issued_at or here.issued_at > now + AHEAD_MS)
+                ):
                     self._forecasts[row.station, row.point] = row
             self._forecast_id = rows[-1].id
             if len(rows) < PAGE:

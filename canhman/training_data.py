@@ -69,7 +69,7 @@ async def from_store(db: SqlDatabase, store: SeriesStore, sources: Sequence[Driv
         if history is None or not len(history.time):
             notes.append(f"driver {source.name}: no good {source.quantity} of {source.station}/{source.point} is stored")
         else:
-            drivers.append(DriverHistory(name=source.name, statistic=source.statistic, bears_on=source.bears_on, history=history))
+            drivers.append(source.shown(history))
         moved(n, total)
     return Known(at=at, histories=tuple(h for h in histories if len(h.time)), drivers=tuple(drivers), notes=tuple(notes))
 

@@ -354,13 +354,13 @@ class Forecasts(Protocol):
     async def issue(self, forecasts: Sequence[Forecast]) -> int:
         """Append these in one transaction; returns how many were new.
 
-        An issue is known by (station, point, target, model, issued_at): the same again changes nothing. Raises
+        An issue is known by (station, point, target, model, version, issued_at): the same again changes nothing. Raises
         ConflictError for arrays whose lengths differ, are empty or hold what is no number.
         """
         ...
 
     async def latest_forecasts(self, *, target: str, station: str | None = None, until: int | None = None) -> list[Forecast]:
-        """The newest issue per (station, point) of one target (of one station; issued at or before `until` [ms])."""
+        """The newest issue per (station, point) of one target (of one station; issued at or before `until` [ms]); no hindcast."""
         ...
 
     async def forecasts(self, *, station: str, point: str, target: str, since: int = 0, until: int | None = None, limit: int = 100) -> list[Forecast]:

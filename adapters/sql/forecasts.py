@@ -17,10 +17,10 @@ from adapters.sql.engine import upsert
 from adapters.sql.serials import take
 from core.bands import LINES
 from core.errors import ConflictError
-from core.forecast import QUANTILES, REASONS, Forecast, Reason
+from core.forecast import HINDCAST, QUANTILES, REASONS, Forecast, Reason
 
 _T = t.forecast_issue
-_KEY = ("station", "point", "target", "model", "issued_at")
+_KEY = ("station", "point", "target", "model", "version", "issued_at")
 _DIGITS = 5
 
 
@@ -40,10 +40,10 @@ def issue(c: Connection, forecasts: Sequence[Forecast]) -> int:
 
 
 def latest(c: Connection, target: str, station: str | None, until: int | None) -> list[Forecast]:
-    """The newest issue per (station, point), sorted by them; of two issued at once the one that came last."""
+    """The newest issue per (station, point), sorted by them; of two issued at once the one that came last. No hindcast: it was never said."""
     point = t.forecast_point
     same = and_(_T.c.target == point.c.target, _T.c.station == point.c.station, _T.c.point == point.c.point)
-    newest = select(_T.c.id).where(same).order_by(_T.c.issued_at.desc(), _T.c.id.desc()).limit(1)
+    newest = select(_T.c.id).where(same, ~_T.c.version.endswith(HINDCAST, autoescape=True)).order_by(_T.c.issued_at.desc(), _T.c.id.desc()).limit(1)
     if until is not None:
         newest = newest.where(_T.c.issued_at <= until)
     ids = select(newest.correlate(point).scalar_subquery()).where(point.c.target == target)

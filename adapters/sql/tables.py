@@ -266,7 +266,7 @@ forecast_issue = Table(
     Column("p_gt", JSON, nullable=False),
     Column("reasons", JSON),  # null in issues of before 0004, as `missing`
     Column("missing", JSON),
-    UniqueConstraint("station", "point", "target", "model", "issued_at"),
+    UniqueConstraint("station", "point", "target", "model", "version", "issued_at"),
     Index("ix_forecast_issue_latest", "target", "station", "point", "issued_at"),
 )
 

@@ -40,6 +40,11 @@ def test_what_a_driver_leaves_out() -> None:
     assert (one.point, one.statistic, one.bears_on) == ("main", "mean", frozenset("a"))
     assert (other.point, other.statistic, other.bears_on) == ("in", "max", frozenset("bc"))
     assert parsed(f"[[driver]]\n{DRIVER}").drivers[0].bears_on is None
+    assert [parsed(f"[[driver]]\n{DRIVER}{key}").drivers[0].available_after_h for key in ("", "available_after_h = 24", "available_after_h = 0.5")] == [
+        0,
+        24,
+        0.5,
+    ]
 
 
 def test_the_digest_changes_with_what_is_said_and_with_nothing_else() -> None:
@@ -52,6 +57,10 @@ def test_the_digest_changes_with_what_is_said_and_with_nothing_else() -> None:
 
 
 WRONG = {
+    f"[[driver]]\n{DRIVER}available_after_h = -1": "available_after_h must be a number of hours from 0 to 240, found -1",
+    f"[[driver]]\n{DRIVER}available_after_h = true": "available_after_h",
+    f'[[driver]]\n{DRIVER}available_after_h = "1 d"': "available_after_h",
+    f"[[driver]]\n{DRIVER}available_after_h = 241": "available_after_h",
     "[trainng]\nhour = 1": "trainng",
     "[training]\nevery = 1": "every",
     "training = 1": "table",

@@ -238,6 +238,18 @@ def test_a_hindcast_sees_nothing_from_its_instant_on(world: World) -> None:
     assert again == made
 
 
+def test_a_hindcast_keeps_no_real_issue_from_being_made(world: World) -> None:
+    """The service was down at 05:00, and somebody asked what would have been said: what is due is issued all the same, is the newest, and both are kept."""
+    world.measure(world.station("a"), FIVE - 30 * DAY, FIVE + 3 * HOUR)
+    world.clock.now = FIVE + 3 * HOUR
+    assert len(world.run(world.issuer.hindcast(FIVE + 3 * HOUR))) == 3
+    world.again()
+    assert world.round(FIVE + 3 * HOUR) == 3, "at the very same instant"
+    for target in ("day_max", "hour"):
+        assert [f.hindcast for f in world.issued("a", target)] == [True, False]
+        assert not world.run(world.db.latest_forecasts(target=target))[0].hindcast
+
+
 def test_a_hindcast_of_one_station_borrows_from_all(world: World) -> None:
     """`station` says who is forecast, not who is learnt from; an unknown one is named."""
     world.measure(world.station("a"), FIVE - 5 * DAY, FIVE)

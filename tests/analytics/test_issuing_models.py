@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import made_histories as made
 import numpy as np
 import pytest
 from servers.forecast_world import DAY, FIVE, HOUR, MINUTE, World
 
+from analytics.daily.histories import daily_of
 from analytics.forecast_config import DriverSource
 from analytics.history import History
+from analytics.issuing import MOST_FAULTS
 from analytics.learned import days_model
 from analytics.model import DriverHistory, Issue, Model
 from analytics.models.persistence import MODEL as PERSISTENCE
@@ -30,6 +32,7 @@ class Spoken:
     drivers: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     error: Exception | None = None
+    fails: frozenset[str] = frozenset()
     shown: list[tuple[str, list[str], Sequence[DriverHistory]]] = field(default_factory=list)
 
     def model(self, name: str = "learned", version: str = "1.a", targets: tuple[str, ...] = ("day_max", "day_min")) -> Model:
@@ -39,6 +42,9 @@ class Spoken:
         self.shown.append((target, [histories[i].station for i in wanted], drivers))
         if self.error:
             raise self.error
+        for station in (histories[i].station for i in wanted):
+            if station in self.fails:
+                raise ValueError(f"it cannot do {station}")
         issue = Issue(
             leads=(1,),
             times=(at + 19 * HOUR,),
@@ -115,6 +121,56 @@ def test_a_model_that_fails_leaves_the_word_to_the_next(world: World) -> None:
     world.measure(world.station("a"), FIVE, FIVE + DAY)
     with pytest.raises(ConfigError, match="unfit"):
         world.round()
+
+
+def test_one_point_costs_no_other_the_model(world: World) -> None:
+    """Where it raises at one point the next model speaks there alone, and the fault names it; at all others it speaks."""
+    names = [f"s{n}" for n in range(9)]
+    measured(world, *names)
+    world.again(models=(Spoken(fails=frozenset({"s4"})).model(targets=("day_max",)), PERSISTENCE))
+    done = world.run(world.issuer.round())
+    assert done.issued == 27
+    assert {name for name in names if newest(world, name, "day_max").model == "persistence"} == {"s4"}
+    [fault] = done.faults
+    assert (str(fault.error), fault.error.__notes__) == ("it cannot do s4", ["of day_max at s4/main"])
+
+
+def test_nor_does_it_where_nobody_is_left_to_speak(world: World) -> None:
+    """The others have their forecasts; of the one nothing is said, the fault is told, and it is tried again in the next hour."""
+    measured(world, "a", "b", "c")
+    broken = Spoken(fails=frozenset({"b"}))
+    world.again(models=(broken.model(targets=("day_max",)),))
+    done = world.run(world.issuer.round())
+    assert (done.issued, len(done.faults)) == (2, 1)
+    broken.fails = frozenset()
+    assert world.round(FIVE + HOUR) == 1
+    assert world.issued("b", "day_max")
+
+
+def test_a_model_that_fails_everywhere_is_soon_left_alone(world: World) -> None:
+    """It is not asked once of every point."""
+    measured(world, *(f"s{n:02d}" for n in range(40)))
+    broken = Spoken(error=ValueError("unfit"))
+    world.again(models=(broken.model(targets=("day_max",)), PERSISTENCE))
+    done = world.run(world.issuer.round())
+    assert (done.issued, len(done.faults), len(broken.shown)) == (120, 1, MOST_FAULTS)
+
+
+def test_a_driver_is_shown_when_it_can_be_known(world: World) -> None:
+    """A day's mean that stands at the day's first minute is known when the day is over: of the last day nothing is shown at 05:00."""
+    measured(world, "a")
+    flow = world.station("river", quantity="water.discharge")
+    midnight = FIVE - 5 * HOUR
+    world.measure(flow, midnight - 20 * DAY, FIVE, step=DAY, value=lambda t: float((midnight - t) // DAY))  # how many days ago the day began
+    learned = Spoken()
+    world.again(models=(learned.model(), PERSISTENCE), drivers=(replace(FLOW, available_after_h=24.0),))
+    world.round()
+    [there] = learned.shown[0][2]
+    known = there.history.between(0, FIVE)
+    assert (known.time[-1], known.value[-1]) == (midnight, 1.0)
+    salt = History(station="a", point="main", zone=there.history.zone, time=np.arange(FIVE - 3 * DAY, FIVE, HOUR), value=np.ones(72))
+    daily = daily_of([salt], [there], FIVE, days=3, target="day_max")
+    assert daily.drivers["discharge"][:, 0].tolist() == [3.0, 2.0, 1.0], "of the day itself, not of the day that has just begun"
 
 
 def test_drivers_are_shown_as_they_were_read(world: World) -> None:

@@ -98,6 +98,7 @@ def test_a_hindcast_never_covers_the_newest_issue(world: World, restarted: bool)
     mirroring = Mirroring(world.db, wall)
     world.run(mirroring.run())
     assert len(world.run(world.issuer.hindcast(FIVE - DAY))) == 3
+    assert len(world.run(world.issuer.hindcast(FIVE + 2 * HOUR))) == 3  # later than any real one, but never said
     if restarted:
         mirroring = Mirroring(world.db, wall)
     assert world.run(mirroring.run()) == 0

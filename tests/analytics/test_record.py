@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.daily.histories import daily_of
 from analytics.history import DAY_MS, History
 from analytics.model import HISTORY_MS
 from analytics.models.persistence import MODEL
@@ -95,6 +96,23 @@ def test_what_has_no_truth_is_counted_missing() -> None:
     holed = replace(readings, time=readings.time[keep], value=readings.value[keep])
     found = whole([issue(leads=2)], holed)
     assert [(s.line, s.lead, s.n, s.missing) for s in found] == [(VALUES, 1, 0, 1), (VALUES, 2, 0, 1)]
+
+
+def test_a_day_counts_as_in_what_models_learn_from() -> None:
+    """One sample a day is the day. Of a probe that was read by the hour until three weeks ago it is none; a month after it is again."""
+    for often, missing in ((0, 0), (40, 0), (20, 1)):  # days since it was read by the hour, 0: never
+        start = DAY0 + 7 * HOUR_MS - 60 * DAY_MS
+        sampled = np.arange(start, DAY0 + 2 * DAY_MS, DAY_MS)
+        hours = np.arange(start, DAY0 - (often - 1) * DAY_MS, HOUR_MS) if often else sampled
+        times = np.unique(np.concatenate((sampled, hours)))
+        readings = History(station="a", point="main", zone=ZONE, time=times, value=np.where(times == sampled[-1], 3.0, 0.6))
+        value = value_of(whole([issue()], readings))
+        assert (value.n, value.missing) == (1 - missing, missing), often
+        [day] = days([issue()], readings, after=0, until=DAY0 + 2 * DAY_MS)
+        assert day.came == (None if missing else 3.0)
+        daily = daily_of([readings], (), DAY0 + 2 * DAY_MS, days=60, target="day_max")
+        assert daily.truth is not None
+        assert bool(np.isfinite(daily.truth[-1, 0])) == (not missing), "as daily_of says"
 
 
 def test_nothing_is_scored_before_its_end() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from servers.forecast_world import DAY, FIVE, HOUR, MINUTE, World
 
 from analytics import scoring
 from analytics.history import History
+from analytics.model import DriverHistory, Issue, Model
 from analytics.record import Record, records, scored
 from analytics.scoring import SETTLE_MS, Scorer, cursor_of
 from core.errors import UnavailableError
@@ -30,6 +33,11 @@ def drain(world: World, made: Scorer | None = None) -> int:
 
 def record(world: World, target: str = "day_max", station: str = "a") -> dict[int, Record]:
     return {r.lead: r for r in records(world.run(world.db.scores(stations=[station], target=target)))}
+
+
+def _tomorrow(target: str, histories: Sequence[History], wanted: Sequence[int], at: int, drivers: Sequence[DriverHistory]) -> list[Issue | None]:
+    """The same of every point."""
+    return [Issue(leads=(1,), times=(MIDNIGHT + DAY,), quantiles=((1.0, 2.0, 2.0, 2.0, 3.0),), p_gt=((0.9, 0.9, 0.4, 0.1),)) for _ in wanted]
 
 
 def test_issued_passed_arrived_shown(world: World) -> None:
@@ -114,7 +122,24 @@ def test_a_hindcast_is_not_scored(world: World) -> None:
     assert all(f.hindcast for f in made)
     drain(world)
     assert record(world) == record(world, "hour") == {}
+    world.round(FIVE + 5 * DAY)  # beside an issue that is scored
+    world.clock.now = FIVE + 8 * DAY
+    drain(world)
     assert world.run(world.db.load_cursor(cursor_of("a", "main"))) > 0
+    assert {lead: (r.n, r.missing) for lead, r in record(world).items()} == {1: (0, 1)}
+
+
+def test_a_gauge_read_once_a_day_has_a_record(world: World) -> None:
+    """The days it is forecast from are the days it is held against."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY + 2 * HOUR, FIVE + 10 * DAY, step=DAY, value=lambda t: 2 + np.sin(t / DAY / 3))
+    world.again(models=(Model(name="m", version="1", targets=("day_max",), say=_tomorrow),))
+    assert world.round(FIVE + 2 * HOUR + MINUTE) == 1
+    world.clock.now = FIVE + 5 * DAY
+    drain(world)
+    assert {lead: (r.n, r.missing) for lead, r in record(world).items()} == {1: (1, 0)}
+    [day] = world.run(world.db.scored_days(stations=["a"], target="day_max"))
+    assert day.came == pytest.approx(2 + np.sin((FIVE + 2 * HOUR + DAY) / DAY / 3))
 
 
 def test_a_round_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

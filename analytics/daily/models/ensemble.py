@@ -117,7 +117,7 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
 
 def _having(daily: Daily, driver: str) -> tuple[str, ...]:
     """The stations with a value of it."""
-    return tuple(name for name, some in zip(daily.stations, np.isfinite(daily.drivers[driver]).any(axis=0).tolist(), strict=True) if some)
+    return tuple(daily.stations[i] for i in np.flatnonzero(np.isfinite(daily.drivers[driver]).any(axis=0)).tolist())
 
 
 def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:

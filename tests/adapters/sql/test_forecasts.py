@@ -16,19 +16,21 @@ from hypothesis import strategies as st
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql.forecasts import _short
 from core.errors import ConflictError
-from core.forecast import HOUR_MS, Forecast, Reason
+from core.forecast import HINDCAST, HOUR_MS, Forecast, Reason
 
 T0 = 1_772_000_000_000
 
 
-def forecast(at: int = 0, *, station: str = "kenh-lau", point: str = "main", target: str = "hour", model: str = "persistence", leads: int = 3) -> Forecast:
+def forecast(
+    at: int = 0, *, station: str = "kenh-lau", point: str = "main", target: str = "hour", model: str = "persistence", version: str = "1", leads: int = 3
+) -> Forecast:
     return Forecast(
         org="default",
         station=station,
         point=point,
         target=target,
         model=model,
-        version="1",
+        version=version,
         issued_at=T0 + at,
         data_until=T0 + at - 5,
         inputs="abc",
@@ -89,15 +91,15 @@ def test_what_is_no_reason_is_refused(database: SqlDatabase, reason: Reason) -> 
 
 
 def test_the_same_issue_twice_changes_nothing(database: SqlDatabase) -> None:
-    """Known by station, point, target, model and issue time: the first one stands, whatever the second says."""
+    """Known by station, point, target, model, version and issue time: the first one stands, whatever the second says."""
     assert issue(database, forecast()) == 1
     kept = all_of(database)
-    other = replace(forecast(), p_gt=((0.0,) * 4,) * 3, version="2", data_until=1)
+    other = replace(forecast(), p_gt=((0.0,) * 4,) * 3, data_until=1)
     assert issue(database, other, other) == 0
     assert all_of(database) == kept
-    others = [forecast(1), *(forecast(**{name: "other"}) for name in ("station", "point", "target", "model"))]  # type: ignore[arg-type]  # values of several types
-    assert issue(database, *others, other) == 5
-    assert len(all_of(database)) == 6
+    others = [forecast(1), *(forecast(**{name: "other"}) for name in ("station", "point", "target", "model", "version"))]  # type: ignore[arg-type]  # values of several types
+    assert issue(database, *others, other) == 6
+    assert len(all_of(database)) == 7
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,14 @@ def test_latest(database: SqlDatabase) -> None:
     assert latest("day_max") == [("kenh-lau", "main", 99, "persistence")]
     assert latest("day_min") == []
     assert latest(station="absent") == []
+
+
+def test_a_hindcast_is_never_the_latest(database: SqlDatabase) -> None:
+    """It stands beside the issue of its instant and is found among all; the newest is what was really said, and without any there is none."""
+    issue(database, forecast(10), forecast(10, version=f"1{HINDCAST}"), forecast(20, version=f"1{HINDCAST}"), forecast(5, point="in", version=f"2{HINDCAST}"))
+    assert [(f.point, f.issued_at - T0, f.hindcast) for f in asyncio.run(database.latest_forecasts(target="hour"))] == [("main", 10, False)]
+    assert asyncio.run(database.latest_forecasts(target="hour", until=T0 + 9)) == []
+    assert [f.hindcast for f in all_of(database)].count(True) == 3
 
 
 def test_between(database: SqlDatabase) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,31 @@ def test_the_record_is_made_anew(tmp_path: Path) -> None:
     migrate(url)
     database = open_database(url)
     assert asyncio.run(database.scores(stations=["a"], target="day_max")) == []
+    assert [asyncio.run(database.load_cursor(name)) for name in ("record a main", "mirror")] == [0, 6]
+    database.close()
+
+
+def test_what_was_issued_outlives_the_wider_key(tmp_path: Path) -> None:
+    """0006 keeps every issue with its number, and takes in a hindcast of the same instant; the record is made anew."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    engine = make_engine(parse_url(url))
+    names = "id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt"
+    values = f"5, 'o', 'a', 'main', 'day_max', 'm', '{{}}', 7, 1, '', '[1]', '[9]', '{json.dumps([[1] * 5])}', '{json.dumps([[0.5] * 4])}'"
+    with writing(engine) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        connection.execute(text(f"INSERT INTO forecast_issue ({names}) VALUES ({values.format('1')})".replace(":", r"\:")))
+        connection.execute(text("INSERT INTO forecast_point (station, point, target) VALUES ('a', 'main', 'day_max')"))
+        connection.execute(text("INSERT INTO cursor (name, value) VALUES ('record a main', 5), ('mirror', 6)"))
+        connection.execute(text("UPDATE serial SET value = 5 WHERE name = 'forecast'"))
+    engine.dispose()
+    migrate(url)
+    database = open_database(url)
+    [kept] = asyncio.run(database.latest_forecasts(target="day_max"))
+    assert (kept.id, kept.version, kept.quantiles) == (5, "1", ((1.0,) * 5,))
+    assert asyncio.run(database.issue([replace(kept, version="1+hindcast"), kept])) == 1
+    assert asyncio.run(database.latest_forecasts(target="day_max")) == [kept]
     assert [asyncio.run(database.load_cursor(name)) for name in ("record a main", "mirror")] == [0, 6]
     database.close()
 
