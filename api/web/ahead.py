@@ -7,9 +7,10 @@ from api.web.charts.chart import Chart
 from api.web.moment import Moment
 from api.web.view import Card
 from api.web.windows import gate, port_for, pumping
-from core.forecast import HOUR_MS
+from core.forecast import HOUR_MS, Forecast
 from core.place import Station
 from core.window import Windows
+from registry.situation import Situation
 
 
 def ahead_part(at: Moment, known: Station, c: Card) -> dict[str, object]:
@@ -26,14 +27,18 @@ def ahead_part(at: Moment, known: Station, c: Card) -> dict[str, object]:
 
 
 def _chart(at: Moment, known: Station, c: Card, found: Windows, of: str) -> Chart | None:
-    """A forecast that is too old is none; the newest reading stands on it where the verdict believes it."""
+    """The newest reading stands on it where the verdict believes it."""
     situation = at.situation
     point = situation.verdict_point(of)
     if point is None:
         return None
-    issue = situation.forecast(of, point)
-    if issue is not None and at.now - issue.issued_at > situation.risk.forecast_max_age_h * HOUR_MS:
-        issue = None
+    issue = believed(situation, of, point, at.now)
     last = (c.last.time, c.last.value) if c.last is not None and c.ground is not None else None
     port = port_for(situation, situation.directory.station(of) or known)
     return ahead(issue, found.windows, now=at.now, limit=c.verdict.limit, last=last, port=port, lang=at.lang, timezone=known.timezone)
+
+
+def believed(situation: Situation, station: str, point: str, now: int) -> Forecast | None:
+    """The newest forecast of hours there; one that is too old is none."""
+    issue = situation.forecast(station, point)
+    return None if issue is None or now - issue.issued_at > situation.risk.forecast_max_age_h * HOUR_MS else issue

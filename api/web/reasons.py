@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,7 +23,7 @@ class Why:
 
 
 def why(f: Forecast, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
-    """Of an issue of days; `card` is that of the model that speaks now, told of where the issue is its.
+    """Of an issue of days; `card` is that of the model it is of, where there is one.
 
     The days are named where it gives reasons for others than tomorrow.
     """
@@ -34,13 +35,18 @@ def why(f: Forecast, *, card: ModelCard | None, now: int, lang: str, timezone: s
         "version": f.version,
     }
     learned = ""
-    if card is not None and (card.model, card.version) == (f.model, f.version):
+    if card is not None:
         learned = say(lang, "reason.learned", since=_day(card.data_from, lang), until=_day(card.data_until, lang), n=len(card.stations))
     return Why(
         reasons=tuple((_days(r, lang) if named else "", reason_text(r, lang)) for r in f.reasons) or (("", say(lang, "reason.none")),),
         missing=tuple(missing_text(name, lang) for name in f.missing),
         origin=f"{say(lang, 'reason.from', **words)} {learned}".strip(),
     )
+
+
+def card_of(f: Forecast, cards: Iterable[ModelCard]) -> ModelCard | None:
+    """Whose word an issue is; another model may have been promoted since."""
+    return next((c for c in cards if (c.target, c.model, c.version) == (f.target, f.model, f.version)), None)
 
 
 def _days(r: Reason, lang: str) -> str:

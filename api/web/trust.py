@@ -12,6 +12,7 @@ from core.bands import LINES, band
 from core.flags import GIVEN_BITS, Flag
 from core.place import Station
 from core.quantities import QUANTITIES
+from core.reasons import model_word
 from core.record import Score
 from core.texts import number, say, texts
 from quality.rules import TESTS
@@ -66,7 +67,7 @@ def trust(situation: Situation, reading: Reading, past: History, beside: Sequenc
     if forecast is None:
         lines.append(Line(icon="river", text=f"{say(lang, 'sure.none')}."))
     else:
-        words = {"time": clock(forecast.issued_at, timezone), "model": forecast.model, "version": forecast.version}
+        words = {"time": clock(forecast.issued_at, timezone), "model": model_word(forecast.model, lang), "version": forecast.version}
         lines.append(Line(icon="river", text=say(lang, "page.trust.forecast", **words)))
     risk = situation.risk
     key = "page.trust.config" if risk.approved_by else "page.trust.config.none"

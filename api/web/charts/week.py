@@ -16,15 +16,14 @@ from api.web.charts.fan import fan, paint_name, paints
 from api.web.charts.frame import Frame, behind, limit_line
 from api.web.charts.runs import Runs, runs, thin
 from api.web.charts.svg import CARD, EDGE, INK, INK2, element, fill_of, hatch, picture, polyline, text
-from api.web.charts.week_words import Coming, ahead_of, rows, sentence
+from api.web.charts.week_words import DAY_MS, Coming, days_ahead, rows, sentence
 from api.web.words import local, plain
 from core.bands import band
-from core.forecast import HOUR_MS, MEDIAN, Forecast
+from core.forecast import MEDIAN, Forecast
 from core.texts import say
 from core.verdict import UNIT
 
 WIDTH, LEFT, RIGHT = 304, 38, 298
-DAY_MS = 24 * HOUR_MS
 BACK_DAYS = 7
 
 
@@ -33,15 +32,17 @@ def week(
     values: Sequence[float],
     flags: Sequence[int],
     days_max: Forecast | None,
+    hours: Forecast | None = None,
     *,
     now: int,
     limit: float,
     lang: str,
     timezone: str,
 ) -> Chart:
-    """Readings [ms, g/L, flag] of the last days, the newest forecast of target `day_max` where there is one, and the limit [g/L]."""
+    """Readings [ms, g/L, flag] of the last days, the newest forecast of target `day_max` and of `hour` where there is one, and the limit [g/L]."""
     found = runs(times, values, flags, start=now - BACK_DAYS * DAY_MS, end=now)
-    days = ahead_of(days_max, now, DAY_MS)
+    told = days_ahead(days_max, hours, now, timezone)
+    days = told.rows
     past = Frame(left=LEFT, right=RIGHT, top=50, bottom=160, start=now - BACK_DAYS * DAY_MS, end=now, timezone=timezone)
     frames = [past]
     if days:
@@ -55,7 +56,7 @@ def week(
         parts.append(text(0, 212, say(lang, "chart.week.days", days=len(days)), size=15, bold=True))
         parts.extend(_highest(days, frames[1], lang))
     parts.append(limit_line(frames, limit))
-    words = sentence(found, days, timezone=timezone, lang=lang)
+    words = sentence(found, told, now=now, timezone=timezone, lang=lang)
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range"))
     table = rows(found, days, timezone=timezone, lang=lang)
     return Chart(svg=picture(WIDTH, frames[-1].bottom + 24, words, "week", *parts), sentence=words, head=head, rows=table)

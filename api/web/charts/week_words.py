@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from api.web.charts.runs import Runs
-from api.web.words import date_words, midnight, value_text
-from core.forecast import MEDIAN, Forecast
+from api.web.words import date_words, hour_words, midnight, value_text
+from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.texts import NO_NUMBER, number, say
 
 Coming = Sequence[tuple[int, tuple[float, ...]]]  # start of the interval [ms], its quantiles [g/L]
+DAY_MS = 24 * HOUR_MS
 
 
 def ahead_of(forecast: Forecast | None, now: int, span: int) -> list[tuple[int, tuple[float, ...]]]:
@@ -22,15 +25,53 @@ def ahead_of(forecast: Forecast | None, now: int, span: int) -> list[tuple[int, 
     return [(start, q) for start, q in rows if start + span > now and all(math.isfinite(v) for v in q)]
 
 
-def sentence(found: Runs, days: Coming, *, timezone: str, lang: str) -> str:
-    """What the picture says, and how to read it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """The coming local days with the quantiles of their highest value; the first `hourly` of them are told by the hours. `issued` [ms]: the days' issue."""
+
+    rows: Coming = ()
+    hourly: int = 0
+    issued: int = 0
+
+
+def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone: str) -> Days:
+    """Of a forecast of days, and of the newer one of hours: where that speaks of a whole day it is the one source, so that no two numbers are told.
+
+    The hours know what was measured since the days were issued, and the reader sees them on the chart above. Their ends are each hour's, the day's may
+    lie farther: the bar holds both. Of a day the hours reach only in part the highest is never under theirs; the day that runs is theirs alone.
+    """
+    rows = ahead_of(days, now, DAY_MS)
+    coming = ahead_of(hours, now, HOUR_MS)
+    if days is None or hours is None or not coming or hours.issued_at <= days.issued_at:
+        return Days(rows=rows, issued=days.issued_at if days is not None else 0)
+    told, hourly = [], 0
+    for start, q in rows:
+        end = midnight(start, timezone, 1)
+        inside = [row for row in coming if start <= row[0] < end]
+        if start <= now:
+            continue
+        if inside:
+            top = tuple(max(values) for values in zip(*(row[1] for row in inside), strict=True))
+            steps = [start - HOUR_MS, *(row[0] for row in inside), end]
+            whole = all(b - a <= 2 * HOUR_MS for a, b in pairwise(steps))
+            hourly += whole
+            q = (min(top[0], q[0]), *top[1:-1], max(top[-1], q[-1])) if whole else tuple(map(max, top, q))
+        told.append((start, q))
+    return Days(rows=told, hourly=hourly, issued=days.issued_at)
+
+
+def sentence(found: Runs, days: Days, *, now: int, timezone: str, lang: str) -> str:
+    """What the picture says, from when that is, and how to read it."""
     good = [v for line in found.lines for _, v in line]
     said = [
         say(lang, "chart.week.measured", low=value_text(min(good), lang, unit=""), high=value_text(max(good), lang)) if good else say(lang, "chart.week.none")
     ]
-    if days:
-        top = max(days, key=lambda r: r[1][MEDIAN])
-        said.append(say(lang, "chart.week.highest", days=len(days), high=value_text(top[1][MEDIAN], lang), day=date_words(top[0], timezone, lang)))
+    if days.rows:
+        top = max(days.rows, key=lambda r: r[1][MEDIAN])
+        said.append(say(lang, "chart.week.highest", days=len(days.rows), high=value_text(top[1][MEDIAN], lang), day=date_words(top[0], timezone, lang)))
+        said.append(say(lang, "chart.week.issued", time=hour_words(days.issued, now, timezone, lang)))
+        if days.hourly:
+            said.append(say(lang, "chart.week.hourly", days=days.hourly))
         said.append(say(lang, "chart.week.how.days"))
     else:
         said.append(f"{say(lang, 'sure.none')}.")

@@ -11,13 +11,14 @@ from starlette.responses import Response
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
-from api.web.ahead import ahead_part
+from api.web.ahead import ahead_part, believed
 from api.web.charts.ruler import ruler
-from api.web.charts.week import BACK_DAYS, DAY_MS, week
+from api.web.charts.week import BACK_DAYS, week
+from api.web.charts.week_words import DAY_MS
 from api.web.history import HOUR_MS, checks, history, trend
 from api.web.moment import Moment, moment, page
 from api.web.pages.home import hours
-from api.web.reasons import why
+from api.web.reasons import card_of, why
 from api.web.soil import soil_part
 from api.web.trust import points, record_line, season, trust
 from api.web.view import Card, card, limit_text, where
@@ -73,9 +74,11 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
     days = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
     coming = next((f for f in days if f.point == reading.point), None)
     scores = await backend.records.scores(stations=[reading.station], target="day_max", leads=(1,), since=season(at.now, zone))
-    speaking = None
-    with suppress(CanhManError):  # a card that cannot be read keeps nobody from the page; `doctor` names it
-        speaking = await backend.models.speaking("day_max") if backend.models is not None else None
+    learned = None
+    if coming is not None and backend.models is not None:
+        with suppress(CanhManError):  # a card that cannot be read keeps nobody from the page; `doctor` names it
+            speaks = await backend.models.speaking("day_max")
+            learned = card_of(coming, (speaks,) if speaks is not None else ()) or card_of(coming, await backend.models.cards())
     states = await backend.states.states(station=reading.station)
     rows = past.rows
     hour_ago = past.before(c.last.time - HOUR_MS) if c.last is not None else None
@@ -85,6 +88,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
             rows.value.tolist(),
             rows.flag.tolist(),
             coming,
+            believed(situation, reading.station, reading.point, at.now),
             now=at.now,
             limit=c.verdict.limit,
             lang=lang,
@@ -92,7 +96,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
         ),
         "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
         "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
-        "why": why(coming, card=speaking, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
+        "why": why(coming, card=learned, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
         "trust": [
             *trust(situation, reading, past, checks(states, situation.directory, **place, now=at.now), now=at.now, lang=lang, timezone=zone),
             record_line((s for s in scores if s.point == reading.point), lang=lang),

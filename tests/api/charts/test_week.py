@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from pictures import MOST_BYTES, SVG, check, read, words
 
 from api.web.charts.chart import Chart
 from api.web.charts.week import week
+from api.web.charts.week_words import ahead_of, days_ahead
 from core.forecast import Forecast
 
 MIN, HOUR = 60_000, 3_600_000
@@ -46,6 +48,20 @@ def daily(mean: float = 1.6) -> Forecast:
     )
 
 
+def hourly(hours: int = 72, *, high: float = 5.8, issued: int = NOW + MIN) -> Forecast:
+    """The next hours, each the same likeliest value."""
+    times = tuple(NOW - NOW % HOUR + i * HOUR for i in range(hours))
+    return replace(
+        daily(),
+        target="hour",
+        issued_at=issued,
+        leads=tuple(range(1, hours + 1)),
+        times=times,
+        quantiles=((high - 1, high - 0.5, high, high + 0.5, high + 1),) * hours,
+        p_gt=((1.0, 1.0, 1.0, 1.0),) * hours,
+    )
+
+
 def readings(step: int, mean: float = 1.6) -> tuple[list[int], list[float], list[int]]:
     times = list(range(NOW - 7 * DAY, NOW + 1, step))
     return times, [tide(t, mean) for t in times], [1] * len(times)
@@ -68,6 +84,36 @@ def test_everything_there() -> None:
     assert chart.sentence.endswith("9 trên 10 lần mức cao nhất trong ngày nằm trong cột màu.")
     assert len(chart.rows) == 8 + 14  # days measured, days forecast
     assert [row[3] for row in chart.rows[:8]] == ["đo được"] * 8
+
+
+def test_a_day_that_newer_hours_tell_whole_is_told_by_them_alone() -> None:
+    """Tomorrow and the day after by the hours, whose range holds the days' too; a day reached in part is never under its hours; older hours change nothing."""
+    found = days_ahead(daily(), hourly(), NOW, ZONE)
+    plain = ahead_of(daily(), NOW, DAY)
+    assert (found.hourly, found.issued, [start for start, _ in found.rows]) == (2, NOW, [start for start, _ in plain])
+    for (_, q), (_, day) in zip(found.rows[:2], plain[:2], strict=True):
+        assert q == (min(4.8, day[0]), 5.3, 5.8, 6.3, max(6.8, day[4]))
+    assert found.rows[2][1] == tuple(map(max, (4.8, 5.3, 5.8, 6.3, 6.8), plain[2][1]))
+    assert found.rows[3:] == plain[3:]
+    assert days_ahead(daily(), hourly(issued=NOW - HOUR), NOW, ZONE).rows == plain
+    assert days_ahead(daily(), None, NOW, ZONE).rows == plain
+
+
+def test_the_day_that_runs_is_the_hours() -> None:
+    """Before the next issue of days today still stands in the last one: newer hours tell of it alone."""
+    early = FIRST_DAY + 3 * HOUR
+    later = replace(hourly(issued=early), times=tuple(early + i * HOUR for i in range(72)))
+    assert days_ahead(daily(), later, early, ZONE).rows[0][0] == FIRST_DAY + DAY
+    assert days_ahead(daily(), None, early, ZONE).rows[0][0] == FIRST_DAY
+
+
+def test_it_says_from_when_the_days_are() -> None:
+    """The hour of their issue, and which days are the hours'."""
+    times, values, flags = readings(15 * MIN)
+    told = week(times, values, flags, daily(), hourly(), now=NOW, limit=1, lang="vi", timezone=ZONE).sentence.replace("\u00a0", " ")
+    assert "Báo từng ngày lúc 7 giờ sáng nay. 2 ngày đầu lấy theo báo từng giờ ở trên, mới hơn." in told
+    assert "mặn nhất 5,8 g/L" in told
+    assert "Báo từng ngày lúc 7 giờ sáng nay. Vạch đậm" in draw(times, values, flags, daily()).sentence.replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize(("step", "flags"), [(MIN, 1), (15 * MIN, 1), (2 * HOUR, 1), (MIN, 3), (15 * MIN, 4)])

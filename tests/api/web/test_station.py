@@ -72,7 +72,7 @@ def test_why_to_believe_it(pages: Rig) -> None:
         "Kiểm tra tự động: tốt.",
         "Máy đo d-kenh-lau.",
         "Máy đối chứng d-check: 0,8 g/L, 15 phút trước.",
-        "Báo trước lúc 9:30 theo cách persistence 1.",
+        "Báo trước lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1.",
         "chưa được duyệt",
     ):
         assert words in trust
@@ -118,7 +118,7 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
 
 @pytest.mark.parametrize(("version", "told"), [("1", True), ("2", False)])
 def test_what_the_model_learned_from(pages: Rig, tmp_path: Path, version: str, told: bool) -> None:
-    """The days and stations of the model that speaks, where the forecast is its; a card that cannot be read keeps nobody from the page."""
+    """The days and stations of the model whose forecast it is, also where another speaks since; a card that cannot be read keeps nobody from the page."""
     folder = ModelFolder(tmp_path / "models")
     card = ModelCard(
         target="day_max",
@@ -138,6 +138,9 @@ def test_what_the_model_learned_from(pages: Rig, tmp_path: Path, version: str, t
     object.__setattr__(pages.backend, "models", folder)
     words = "Mô hình học từ số liệu 1/12/2025 đến 28/2/2026 của 2 trạm."
     assert (words in station(pages, "cai-tu").text) is told
+    newer = asyncio.run(folder.keep(replace(card, version="3", trained_at=NOW + 1), packed(())))
+    asyncio.run(folder.promote(newer, at=NOW, why="t"))
+    assert (words in station(pages, "cai-tu").text) is told, "another one was promoted since the issue"
     (tmp_path / "models" / "day_max" / "speaking.json").write_text("{")
     assert words not in station(pages, "cai-tu").text
 
