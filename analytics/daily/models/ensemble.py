@@ -81,7 +81,8 @@ class Ensemble:
         said = self.alone.dressed(days, found.mean[:, days - 1])
         columns = inputs(found, days)
         speaks = np.isfinite(found.mean[:, 0])
-        for learned, rows in ((lead.bare, speaks), (lead.driven, speaks & driven)):
+        driven = speaks & driven if lead.driven is not None else np.zeros_like(speaks)
+        for learned, rows in ((lead.bare, speaks & ~driven), (lead.driven, driven)):
             if learned is not None and rows.any():
                 one = learned.say({name: column[rows] for name, column in columns.items()}, self.alone.scale, self.alone.lines)
                 said.point[rows], said.quantiles[rows], said.p_gt[rows] = one.point, one.quantiles, one.p_gt

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from analytics.daily.dressing import Scale
 from analytics.daily.gaussian import Kernel
 from analytics.daily.issues import Issues, drawn
-from analytics.daily.models.ensemble import _learn, fit_ensemble
+from analytics.daily.models.ensemble import fit_ensemble
 from analytics.daily.models.gaussian import fit_gaussian
 from analytics.daily.panel import Daily
 from analytics.daily.spread import left_out, seasons
@@ -105,10 +105,14 @@ def test_a_season_of_few_days_is_left_out_whole() -> None:
     assert [int(there.sum()) for there, _ in parts] == [340, 180]
 
 
+@pytest.mark.usefixtures("usual_kernel")
 def test_seasons_that_touch_teach_nothing() -> None:
-    """Nearly all days lie within a week of the turn of the year, where the lowest month begins: without one season none 15 days away is left."""
-    days = np.concatenate((np.repeat(np.array(["2020-12-28", "2021-01-04"], dtype="datetime64[D]"), 200), np.datetime64("2021-02") + np.arange(10)))
-    days = days.astype("datetime64[D]")
-    level = np.where(days.astype("datetime64[M]") == np.datetime64("2021-01"), 0.0, 1.0)
-    assert seasons(days, level).max() == 1
-    assert _learn({"y": level}, np.ones(410), days, bare=True) is None
+    """Nearly all issues lie within a week of the turn of the year, where the freshest month begins: without one season none 15 days away is left."""
+    daily = panel(days=440, stations=100)
+    daily = replace(daily, days=np.datetime64("2020-10-01") + np.arange(440))
+    salt = np.full((440, 100), np.nan)
+    salt[np.arange(440) % 15 < 2, 0] = 1.0
+    salt[85:92], salt[92:99] = 2.0, 0.1
+    model = fit_ensemble(replace(daily, **dict.fromkeys(NAMES, salt)), (1,), LINES)
+    assert model.leads[1].bare is None
+    assert model.alone.errors[1] is not None
