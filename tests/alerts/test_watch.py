@@ -16,6 +16,7 @@ from core.alert import Step
 from core.batch import Batch
 from core.errors import UnavailableError
 from core.flags import Flag
+from core.forecast import HINDCAST
 from core.place import Deployment
 from core.series import SeriesKey
 
@@ -187,6 +188,21 @@ def test_a_right_issue_takes_the_place_of_one_ahead(rig: Rig) -> None:
     rig.run(lambda: rig.db.issue([an_issue(right, salty, station="s0")]))
     rig.look()
     assert rig.live() == [("s0", "forecast", 1.0), ("s0", "forecast", 4.0)]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_hindcast_alerts_nobody(rig: Rig, restarted: bool) -> None:
+    """What would have been said does not take the place of what was."""
+    salty, calm = dict.fromkeys(range(1, 25), (5.0, 0.9)), dict.fromkeys(range(1, 25), (0.1, 0.0))
+    rig.feed(0.2)
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now - MIN, calm, station="s0")]))
+    rig.look()
+    made = an_issue(rig.clock.now, salty, station="s0")
+    rig.run(lambda: rig.db.issue([replace(made, version=made.version + HINDCAST)]))
+    if restarted:
+        rig.restart()
+    rig.look()
+    assert rig.live() == []
 
 
 class Away(MemoryStore):

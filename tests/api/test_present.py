@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from adapters.sql.database import SqlDatabase
 from api import present
 from api.backend import Backend
 from api.present import Present
-from core.forecast import HOUR_MS
+from core.forecast import HINDCAST, HOUR_MS
 from core.series import SeriesKey
 from core.state import Commit, Latest, Written
 from registry.situation import Situation
@@ -89,6 +90,23 @@ def test_a_look_reads_only_what_changed(backend: Backend) -> None:
         db.changed_since = spied  # type: ignore[method-assign,assignment]  # to see what is asked
         await looking.look()
         assert asked == [last]
+
+    asyncio.run(go())
+
+
+def test_a_hindcast_is_not_what_is_forecast(backend: Backend) -> None:
+    """Made afterwards, it takes no place of an issue, for who looked before and for who comes new."""
+
+    async def go() -> None:
+        db = database(backend)
+        looking = Present(backend)
+        await db.issue([forecast("kenh-lau", "main", "hour", 3.0, NOW - HOUR_MS)])
+        await looking.look()
+        await db.issue([replace(forecast("kenh-lau", "main", "hour", 0.1, NOW), version=f"1{HINDCAST}")])
+        for seen in (await looking.look(), await whole(backend)):
+            issue = seen.forecast("kenh-lau", "main")
+            assert issue is not None
+            assert (issue.issued_at, issue.hindcast) == (NOW - HOUR_MS, False)
 
     asyncio.run(go())
 
