@@ -18,15 +18,20 @@ from servers.influxd import InfluxD
 from servers.waiting import until
 
 from adapters.influx import InfluxStore
+from adapters.model_folder import ModelFolder
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
-from canhman import forecasting, heartbeat
+from analytics.daily.gaussian import Kernel
+from analytics.model import Model, models
+from analytics.packing import packed
+from canhman import forecasting, heartbeat, speaking
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
 from core.batch import Batch
 from core.clock import SimTime, SystemClock, rfc3339
 from core.forecast import Forecast
+from core.model_card import ModelCard
 from core.place import Deployment, Device, Station
 from core.ports import SeriesStore
 from core.series import SeriesKey
@@ -201,7 +206,7 @@ def test_the_service_issues_on_the_installations_clock(front: Front, site: Site,
 def test_an_influxdb_that_was_away_gets_what_it_missed(
     front: Front, influxd: InfluxD, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The service goes on while InfluxDB is away, says so once for each kind of trouble, and issues and mirrors once it is back."""
+    """The service goes on while InfluxDB is away, says so once for each kind of trouble, and issues and mirrors once it is back: by whose model too."""
     monkeypatch.setattr(forecasting, "MIRROR_AGAIN_S", 0.5)
     monkeypatch.setenv("CANHMAN_STORE", f"influxdb://127.0.0.1:{influxd.port}/canhman?api=v1")
 
@@ -213,9 +218,12 @@ def test_an_influxdb_that_was_away_gets_what_it_missed(
     asyncio.run(store.create())
     asyncio.run(store.close())
     site.measure(now() - 30 * DAY, now())
+    promoted(front.data, monkeypatch)
     with serving(read_settings()):
         first = until(lambda: next(iter(site.issued("hour")), None), 30, "the first issue")
+        assert first.model == "boosted"
         until(lambda: mirrored(influxd) == {first.issued_at}, 30, "it is mirrored")
+        until(lambda: models_of(influxd) == {"hour": {"boosted"}, "day_max": {"persistence"}, "day_min": {"persistence"}}, 30, "who said it stands there")
         influxd.stop()
         # two more issues while it is away, by another process; the days' cannot be told from live ones
         later = [first.issued_at + n * MINUTE for n in (1, 2)]
@@ -244,6 +252,39 @@ def mirrored(influxd: InfluxD) -> set[int]:
     """The issue times of the hours that stand in InfluxDB as the latest."""
     found = influxd.query('SELECT "issued" FROM "forecast" WHERE "lead" = \'latest\' AND "target" = \'hour\'', db="canhman")
     return {row[1] for series in found for row in series["values"]}
+
+
+def models_of(influxd: InfluxD) -> dict[str, set[str]]:
+    """By target who said what stands in InfluxDB."""
+    found = influxd.query('SELECT "model" FROM "forecast" WHERE "lead" = \'latest\' GROUP BY "target"', db="canhman")
+    return {series["tags"]["target"]: {row[1] for row in series["values"]} for series in found}
+
+
+def like_persistence(fitted: object, card: ModelCard) -> Model:
+    """Says of hours what persistence would, in its own name."""
+    return replace(models()["persistence"], name=card.model, version=card.version, targets=("hour",))
+
+
+def promoted(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trained model of hours speaks."""
+    monkeypatch.setattr(
+        speaking, "hours_model", lambda fitted, card: replace(models()["persistence"], name=card.model, version=card.version, targets=("hour",))
+    )
+    files = ModelFolder(data / "models")
+    card = ModelCard(
+        target="hour",
+        model="boosted",
+        version="1.20260302-abc123",
+        trained_at=now(),
+        data_from="",
+        data_until="",
+        stations=(),
+        drivers=(),
+        rows=1,
+        source="store",
+        held_out=None,
+    )
+    asyncio.run(files.promote(asyncio.run(files.keep(card, packed(Kernel()))), at=now(), why=""))
 
 
 def copy_at(f: Forecast, at: int) -> Forecast:
