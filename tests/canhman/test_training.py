@@ -122,9 +122,10 @@ def test_a_driver_that_changes_is_learned_again_and_one_that_is_not_used_is_not(
     """Just these days were learned from, whether what came of it uses the drivers or not."""
     files = ModelFolder(tmp_path / "models")
     draft = replace(CARD, drivers=("discharge", "level"))
-    asyncio.run(files.keep(replace(draft, drivers=("level",), unused={"discharge": "it never changed"}), b"CANHMAN-MODEL 1\n"))
-    assert asyncio.run(training._same(files, draft)) is not None
-    assert asyncio.run(training._same(files, replace(draft, drivers=("level",)))) is None
+    kept = replace(draft, drivers=("level",), unused={"discharge": "it never changed"}, why="worse")
+    asyncio.run(files.keep(kept, b"CANHMAN-MODEL 1\n"))
+    assert asyncio.run(training._same(files, draft, "1")) is not None
+    assert asyncio.run(training._same(files, replace(draft, drivers=("level",)), "1")) is None
 
 
 def test_a_model_speaks_from_when_it_was_promoted(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
