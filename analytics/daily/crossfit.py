@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.daily.dressing import Scale
+from analytics.daily.dressing import Scale, dressing
 from analytics.daily.learners import FEWER_TREES, TREES, Learner, Standard, fit_learners
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
+from analytics.daily.scores import crps_quantiles
 from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out
 from analytics.empirical import Curve, curve
 
-LEAST = 300  # rows
+LEAST = 120  # rows
+MANY = 1500  # rows from which on what is learned was never worse than the Gaussian process: docs/decisions/0021
 _WILD = 4.0  # an error of so many spreads counts as so many in the expected value
 _STEPS = (np.arange(50) + 0.5) / 50
 
@@ -55,8 +57,11 @@ def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
     return np.stack([inputs.get(name, np.full(k, np.nan)) for name in columns], axis=1)
 
 
-def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index) -> Learned:
-    """Of inputs (n,) by name, the changes (n,) that came, the issues' days (n,) and their seasons, two at least (see `spread.seasons`)."""
+def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, scale: Scale) -> Learned | None:
+    """Of inputs (n,) by name, the changes (n,) that came, the issues' days (n,) and their seasons, two at least (see `spread.seasons`).
+
+    Of under MANY rows None where the Gaussian process forecast the seasons that were left out better.
+    """
     columns = tuple(columns)
     x = matrix(inputs, columns)
     said, apart = np.empty(len(x)), np.empty(len(x))
@@ -66,6 +71,8 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])
+    if len(x) < MANY and not better(inputs, said, change, spread, days, season, scale):
+        return None
     standard = Standard.of(x)
     return Learned(
         columns=columns,
@@ -74,6 +81,21 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
         spread=fit_spread(u, error),
         errors=curve(np.sort(error / spread)),
     )
+
+
+def better(inputs: Mapping[str, Floats], said: Floats, change: Floats, spread: Floats, days: Days, season: Index, scale: Scale) -> bool:
+    """Is CRPS lower than the Gaussian process', each season being dressed in errors of the others?"""
+    levels, now = np.array(LEVELS), inputs["y"]
+    came, other = scale.back(now + change), scale.back(now + inputs["gp"])
+    gain = 0.0
+    for there, here in left_out(days, season):
+        dressed = dressing(other[there], came[there])
+        if dressed is not None:
+            errors = curve(np.sort(((change - said) / spread)[there])).quantile(levels)
+            own = scale.back((now + said)[here, None] + spread[here, None] * errors)
+            theirs = dressed.say(other[here], ()).quantiles
+            gain += float((crps_quantiles(theirs, levels, came[here]) - crps_quantiles(own, levels, came[here])).sum())
+    return gain > 0
 
 
 def members(learners: Sequence[Learner], x: Floats) -> tuple[Floats, Floats]:

@@ -19,7 +19,7 @@ INPUTS = frozenset(
     ("y", "s7", "s15", "m7", "d1", "gp_sd", "gp", "resp", "resp_size", "a14", "tr_now", "tr_then", "th_then", "tr_m3", "x30", "n30", "i_low", "i_last")
 )
 FOLDS = 5
-LEAST_ROWS = 100  # of a season that is left out
+LEAST_ROWS = 20  # of a season that is left out
 MOST_SHARE = 0.5  # of all rows: a larger season is left out by halves, else its errors would be those of learners that knew next to nothing
 LEAST_HALF = 0.25  # of such a season, before its middle day
 APART = 15  # days between what is left out and what is learned from

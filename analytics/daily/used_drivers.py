@@ -11,6 +11,7 @@ from analytics.daily.crossfit import LEAST
 from analytics.daily.explain import learned_drivers
 from analytics.daily.models.ensemble import Ensemble
 from analytics.daily.panel import Daily, Pairs
+from analytics.daily.spread import seasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,9 @@ def _why(fitted: object, learned: Daily, name: str) -> str:
     if name not in [d.name for d in fitted.drivers]:
         return "it never changed while it learned"
     if all(lead.bare is None for lead in fitted.leads.values()):  # what the ensemble is then is the Gaussian process alone
-        issues = len(Pairs.of(learned, min(fitted.leads)).day)
-        return f"it learned from {issues} forecasts; {LEAST} are needed" if issues < LEAST else "it learned from one season; two are needed"
+        pairs = Pairs.of(learned, min(fitted.leads))
+        if len(pairs.day) < LEAST:
+            return f"it learned from {len(pairs.day)} forecasts; {LEAST} are needed"
+        some = seasons(learned.days[pairs.day], learned.target[pairs.day, pairs.station])
+        return "the Gaussian process alone forecast seasons left out better" if some.max() else "it learned from one season; two are needed"
     return f"it was not known through two seasons and {LEAST} forecasts of what was learned from"

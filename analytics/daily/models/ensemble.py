@@ -8,7 +8,8 @@ chances are read from one curve of past errors in units of that size, all made o
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
 up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
 ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks. Under
-300 issues, or two seasons, it is the model `gaussian`. Of over 20,000 issues it learns from a draw (see `analytics.daily.issues`).
+120 issues, or two seasons, it is the model `gaussian`, and so it is of up to 1,500 at a lead where that forecast the seasons left out better. Of over
+20,000 issues it learns from a draw (see `analytics.daily.issues`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.daily.crossfit import LEAST, Learned, learn
+from analytics.daily.dressing import Scale
 from analytics.daily.drivers import Driver, drivers_of
 from analytics.daily.features import Known, inputs, known
 from analytics.daily.issues import MOST_ISSUES, Issues
@@ -27,9 +29,10 @@ from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Said
 from analytics.daily.models.gaussian import GaussianProcess, fit_with_past
 from analytics.daily.panel import Daily, Days, Floats, Index
-from analytics.daily.spread import LEAST_ROWS, left_out, seasons
+from analytics.daily.spread import left_out, seasons
 
 _OFTEN = 0.5  # of the issues: a driver known as often is waited for
+_LEAST_LEFT = 60  # rows to learn from while a season is left out
 _DRIVER = "v_"  # what names of their columns begin with
 
 Mask = NDArray[np.bool_]
@@ -104,7 +107,7 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
     if drivers:
         kinds["driven"] = kinds["bare"] & _driven(found, waited)
     asked = [(lead, kind) for lead in leads for kind in kinds]
-    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), bare=kind == "bare") for lead, kind in asked)
+    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), bare=kind == "bare", scale=alone.scale) for lead, kind in asked)
     learned = dict(zip(asked, Parallel(n_jobs=jobs)(tasks), strict=True))
     return Ensemble(
         drivers=drivers,
@@ -129,18 +132,18 @@ def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, le
     return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]]
 
 
-def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: bool) -> Learned | None:
-    """None of under LEAST rows, of one season, or where without one of them too little is left to learn from."""
+def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: bool, scale: Scale) -> Learned | None:
+    """None of under LEAST rows, of one season, where without one of them too little is left to learn from, and where `crossfit.learn` says so."""
     from threadpoolctl import threadpool_limits
 
     if len(change) < LEAST:
         return None
     season = seasons(days, columns["y"])
-    if season.max() == 0 or min(int(there.sum()) for there, _ in left_out(days, season)) < LEAST_ROWS:
+    if season.max() == 0 or min(int(there.sum()) for there, _ in left_out(days, season)) < _LEAST_LEFT:
         return None
     names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
-        return learn(columns, names, change, days, season)
+        return learn(columns, names, change, days, season, scale=scale)
 
 
 def _varies(column: Floats) -> bool:

@@ -76,7 +76,7 @@ def test_of_the_gaussian_process_tide_and_course_make_the_whole_step() -> None:
     model: GaussianProcess = made.fitted().alone
     day, station = rows(-1, -9)
     found = effects(model, panel(), day, station, LEAD)
-    step = model.scale.back(model.mean(panel(), day, station)[:, LEAD - 1]) - panel().target[day, station]
+    step = model.scale.back(model.ahead(panel(), day, station)[0][:, LEAD - 1]) - panel().target[day, station]
     assert set(found) == {("tide", ""), ("course", "")}
     assert np.allclose(found["tide", ""] + found["course", ""], step)
     assert (np.abs(found["tide", ""]) > 0).all()
