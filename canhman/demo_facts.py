@@ -61,7 +61,7 @@ class AlertFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One moment. `stored` counts the objects of the simulated devices that stand in the store."""
+    """One moment. `stored` counts the objects of the simulated devices that stand in the store; `models` issued the `forecasts` of hours."""
 
     now: int
     stations: tuple[StationFacts, ...]
@@ -71,6 +71,7 @@ class Facts:
     forecasts: int
     stored: int
     dead_letters: int
+    models: tuple[str, ...] = ()
 
 
 class Reader:
@@ -122,6 +123,7 @@ class Reader:
             forecasts=len(forecasts),
             stored=await self._objects(keys),
             dead_letters=sum((await db.dead_letter_counts()).values()),
+            models=tuple(sorted({f.model for f in forecasts})),
         )
 
     async def _salinity(self, situation: Situation, keys: Sequence[SeriesKey], now: int) -> tuple[Batch, list[Stretch]]:

@@ -283,10 +283,11 @@ class View:
 
 
 def parts_line(parts: dict[str, str], facts: Facts) -> Text:
-    """✓ for everything that has started."""
+    """✓ for everything that has started; whose word the forecasts are, for a model learns while the demo runs."""
+    by = f" by {', '.join(facts.models)}" if facts.models else ""
     names = {
         "ingest": f"broker embedded {parts.get('ingest', '').rpartition(' ')[2]}   ✓ store sqlite",
-        "forecast": f"{facts.forecasts} forecasts" if facts.forecasts else "forecast",
+        "forecast": f"{facts.forecasts} forecasts{by}" if facts.forecasts else "forecast",
         "serve": "pages and API",
     }
     return Text("   ".join(f"✓ {names.get(name, name)}" for name in parts))

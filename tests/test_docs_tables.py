@@ -139,7 +139,7 @@ LISTS: dict[str, tuple[list[str], list[str]]] = {
     "topics": (first("devices.md"), list(TOPICS)),
     "decoders": (re.findall(r"^### Decoder (.*)$", text("devices.md"), re.MULTILINE), list(DECODERS)),
     "simulated devices": (first("devices.md", "## Simulated devices"), [d.model for d in simulated().values()]),
-    "forecast models": (first("models.md"), list(forecast_models())),
+    "forecast models": (first("models.md"), ["ensemble", "boosted", *forecast_models()]),
     "models of days": (first("models.md", "## Models of days"), list(day_models())),
     "models of hours": (first("models.md", "## Models of hours"), list(hour_models())),
     "channels": (first("channels.md"), list(NOTIFIERS)),

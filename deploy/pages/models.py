@@ -17,6 +17,10 @@ from deploy.page import Page, mark, table
 def body() -> str:
     """The page below its head."""
     rows = ((mark(m.name), m.version, ", ".join(map(mark, m.targets)), _first(analytics.models, name)) for name, m in models().items())
+    learned = (("ensemble", day_models(), ("day_max", "day_min"), analytics.daily.models), ("boosted", hour_models(), ("hour",), analytics.hourly.models))
+    trained = (
+        (mark(name), f"{found[name].version}, trained", ", ".join(map(mark, targets)), _first(package, name)) for name, found, targets, package in learned
+    )
     sections = "\n\n".join(f"## {name}\n\n{_about(analytics.models, name)}" for name in models())
     of_days = ((mark(m.name), m.version, _first(analytics.daily.models, name)) for name, m in day_models().items())
     days = "\n\n".join(f"### {name} of days\n\n{_about(analytics.daily.models, name)}" for name in day_models())
@@ -25,7 +29,12 @@ def body() -> str:
     return f"""A model says of each point how the salinity goes on, with odds; name and version stand in every forecast it issues. Targets: `day_max`
 and `day_min` are a local day's extremes, `hour` an hour's maximum. Another one is one file: [CONTRIBUTING.md](../CONTRIBUTING.md#adding-one-thing).
 
-{table(("Model", "Version", "Targets", "What it does"), rows)}
+Which of them speak in an installation:
+
+{table(("Model", "Version", "Targets", "What it does"), (*trained, *rows))}
+
+A trained one speaks once it has learned from the installation's readings and proved better ([training](training.md)); until then, and where it is
+silent, `persistence` does. `gaussian` is what `ensemble` is made of where there are only weeks of readings: the forecast says `ensemble` then too.
 
 {sections}
 

@@ -190,6 +190,7 @@ def test_the_parts_that_have_started() -> None:
     """And no others."""
     line = parts_line({"ingest": "listening for devices on 127.0.0.1:1884", "serve": "…"}, facts()).plain
     assert line == "✓ broker embedded 127.0.0.1:1884   ✓ store sqlite   ✓ pages and API"
+    assert parts_line({"forecast": "…"}, replace(facts(), forecasts=12, models=("boosted", "persistence"))).plain == "✓ 12 forecasts by boosted, persistence"
 
 
 def test_one_screen_fits_and_is_plain_without_colour() -> None:
