@@ -35,14 +35,14 @@ class Days:
 
 
 def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone: str) -> Days:
-    """Of a forecast of days, and of the newer one of hours: where that speaks of a whole day it is the one source, so that no two numbers are told.
+    """Of a forecast of days, and of one of hours that is not an hour older: where that speaks of a whole day it is the one source, so that no two numbers are told.
 
     The hours know what was measured since the days were issued, and the reader sees them on the chart above. Their ends are each hour's, the day's may
     lie farther: the bar holds both. Of a day the hours reach only in part the highest is never under theirs; the day that runs is theirs alone.
     """
     rows = ahead_of(days, now, DAY_MS)
     coming = ahead_of(hours, now, HOUR_MS)
-    if days is None or hours is None or not coming or hours.issued_at <= days.issued_at:
+    if days is None or hours is None or not coming or hours.issued_at <= days.issued_at - HOUR_MS:
         return Days(rows=rows, issued=days.issued_at if days is not None else 0)
     told, hourly = [], 0
     for start, q in rows:
