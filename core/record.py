@@ -29,7 +29,8 @@ class Score:
     `lead` is the day ahead; of hours the last of its 24 (24, 48, 72). `line` [g/L] is one of `core.bands.LINES`, or `VALUES` for the
     scores of the value. `bin` is the tenth of probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing`
     could not be: no good readings, or a day that does not count. Of a line: `said` is the sum of probabilities, `events` how often it came,
-    `squares` the sum of (p − event)², `right` how often it came where it was warned of (see `warns`), and did not where not. `known` of the n had a reference (how often the
+    `squares` the sum of (p − event)², `right` how often it came where it was warned of (see `warns`), and did not where not.
+    `known` of the n had a reference (how often the
     line was passed in the 60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Likewise `compared`,
     `squares_compared`, `squares_persistence` of what the model `persistence` would have said. Of the value: `inside` lay within the 90 % interval,
     `within` kept the official rule (error at most 30 % of the truth), `error` is the sum of |median − truth| [g/L].
