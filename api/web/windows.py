@@ -132,7 +132,7 @@ def _hours_ahead(until: int | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """One time to open a sluice, in words: `title` (with `hours` that stay on one line), how sure and with what water, and what to do."""
+    """One time to open a sluice, in words: `title` (with `hours` that stay on one line, empty where they are too long for that), how sure and with what water, and what to do."""
 
     title: str
     hours: str
@@ -170,8 +170,8 @@ def _opening(side: Side, now: int, timezone: str, lang: str) -> Opening:
     when = span(side.start, side.end, now, timezone, lang)
     values = {"outside": value_text(side.outside, lang), "inside": value_text(side.inside, lang)}
     return Opening(
-        title=say(lang, "sluice.open", when=when.part).strip(),
-        hours=when.hours,
+        title=say(lang, "sluice.open", when=when.part or when.hours).strip(),
+        hours=when.hours if when.part else "",
         why=say(lang, "sluice.fresher", n=tenths(side.p), **values),
         do=say(lang, "sluice.shut", when=hour_words(side.end, now, timezone, lang)) if side.turns else "",
     )

@@ -150,10 +150,10 @@ def test_a_page_that_hears_nothing_new_withdraws_them(still: Rig) -> None:
     assert line.one(data_part="ahead").text.startswith("Bơm được:")
 
 
-def sluice(rig: Rig, *, flag: int = 1, swing: float = 0.8) -> None:
-    """Give cai-tu an inside and an outside: 1 g/L inside throughout, outside the tide around 1.3."""
+def sluice(rig: Rig, *, flag: int = 1, base: float = 1.3, swing: float = 0.8) -> None:
+    """Give cai-tu an inside and an outside: 1 g/L inside throughout, outside the tide around `base`."""
     keys = [SeriesKey("vithanh", "cai-tu", point, f"d-{point}", "water.salinity") for point in ("in", "out")]
-    values = {"in": 1.0, "out": tide(1.3, swing, NOW)}
+    values = {"in": 1.0, "out": tide(base, swing, NOW)}
 
     def state(key: SeriesKey) -> SeriesState:
         last = Latest(time=NOW - 5 * 60_000, value=values[key.point], flag=flag if key.point == "out" else 1)
@@ -177,7 +177,7 @@ def sluice(rig: Rig, *, flag: int = 1, swing: float = 0.8) -> None:
         await states.replace([state(k) for k in keys])
         water = next(w for w in WATER if w.station == "cai-tu")
         inside = dataclasses.replace(coming(water._replace(base=1.0, swing=0.0)), point="in")
-        outside = dataclasses.replace(coming(water._replace(base=1.3, swing=swing)), point="out")
+        outside = dataclasses.replace(coming(water._replace(base=base, swing=swing)), point="out")
         await rig.backend.forecasts.issue([inside, outside])
         await rig.backend.store.write(Batch.empty(), [])
 
@@ -199,6 +199,14 @@ def test_when_to_open_and_when_to_shut_a_sluice(pages: Rig) -> None:
     assert "người vận hành quyết định" in shown.text
     assert "data-good-for" in shown.attributes
     assert not [h for h in page(pages, "/stations/kenh-nam").all("h2") if "cống" in h.text]
+
+
+def test_a_long_opening_may_wrap(pages: Rig) -> None:
+    """From … to … is too long for one line of a phone: only hours of a clock are kept together."""
+    sluice(pages, base=0.4, swing=0.0)
+    row = pump(pages, "/stations/cai-tu", "Mở cống, đóng cống lúc nào?").all("li")[0]
+    assert row.one(class_="when").text.startswith("Mở từ 10 giờ sáng nay đến ")
+    assert not row.all(class_="hours")
 
 
 def test_nobody_is_told_to_open_to_water_over_the_limit(pages: Rig) -> None:
