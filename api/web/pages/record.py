@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -21,13 +21,15 @@ from api.web.moment import Moment, moment, page
 from api.web.words import local, midnight
 from core.bands import LINES
 from core.place import Station
-from core.record import BINS, VALUES, Day
+from core.reasons import model_word
+from core.record import BINS, VALUES, Day, Score
 from core.texts import number, say
 
 router = APIRouter(include_in_schema=False)
 
 LEADS = (1, 3, 7, 14)
 LINE = LINES.index(1.0)
+COLUMNS = ("hits", "vain", "persistence", "climate", "within")  # of the table of leads
 STATIONS = 200  # rows of the table at most; the API tells of all
 STRIPS = 8  # stations whose 90 days are drawn on the page of all; a station's own page draws its
 
@@ -61,10 +63,12 @@ async def record(
     asked: dict[str, Any] = {"stations": [s.id for s in seen], "target": "day_max", "leads": LEADS}
     whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
     # a row a station and lead, without its tenths: a province has a thousand stations
-    each = {(r.station, r.lead): r for r in records(await backend.records.scores(**asked, lines=(LINES[LINE],), over=("point", "model", "bin")))}
+    apart = await backend.records.scores(**asked, lines=(LINES[LINE],), over=("bin",))
+    each = {(r.station, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
+    days = _days(apart)
     scored = sorted((s for s in seen if any((s.id, lead) in each for lead in LEADS)), key=lambda s: s.name)
     rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, lead)), at.lang) for lead in LEADS)) for s in scored]
-    first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW), None)
+    first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW and days[r.lead] >= FEW), None)
     tenths = first.lines[LINE].tenths if first is not None else ()
     words: dict[str, object] = {
         "one": one,
@@ -73,7 +77,8 @@ async def record(
         "weak": _weak(tenths, at.lang),
         "first": first,
         "strips": await _strips(at, backend, scored[:STRIPS]),
-        "leads": [_lead(r, at.lang) for lead in LEADS for r in whole if r.lead == lead],
+        "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
+        "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
         "days": LEADS,
         "rows": rows[:STATIONS] if one is None else [],
     }
@@ -96,8 +101,23 @@ async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> 
     return drawn
 
 
-def _lead(r: Record, lang: str) -> LeadRow:
+def _days(scores: Sequence[Score]) -> dict[int, int]:
+    """On how many days at most each lead was scored at one point: the stations of one day are salt together, and are no twenty cases."""
+    at: Counter[tuple[str, str, int]] = Counter()
+    for s in scores:
+        at[s.station, s.point, s.lead] += s.n
+    return {lead: max((n for (_, _, of), n in at.items() if of == lead), default=0) for lead in LEADS}
+
+
+def _lead(r: Record, days: int, lang: str) -> LeadRow:
     line = r.lines[LINE]
+    title = say(lang, "record.lead.one") if r.lead == 1 else say(lang, "record.lead.more", days=r.lead)
+    if days < FEW:
+        few = say(lang, "record.cell.few", n=say(lang, "age.days", days=days))
+        counted = say(lang, "record.counted", n=r.n, missing=r.missing)
+        return LeadRow(
+            title=title, cells=tuple((say(lang, f"record.col.{name}"), few) for name in COLUMNS), sentences=(say(lang, "record.few", n=days), counted)
+        )
     told = {
         "hits": _rate(line.hit_rate, line.events, lang),
         "vain": _rate(line.false_alarms, line.warned, lang),
@@ -105,13 +125,12 @@ def _lead(r: Record, lang: str) -> LeadRow:
         "climate": "–" if line.skill is None else number(line.skill, 2, lang),
         "within": "–" if r.within is None else say(lang, "record.col.within.of", share=number(10 * r.within, 1, lang)),
     }
-    title = say(lang, "record.lead.one") if r.lead == 1 else say(lang, "record.lead.more", days=r.lead)
-    return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), cell) for name, cell in told.items()), sentences=_sentences(r, lang))
+    return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), told[name]) for name in COLUMNS), sentences=_sentences(r, lang))
 
 
 def _sentences(r: Record, lang: str) -> tuple[str, ...]:
     line = r.lines[LINE]
-    told = say(lang, "record.few", n=line.n) if line.right is None else say(lang, "record.right", share=_of_100(line.right, lang))
+    told = "" if line.right is None else say(lang, "record.right", share=_of_100(line.right, lang))
     inside = say(lang, "record.inside", share=_of_100(r.inside, lang), error=number(r.error, 2, lang)) if r.inside is not None and r.error is not None else ""
     return tuple(text for text in (told, inside, say(lang, "record.counted", n=r.n, missing=r.missing)) if text)
 

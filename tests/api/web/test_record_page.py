@@ -52,10 +52,27 @@ def test_one_station_and_few(rig: Rig) -> None:
     keep(rig, "kenh-lau")
     keep(rig, "cai-lon", n=12)
     html = read(rig, "/record?station=cai-lon")
-    assert "Chưa đủ để nói: mới chấm 12 lần, cần 20." in html
+    assert "Chưa đủ để nói: mới chấm 12 ngày, cần 20." in html
     assert "Kênh Lầu" not in html
     assert "chart reliability" not in html
     assert 'href="/record?station=kenh-lau"' in read(rig, "/stations/kenh-lau")
+
+
+def test_few_days_are_few_however_many_stations(rig: Rig) -> None:
+    """Nineteen days at three stations are nineteen cases: no headline, no rate, no skill; who was scored together is said."""
+    for station in ("kenh-lau", "cai-lon", "kenh-nam"):
+        keep(rig, station, n=19)
+    facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "ensemble", "lead": 3, "line": 1.0, "month": 202603}
+    other = Score(**facts, bin=8, n=1, said=0.8, events=1, right=1)  # type: ignore[arg-type]  # the names in `facts` are its fields
+    rig.run(lambda: rig.backend.records.add_scores([other], name="other", was=0, value=1))
+    html = read(rig)
+    assert "Chưa đủ để nói: mới chấm 19 ngày, cần 20." in html
+    assert "chart reliability" not in html
+    assert "Đúng 82 trên 100 lần." not in html
+    assert "chưa đủ (19 ngày)" in html
+    assert "Chấm chung các cách báo: mô hình ghép, m." in html
+    keep(rig, "tram-moi", n=20)
+    assert "chart reliability" in read(rig)
 
 
 @pytest.mark.parametrize("who", ["", "minh"])
