@@ -132,7 +132,9 @@ def _hours_ahead(until: int | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """One time to open a sluice, in words: `title` (with `hours` that stay on one line, empty where they are too long for that), how sure and with what water, and what to do."""
+    """One time to open a sluice, in words: `title` (with `hours` that stay on one line, empty where they are too long for that), how sure and
+    with what water, and what to do.
+    """
 
     title: str
     hours: str

@@ -43,7 +43,7 @@ def test_a_forecast_is_scored_when_its_day_has_passed(tmp_path: Path, bytecode: 
             assert {**r, "outcome": "", "observed": ""} == {**said[key], "outcome": "", "observed": ""}, "as it was said"
         page = demo.text(f"/record?station={next(iter(scored))[0]}")
         assert "Ngày mai" in page
-        assert "mới chấm 1 lần" in page
+        assert "mới chấm 1 ngày" in page
         assert 'class="chart days across"' in page
         assert demo.faults() == []
     finally:

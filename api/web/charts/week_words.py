@@ -35,7 +35,7 @@ class Days:
 
 
 def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone: str) -> Days:
-    """Of a forecast of days, and of one of hours that is not an hour older: where that speaks of a whole day it is the one source, so that no two numbers are told.
+    """Of a forecast of days, and of one of hours that is not an hour older: where that tells a whole day it is the one source, lest two numbers are told.
 
     The hours know what was measured since the days were issued, and the reader sees them on the chart above. Their ends are each hour's, the day's may
     lie farther: the bar holds both. Of a day the hours reach only in part the highest is never under theirs; the day that runs is theirs alone.
