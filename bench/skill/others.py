@@ -21,7 +21,10 @@ make skill ARGS="--data ../shared/data"
 
 runs the code of `canhman backtest` ([backtest.md](backtest.md)) on the files of [docs/datasets](datasets); the measured data are no part of the project.
 It writes this page, `skill.json` with its figures, and its pictures. Seeds are fixed: but for seconds the same data, code and libraries give the same
-bytes. Its code is `bench/skill`; a test holds the page against `skill.json`, and makes a small page of the same form on made data."""
+bytes. Its code is `bench/skill`; a test holds the page against `skill.json`, and makes a small page of the same form on made data.
+
+Intervals in brackets are 95 % intervals by whole blocks of 15 days. They are somewhat too narrow where blocks are few, and one season of five months holds
+ten of them: read them as rough."""
 
 ELSEWHERE = table(
     ("What", "Where"),
