@@ -16,16 +16,13 @@ from analytics.daily.panel import Daily, Floats
 from analytics.daily.used_drivers import Uses, uses
 from analytics.forecast_config import Training
 from analytics.history import local_times
-from analytics.hourly.histories import hourly_of
 from analytics.hourly.model import hour_models
 from analytics.hourly.panel import Hourly
-from analytics.hourly.verify import hourly_of_rows
 from analytics.promotion import Claim, Mask
 from analytics.training import DAY_TARGETS, MODEL, baselines, days_read, exam, fit_candidate, split
 from analytics.training_hours import MODEL as HOURS_MODEL
 from analytics.training_hours import after, days_of, hour_baselines, hour_exam, hours_until
 from canhman.training_data import Known, dataset_daily, from_dataset, has_one_value_a_day, learned_until
-from core.forecast import HOUR_MS
 from core.model_card import ModelCard
 
 _COLUMNS = ("target", "high", "low", "mean", "last", "evening")
@@ -140,13 +137,14 @@ def _some(stations: tuple[str, ...], read: Any) -> tuple[str, ...]:
 def _hours(known: Known, learned_from: Dataset | None, there: tuple[Daily, int] | None) -> Lesson:
     here = None
     if there is not None:
-        hourly = hourly_of(known.histories, known.at, hours=(known.at - known.first) // HOUR_MS + 2)
+        hourly = known.hourly()
         end = int(local_times(hourly.zone, there[0].days[there[1]].item(), 1, hour=ISSUE_HOUR)[0])
         here = hourly, hours_until(hourly, end), known.histories
     if learned_from is not None:
-        own, source = hourly_of_rows(learned_from), learned_from.name
+        elsewhere = from_dataset(learned_from)
+        own, source = elsewhere.hourly(), learned_from.name
         learned = hours_until(own, after(str(learned_from.train_until), own.zone))
-        asked, learned_there, histories = here or (own, learned, from_dataset(learned_from).histories)
+        asked, learned_there, histories = here or (own, learned, elsewhere.histories)
         first = learned_there if here else hours_until(own, after(str(learned_from.test_from - 1), own.zone))
     else:
         assert here is not None  # noqa: S101 `lesson` has seen to it

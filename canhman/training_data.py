@@ -14,10 +14,13 @@ from analytics.daily.histories import ISSUE_HOUR, daily_of
 from analytics.daily.panel import Daily
 from analytics.forecast_config import DriverSource
 from analytics.history import DAY_MS, History, local_times
+from analytics.hourly.histories import hourly_of
+from analytics.hourly.panel import Hourly
 from analytics.model import DriverHistory
 from analytics.readings import QUANTITY, Place, good_readings
 from core.batch import Batch
 from core.errors import ConfigError
+from core.forecast import HOUR_MS
 from core.ports import SeriesStore
 from core.state import SeriesState
 from registry.directory import Directory
@@ -47,6 +50,10 @@ class Known:
         if self.first == self.at:
             return None
         return daily_of(self.histories, self.drivers, self.at, days=(self.at - self.first) // DAY_MS + 2, target=target)
+
+    def hourly(self) -> Hourly:
+        """Their hours, a column for each of `histories`. Raises ConfigError without any reading."""
+        return hourly_of(self.histories, self.at, hours=(self.at - self.first) // HOUR_MS + 2)
 
 
 async def from_store(db: SqlDatabase, store: SeriesStore, sources: Sequence[DriverSource], at: int, *, moved: Moved) -> Known:
@@ -112,7 +119,7 @@ def has_one_value_a_day(found: Dataset) -> bool:
 
 
 def from_dataset(found: Dataset) -> Known:
-    """Its readings as histories, up to the end of its last test day."""
+    """Its readings as histories, up to the end of its last test day. Raises ConfigError where there are none."""
     rows, zone = found.rows, found.daily.zone
     at = int(local_times(zone, (found.test_until + 1).astype("datetime64[D]").item(), 1, hour=ISSUE_HOUR)[0])
     time = rows.time.astype("datetime64[ms]").astype(np.int64)
@@ -120,6 +127,8 @@ def from_dataset(found: Dataset) -> Known:
     for i, name in enumerate(found.daily.stations):
         mine = (rows.station == i) & (time < at)
         histories.append(History(station=name, point="main", zone=zone, time=time[mine], value=rows.value[mine]))
+    if not any(len(h.time) for h in histories):
+        raise ConfigError(f"{found.source} holds no reading up to {found.test_until}")
     return Known(at=at, histories=tuple(h for h in histories if len(h.time)), drivers=(), notes=found.notes)
 
 
@@ -129,8 +138,7 @@ def dataset_daily(found: Dataset, target: str) -> Daily:
     if has_one_value_a_day(found):
         return found.daily.first(until)
     daily = from_dataset(found).daily(target)
-    if daily is None:
-        raise ConfigError(f"{found.source} holds no reading up to {found.test_until}")
+    assert daily is not None  # noqa: S101 it holds a reading
     columns = [found.daily.stations.index(name.removesuffix("/main")) for name in daily.stations]
     rows = np.searchsorted(found.daily.days, daily.days)
     known = (rows < until) & (found.daily.days[np.minimum(rows, len(found.daily.days) - 1)] == daily.days)

@@ -13,6 +13,7 @@ from servers.training_world import DAY, END, HOUR, course
 from analytics.daily.dataset import Dataset
 from analytics.forecast_config import Training
 from analytics.history import History
+from analytics.training_hours import HourExam
 from canhman.lessons import Lesson, lesson
 from canhman.training_data import Known, dataset_daily, has_one_value_a_day
 
@@ -90,7 +91,7 @@ def test_of_a_dataset_its_training_days_are_learned_from(target: str, made: Data
     for store, since in ((known(0), "2021-05-01"), (known(70), "2026-02-13")):
         found = learned(lesson(store, target, made, RULES))
         assert target == "hour" or set(found.uses(object()).unused) == set(found.draft.drivers) == {"discharge", "level"}
-        assert (found.draft.source, found.draft.stations) == ("made", STATIONS if target == "hour" else tuple(f"{name}/main" for name in STATIONS))
+        assert (found.draft.source, found.draft.stations) == ("made", tuple(f"{name}/main" for name in STATIONS))
         assert found.draft.data_until == "2021-04-30"
         assert since <= found.exam("").since <= str(np.datetime64(since) + 3)
 
@@ -103,6 +104,22 @@ def test_a_dataset_that_reaches_into_the_days_held_out_leaves_the_later_ones(tar
     one = learned(lesson(known(70), target, found, RULES))
     assert one.draft.data_until == "2026-02-20"
     assert "2026-02-20" < one.exam("").since <= "2026-02-22"
+
+
+def test_a_station_that_begins_after_the_last_test_day_shifts_no_other(tmp_path: Path) -> None:
+    """The hours everyone is asked about end with the test days, and persistence answers of each station from its own readings."""
+    rows = [f"{np.datetime64('2021-01-01T00') + 2 * n},{name},{level}" for n in range(100 * 12) for name, level in (("b", 1), ("c", 5))]
+    rows += [f"{np.datetime64('2021-04-11T00') + 2 * n},a,9" for n in range(20 * 12)]
+    (tmp_path / "salt.csv").write_text("\n".join(["time,station,salinity", *rows]) + "\n", "utf-8")
+    head = without(HEAD, {"2021-04-30": "2021-03-01", "2021-05-01": "2021-03-02\ntest_until = 2021-04-05"})
+    found = read(tmp_path, head + without(LONG, {"salinity.csv": "salt.csv"}))
+    one = learned(lesson(known(0), "hour", found, RULES))
+    asked = one.exam("")
+    assert isinstance(asked, HourExam)
+    assert [h.station for h in asked.histories] == [name.removesuffix("/main") for name in asked.hourly.stations] == ["b", "c"]
+    assert asked.until <= "2021-04-06"
+    said = asked.persistence().quantiles[:, 2]
+    assert np.array_equal(said[np.isfinite(said)], asked.came[np.isfinite(said)])
 
 
 def test_a_datasets_days_are_those_of_operation(made: Dataset) -> None:
