@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from core.forecast import HOUR_MS, Forecast
 from core.risk import Risk
 from core.verdict import Verdict, WaterState, coming
-from core.window import windows
+from core.window import KNOWN, windows, withheld
 
 STAYS_MS = 3 * HOUR_MS  # what is better for a shorter time is of no use: going there and measuring takes as long
-WORSE = ("take", "measure", "wait", "stop")  # from the best to the worst
 ALLOWED = ("take", "measure")  # under these P(S > limit) is below the chance that bids to wait, in that hour and those after it
 
 _DEFAULT = Risk()
@@ -34,7 +33,7 @@ class Outlook:
 
 def outlook(water: WaterState, v: Verdict, forecast: Forecast | None, now: int, *, risk: Risk = _DEFAULT) -> Outlook | None:
     """Of the verdict `v` of this water, forecast and moment [ms]; None where there is nothing to say."""
-    if v.verdict not in WORSE or v.p is None:
+    if withheld(v):
         return None
     if v.verdict == "take":
         return None if v.until is None else Outlook(kind="ends", start=v.until)
@@ -44,7 +43,7 @@ def outlook(water: WaterState, v: Verdict, forecast: Forecast | None, now: int, 
         return Outlook(kind="window", start=window.start, end=window.end, until=found.until)
     hours = coming(forecast, v.limit, now, risk=risk)
     for i, hour in enumerate(hours):
-        if WORSE.index(hour.alone) > WORSE.index(v.verdict):
+        if KNOWN.index(hour.alone) > KNOWN.index(v.verdict):
             return Outlook(kind="worse", start=hour.start)
         if v.verdict != "measure" and hour.then in ALLOWED:
             stays = [h for h in hours[i:] if h.start <= hour.start + STAYS_MS]

@@ -14,7 +14,7 @@ from itertools import groupby
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.verdict import Verdict
-from core.window import AHEAD_H, KNOWN
+from core.window import AHEAD_H, withheld
 
 INSIDE, OUTSIDE = "in", "out"  # the points of a station that has both
 OPEN, SHUT = "open", "shut"
@@ -59,11 +59,9 @@ class _Hour:
 
 def sluice(verdicts: tuple[Verdict, Verdict], inside: Forecast | None, outside: Forecast | None, now: int) -> Sluice:
     """`verdicts` of the water inside and outside, by one limit: where one of them is unknown or had no forecast, nothing is said of the sluice."""
-    for verdict in verdicts:
-        if verdict.verdict not in KNOWN:
-            return Sluice(reason="no_data" if verdict.reason == "ok" else verdict.reason)
-    if inside is None or outside is None or any(verdict.p is None for verdict in verdicts):
-        return Sluice(reason="no_forecast")
+    why = [reason for reason in map(withheld, verdicts) if reason]
+    if why or inside is None or outside is None:
+        return Sluice(reason=min(why, key=lambda reason: reason == "no_forecast", default="no_forecast"))  # what is wrong with the water is told first
     return Sluice(sides=crossing(inside, outside, now, limit=verdicts[1].limit), reason="ok")
 
 

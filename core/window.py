@@ -16,7 +16,7 @@ from core.verdict import Verdict, WaterState
 
 PROMISED = 0.9  # a window is said where P(S ≤ limit) is at least so high in each of its hours
 AHEAD_H = 72
-KNOWN = ("take", "measure", "wait", "stop")  # every other word, `unknown` first, offers nothing
+KNOWN = ("take", "measure", "wait", "stop")  # from the best to the worst; every other word, `unknown` first, offers nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +63,22 @@ def tenths(p: float) -> int:
     return min(9, math.floor(p * 10 + 1e-9))
 
 
+def withheld(verdict: Verdict) -> str:
+    """Why nothing may be said of the hours ahead under this verdict; empty where something may."""
+    if verdict.verdict not in KNOWN:
+        return "no_data" if verdict.reason == "ok" else verdict.reason
+    return "no_forecast" if verdict.p is None else ""  # none, too old, or not sound in the hours that come first: as the verdict sees it
+
+
 def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now: int, *, promised: float = PROMISED) -> Windows:
     """The hours from `now` [ms] on that hold P(S ≤ limit) ≥ `promised`; `verdict` is the one of this water, forecast and moment, and gives the limit.
 
     An hour that is not in the forecast, or that is not sound there, ends a window. The hour that runs is not offered where the verdict says stop or
     wait, nor where a reading that still waits for the judge is at the limit: what is measured contradicts what was forecast.
     """
-    if verdict.verdict not in KNOWN:
-        return Windows(reason="no_data" if verdict.reason == "ok" else verdict.reason, verdict=verdict, promised=promised)
-    if forecast is None or verdict.p is None:  # none, too old, or not sound in the hours that come first: as the verdict sees it
-        return Windows(reason="no_forecast", verdict=verdict, promised=promised)
+    why = withheld(verdict)
+    if why or forecast is None:
+        return Windows(reason=why or "no_forecast", verdict=verdict, promised=promised)
     hours = _hours(forecast, verdict.limit, now)
     running = now - now % HOUR_MS
     is_barred = verdict.verdict in ("wait", "stop") or _forbids(water, verdict.limit)
