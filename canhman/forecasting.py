@@ -205,10 +205,7 @@ class _Service:
             self._health.red("mirror", str(error))
             self._mirror_at = time.monotonic() + MIRROR_AGAIN_S
         else:
-            if self._mirroring.refused:
-                self._health.red("mirror", self._mirroring.refused)
-            else:
-                self._health.green("mirror")
+            self._tell("mirror", self._mirroring.refused)
 
     async def _score(self) -> None:
         try:
