@@ -20,7 +20,7 @@ from canhman import broker_record, descriptors, heartbeat, wiring
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
-from canhman.judge_lock import JudgeLock
+from canhman.judge_lock import JudgeSeat
 from canhman.loops import for_ever, tell
 from canhman.reloading import Reloaded
 from canhman.settings import Settings
@@ -32,7 +32,7 @@ from ingest.health import Health
 from ingest.pipeline import Processor
 from ingest.run import Worker, receive
 from quality.rules import QcConfig
-from quality.sweep import sweep
+from quality.sweep import Sweep, sweep
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -89,16 +89,16 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     health = Health(tell)
     async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
         processor = Processor(journal=journal, store=store, database=db, config=config.current, clock=at, mode=settings.enrol, public=settings.enrol_public)
-        lock = JudgeLock(wiring.data_folder(settings))
+        seat = JudgeSeat(wiring.data_folder(settings), db)
 
         async def judge() -> int:
-            return (await sweep(db, store, config.current)).series if lock.take() else 0
+            return (await sweep(db, store, config.current)).series if await seat.take() else 0
 
         worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
         config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
         await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor)
-        lock.release()
+        await seat.release()
     db.close()
 
 
@@ -200,18 +200,20 @@ async def judge(settings: Settings, *, wait_s: float, signals: Signals, started:
     db = wiring.database(settings, wait_s=wait_s)
     config = qc(settings)
     store = wiring.store(settings, shared=True, journalled=False)
-    lock = JudgeLock(wiring.data_folder(settings))
+    seat = JudgeSeat(wiring.data_folder(settings), db)
     total = 0
     try:
         await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
-        if not lock.take():
-            raise RefusedError("another judge runs on this CANHMAN_DATA (an ingest judges too unless it has --no-judge); stop it first")
+        if not await seat.take():
+            other = await seat.other()
+            where = f"at {other}, with this database" if other else "on this CANHMAN_DATA"
+            raise RefusedError(f"another judge runs {where} (an ingest judges too unless it has --no-judge); stop it first")
         started("judging")
         config.on_hangup(signals)
         health = Health(tell)
         while not signals.stopped:
             try:
-                done = await sweep(db, store, config.current)
+                done = await sweep(db, store, config.current) if await seat.take() else Sweep(series=0, judged=0, changed=0, cleared=0)
             except (UnavailableError, RefusedError) as error:
                 if once:
                     raise
@@ -227,7 +229,7 @@ async def judge(settings: Settings, *, wait_s: float, signals: Signals, started:
                 heartbeat.write(wiring.data_folder(settings), "judge", health.troubles, {"judged": total})
                 await signals.wait(1.0)
     finally:
-        lock.release()
+        await seat.release()
         await store.close()
         db.close()
     return total

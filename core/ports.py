@@ -526,6 +526,25 @@ class Cursors(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Of all processes that share a database at most one holds a name, until the time it asked for is over."""
+
+    async def take_lease(self, name: str, holder: str, ttl_s: float) -> bool:
+        """Take or renew it for `ttl_s` from now on; False while another holder has it. One who dies holds it for `ttl_s` at most.
+
+        `holder` is the same for whoever may take over at once (the machine and its folder), and is shown to people.
+        """
+        ...
+
+    async def release_lease(self, name: str, holder: str) -> None:
+        """Give it up, where `holder` still has it."""
+        ...
+
+    async def lease_holder(self, name: str) -> str:
+        """Who holds it now; empty where nobody does."""
+        ...
+
+
 class People(Protocol):
     """Accounts and failed log-ins. Every change takes an actor and leaves a row in `audit` (never a password)."""
 

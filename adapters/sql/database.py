@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
-from adapters.sql import cursors, deadletters, enrolment, identities, people, records, registry, schema, simclock, states
+from adapters.sql import cursors, deadletters, enrolment, identities, leases, people, records, registry, schema, simclock, states
 from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
 from core.alert import Alert, AlertEvent, Intent, Step
@@ -37,7 +37,7 @@ def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
 
 
 class SqlDatabase:
-    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Records, Alerts, Cursors and People.
+    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Records, Alerts, Cursors, Leases and People.
 
     The methods are async for the ports' sake and *block*: they run for milliseconds, in a loop of their own thread, or
     where others must not wait behind `adapters.offload.offload`.
@@ -307,6 +307,23 @@ class SqlDatabase:
         """Save it."""
         with writing(self._engine) as c:
             cursors.save(c, name, value)
+
+    # ------------------------------------------------------------ Leases
+
+    async def take_lease(self, name: str, holder: str, ttl_s: float) -> bool:
+        """Take or renew it for `ttl_s`; False while another holder has it."""
+        with writing(self._engine) as c:
+            return leases.take(c, name, holder, int(ttl_s * 1000), at=self._clock.now_ms())
+
+    async def release_lease(self, name: str, holder: str) -> None:
+        """Give it up, where `holder` still has it."""
+        with writing(self._engine) as c:
+            leases.release(c, name, holder)
+
+    async def lease_holder(self, name: str) -> str:
+        """Who holds it now; empty where nobody does."""
+        with reading(self._engine) as c:
+            return leases.holder(c, name, at=self._clock.now_ms())
 
     # ------------------------------------------------------------ People
 

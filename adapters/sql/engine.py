@@ -107,12 +107,17 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, key: Se
     """INSERT … ON CONFLICT (key): do nothing, or set `update` (column → expression over `excluded(table)`, see `incoming`)."""
     if not rows:
         return
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    insert = insert_into(connection, table)
     columns = [table.c[name] for name in key]
     if update is None:
         connection.execute(insert.on_conflict_do_nothing(index_elements=columns), list(rows))
     else:
         connection.execute(insert.on_conflict_do_update(index_elements=columns, set_=dict(update)), list(rows))
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """INSERT with ON CONFLICT, which each database has in a form of its own."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def incoming(table: Table) -> Any:

@@ -374,6 +374,8 @@ outbox = Table(
 
 cursor = Table("cursor", metadata, _id("name", key=True), _int("value"))
 
+lease = Table("lease", metadata, _id("name", key=True), _text("holder"), _int("expires_at"))
+
 # ---------------------------------------------------------------- people
 
 person = Table(
