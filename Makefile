@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo install test soak skill lint format docs web clean
+.PHONY: help demo install test soak faults skill lint format docs web clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -28,6 +28,11 @@ test: ## every test, with real servers (ARGS="-k journal" chooses)
 soak: ## the demo for an hour: memory, log, every object stored once (ARGS=5 minutes)
 	@deploy/install.sh
 	@.venv/bin/python bench/soak.py $(ARGS)
+
+faults: ## docs/faults.md: every fault with real servers, stored held against acknowledged; what is done is kept in .make/faults (ARGS="--row kills")
+	@deploy/install.sh test
+	@deploy/test_servers.sh
+	@.venv/bin/python -m bench.faults $(ARGS)
 
 skill: ## docs/skill.md: the forecasts tried on every measured set of SHARED_DIR; what is done is kept in .make/skill (ARGS="--jobs 2")
 	@deploy/install.sh

@@ -1,0 +1,1 @@
+"""Publishers and subscribers that cost little: packets made beforehand, raw sockets."""
