@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -79,6 +80,14 @@ class Settings(BaseSettings):
         examples=["sqlite:////var/lib/canhman/registry.db"],
     )
     data: Path = Field(default=Path("data"), description="Folder of SQLite files, journal, secret and heartbeats", examples=["/var/lib/canhman"])
+    journal_max: str = Field(
+        default="",
+        description="Most the journal may take on disk; then the oldest that is stored goes first (default: the disk, of which a share stays free)",
+        examples=["20G"],
+    )
+    journal_keep: int = Field(
+        default=400, ge=0, le=36_500, description="Days that what is stored stays in the journal, for canhman redecode and export; 0 = for ever", examples=[90]
+    )
     secret: SecretStr = Field(
         default=SecretStr(""),
         description="Installation secret that join keys and sessions come from (default: made in CANHMAN_DATA at first start)",
@@ -134,6 +143,11 @@ class Settings(BaseSettings):
         return parse_store(self.store) if self.store else StoreAddress(kind="sqlite", path=self.data / "series.db")
 
     @property
+    def journal_max_bytes(self) -> int | None:
+        """CANHMAN_JOURNAL_MAX, read; None where it is not set."""
+        return parse_size(PREFIX + "JOURNAL_MAX", self.journal_max) if self.journal_max else None
+
+    @property
     def database_url(self) -> str:
         """CANHMAN_DATABASE; the default is registry.db in CANHMAN_DATA."""
         return self.database or f"sqlite:///{self.data / 'registry.db'}"
@@ -162,6 +176,8 @@ def read_settings() -> Settings:
         )
     if settings.store:
         parse_store(settings.store)
+    if settings.journal_max:
+        parse_size(PREFIX + "JOURNAL_MAX", settings.journal_max)
     for name, text in (("LISTEN", settings.listen), ("METRICS", settings.metrics)):
         _check_address(PREFIX + name, text)
     _check_networks(PREFIX + "PROXY", settings.proxy)
@@ -233,6 +249,19 @@ def _check_networks(name: str, text: str) -> None:
 
 def _quoted(name: str, value: object) -> str:
     return "(hidden)" if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET", "WEBHOOK")) else repr(value)
+
+
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMGT])i?B?\Z", re.IGNORECASE)
+_LEAST_JOURNAL = 16 << 20  # below it one burst after an outage would fill it
+
+
+def parse_size(name: str, text: str) -> int:
+    """`20G` or `512 MiB` in bytes. Raises ConfigError."""
+    found = _SIZE.match(text.strip())
+    size = round(float(found[1]) * (1 << {"K": 10, "M": 20, "G": 30, "T": 40}[found[2].upper()])) if found else 0
+    if size < _LEAST_JOURNAL:
+        raise ConfigError(f"{name}={text!r}: expected a size such as 20G or 512M, at least 16M")
+    return size
 
 
 def parse_broker(text: str) -> BrokerAddress:
