@@ -23,12 +23,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.mqtt_endpoint import AWAY, Endpoint, TlsContext, tls_context
+from adapters.mqtt_keeper import Keeper
 from core.errors import ConfigError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
-FIRST_DELAY_S = 0.2
-LAST_DELAY_S = 5.0
 _GOODBYE_S = 1.0
 
 
@@ -58,20 +57,26 @@ class Link:
     def __init__(self, endpoint: Endpoint, hooks: Hooks, *, reads: int = 2000) -> None:
         self.endpoint = endpoint
         self._reads = reads  # in one go, before `Hooks.read` is asked and other tasks get their turn
-        self.connected = False
-        self.connections = 0
+        self._keeper = Keeper(endpoint, self._connect, hooks.read)
         self.events = 0  # the owner's callbacks count here what they were given, so that reading knows when it is dry
         self._hooks = hooks
         self._sock: socket.socket | None = None
         self._tls: TlsContext | None = None
         self._connack: asyncio.Future[Connack] | None = None
-        self._down = asyncio.Event()
-        self._reason = ""
-        self._since = 0.0
+        self._gone = asyncio.Event()
         self._paused = self._writing = self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
-        self._keeper: asyncio.Task[None] | None = None
         self._patience: asyncio.Timeout | None = None  # of a connection that is being made
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now."""
+        return self._keeper.connected
+
+    @property
+    def connections(self) -> int:
+        """How many connections there have been."""
+        return self._keeper.connections
 
     @property
     def client(self) -> Client:
@@ -82,20 +87,14 @@ class Link:
         """Connect, and keep connected from now on. Raises UnavailableError, RefusedError, or ConfigError (CA file)."""
         self._loop = asyncio.get_running_loop()
         self._client = self._make()
-        await self._connect()
-        self._keeper = self._loop.create_task(self._keep(), name=f"{self.endpoint} {self.endpoint.client_id}")
+        await self._keeper.open()
 
     async def close(self) -> None:
         """Write what is queued, DISCONNECT, and stop coming back."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
+        await self._keeper.close()
         if self._sock is not None:
             await self._say_goodbye(self._sock)
             self._lose("closed by us")
-        self.connected = False
 
     def flush(self) -> None:
         """Write what paho has queued, now as far as the socket takes it."""
@@ -156,7 +155,7 @@ class Link:
                     raise self.endpoint.refusal(str(connack.reason), away=connack.reason.value in AWAY)
                 await self._hooks.up(connack)
             if self._sock is None:
-                raise UnavailableError(f"{self.endpoint} closed the connection: {self._reason}")
+                raise UnavailableError(f"{self.endpoint} closed the connection: {self._keeper.reason}")
         except BaseException as error:
             self._lose("given up")
             if isinstance(error, TimeoutError):
@@ -166,11 +165,6 @@ class Link:
             if self._connack.done() and not self._connack.cancelled():
                 self._connack.exception()  # seen: nobody may be waiting for it any more
             self._connack = self._patience = None
-        self.connected = True
-        self.connections += 1
-        self._since = self._loop.time()
-        self._down.clear()
-        self._hooks.read()
 
     async def _dial(self) -> None:
         dialling = self._loop.run_in_executor(None, self._client.reconnect)
@@ -198,11 +192,11 @@ class Link:
         line = socket.socket(fileno=os.dup(sock.fileno()))  # paho closes its own once the DISCONNECT is written
         with line, contextlib.suppress(TimeoutError, OSError):
             line.setblocking(False)
-            self._down.clear()
+            self._gone.clear()
             self._client.disconnect()
             self.flush()
             async with asyncio.timeout(_GOODBYE_S):
-                await self._down.wait()  # at once, but where more than the socket's buffer was waiting
+                await self._gone.wait()  # at once, but where more than the socket's buffer was waiting
                 line.shutdown(socket.SHUT_WR)
                 while await self._loop.sock_recv(line, 65_536):
                     pass
@@ -211,29 +205,6 @@ class Link:
         sock = self._client.socket()
         if (dialling.cancelled() or dialling.exception() is None) and sock is not None:
             sock.close()
-
-    async def _keep(self) -> None:
-        """Reconnect for ever, ever more patiently; one line in the log when it goes and one when it is back."""
-        delay = FIRST_DELAY_S
-        while True:
-            await self._down.wait()
-            gone = self._loop.time()
-            if gone - self._since > LAST_DELAY_S:  # a connection that only just came up does not make us eager again
-                delay = FIRST_DELAY_S
-            log.warning("mqtt connection lost", broker=str(self.endpoint), client=self.endpoint.client_id, reason=self._reason)
-            told = False
-            while not self.connected:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LAST_DELAY_S)
-                try:
-                    await self._connect()
-                except UnavailableError:
-                    continue
-                except Exception as error:  # noqa: BLE001 - a fault in here must not end the reconnecting
-                    if not told:
-                        log.error("mqtt cannot connect again", client=self.endpoint.client_id, error=str(error))
-                    told = True
-            log.info("mqtt connected again", broker=str(self.endpoint), client=self.endpoint.client_id, after_s=round(self._loop.time() - gone, 1))
 
     # ------------------------------------------------------------ the socket
 
@@ -302,10 +273,9 @@ class Link:
         if self._connack is not None and not self._connack.done():
             self._connack.set_exception(UnavailableError(f"{self.endpoint} closed the connection before it answered: {reason}"))
         if sock is not None:
-            self._reason = reason
-            self.connected = False
+            self._keeper.lost(reason)
             self._hooks.lost()
-            self._down.set()
+            self._gone.set()
 
     def _detach(self) -> None:
         sock, self._sock = self._sock, None

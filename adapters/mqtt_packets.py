@@ -28,6 +28,9 @@ class Reason(IntEnum):
     CLIENT_IDENTIFIER_NOT_VALID = 0x85
     BAD_USER_NAME_OR_PASSWORD = 0x86
     NOT_AUTHORIZED = 0x87
+    SERVER_UNAVAILABLE = 0x88
+    SERVER_BUSY = 0x89
+    BANNED = 0x8A
     SERVER_SHUTTING_DOWN = 0x8B
     BAD_AUTHENTICATION_METHOD = 0x8C
     KEEP_ALIVE_TIMEOUT = 0x8D
@@ -37,8 +40,23 @@ class Reason(IntEnum):
     RECEIVE_MAXIMUM_EXCEEDED = 0x93
     TOPIC_ALIAS_INVALID = 0x94
     PACKET_TOO_LARGE = 0x95
+    MESSAGE_RATE_TOO_HIGH = 0x96
+    QUOTA_EXCEEDED = 0x97
+    ADMINISTRATIVE_ACTION = 0x98
     QOS_NOT_SUPPORTED = 0x9B
+    USE_ANOTHER_SERVER = 0x9C
+    SERVER_MOVED = 0x9D
+    SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9E
+    CONNECTION_RATE_EXCEEDED = 0x9F
     SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
+
+
+def reason_text(number: int) -> str:
+    """A reason code in words, as the standard writes it."""
+    try:
+        return Reason(number).name.replace("_", " ").capitalize()
+    except ValueError:
+        return f"reason 0x{number:02x}"
 
 
 class ConnectReturn(IntEnum):

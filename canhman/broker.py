@@ -15,7 +15,6 @@ import stat
 from collections.abc import Container
 from pathlib import Path
 
-from adapters.mqtt import create_session
 from canhman import broker_record, heartbeat, terminal, wiring
 from canhman.settings import Settings
 from core.errors import ConfigError, RefusedError, UnavailableError
@@ -206,19 +205,17 @@ def ingest_runs(settings: Settings) -> bool:
 
 
 async def make_session(settings: Settings, password: str, *, wait_s: float) -> bool:
-    """Ingest's persistent session with its subscriptions; whether the broker had it already."""
+    """Ingest's persistent session with its subscriptions; whether the broker had it already.
+
+    A publish before the first subscription is acknowledged and gone.
+    """
     address = settings.broker_address
 
     async def once() -> bool:
-        return await create_session(
-            address.host,
-            address.port,
-            client_id=wiring.INGEST_CLIENT_ID,
-            username=address.user or INGEST_USER,
-            password=password,
-            tls=address.tls,
-            tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
-        )
+        source = wiring.broker_source(settings, user=address.user or INGEST_USER, password=password)
+        await source.open()
+        await source.close()
+        return source.found_session
 
     stood = await wiring.patient(once, wait_s=wait_s, say=terminal.say)
     broker_record.remember_session(settings)

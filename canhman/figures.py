@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters import listener_shared, mqtt
+from adapters import listener_shared, mqtt_inbox
 
 _LISTENER = {f"listener_{name}": f"Our listener: {text}." for name, text in listener_shared.COUNTERS.items()}
-_BROKER = {f"broker_{name.removeprefix('broker_')}": f"Through a broker: {text}." for name, text in mqtt.COUNTERS.items()}
+_BROKER = {f"broker_{name.removeprefix('broker_')}": f"Through a broker: {text}." for name, text in mqtt_inbox.COUNTERS.items()}
 
 # service → figure → what it tells. A name that is no count has its unit in it.
 FIGURES: Mapping[str, Mapping[str, str]] = {

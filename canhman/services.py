@@ -15,6 +15,7 @@ import structlog
 from adapters.journal import FileJournal
 from adapters.listener import Listener
 from adapters.mqtt import PahoSource
+from adapters.mqtt_own import OwnSource
 from adapters.sql.database import SqlDatabase
 from canhman import broker_record, descriptors, heartbeat, wiring
 from canhman.authority import RegistryAuthority
@@ -164,7 +165,7 @@ async def _until_stopped(
                 "bytes_behind": journal.end - processor.cursor,
                 "readings_written": processor.written,
             }
-            if isinstance(source, Listener | PahoSource):
+            if isinstance(source, Listener | PahoSource | OwnSource):
                 kind = "listener" if isinstance(source, Listener) else "broker"
                 figures |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in source.counters.items()}
             if dropped := figures.get("broker_dropped"):

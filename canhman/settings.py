@@ -33,6 +33,7 @@ class BrokerAddress(BaseModel):
     host: str
     port: int
     user: str = ""
+    client: Literal["paho", "own"] = "paho"
 
 
 class StoreAddress(BaseModel):
@@ -57,7 +58,8 @@ class Settings(BaseSettings):
 
     broker: str = Field(
         default="embedded://127.0.0.1:1883",
-        description="Where messages come from: mqtt://user@host[:port], mqtts://…, or our own listener: embedded://host:port, embeddeds://… with TLS",
+        description="Where messages come from: mqtt://user@host[:port], mqtts://… with TLS (?client=paho on MQTT 3.1.1, or ?client=own, faster, on MQTT 5), "
+        "or our own listener: embedded://host:port, embeddeds://… with TLS",
         examples=["mqtts://canhman-ingest@broker.example.vn"],
     )
     broker_password: SecretStr = Field(default=SecretStr(""), description="Password of the user in CANHMAN_BROKER")
@@ -277,12 +279,16 @@ def parse_broker(text: str) -> BrokerAddress:
     parts = _split(f"{scheme}://{address if at else rest}", where)
     options = _options(parts, where)
     unknown = sorted(set(options) - {"client"})
-    if unknown or options.get("client", "paho") != "paho" or parts.path.strip("/"):
-        what = f"unknown option {unknown[0]!r}" if unknown else "a path" if parts.path.strip("/") else f"client={options['client']}"
-        raise ConfigError(f"{where}: {what} in it; after host and port only ?client=paho may stand in this version")
+    client = options.get("client", "paho")
+    embedded = scheme.startswith("embedded")
+    path = parts.path.strip("/")
+    if unknown or path or client not in ("paho", "own") or (options and embedded):
+        what = f"unknown option {unknown[0]!r}" if unknown else "a path" if path else f"client={client}"
+        behind = "nothing may stand" if embedded else "only ?client=paho or ?client=own may stand"
+        raise ConfigError(f"{where}: {what} in it; after host and port {behind}")
     tls = scheme in ("mqtts", "embeddeds")
     port = parts.port if parts.port is not None else (8883 if tls else 1883)
-    return BrokerAddress(embedded=scheme.startswith("embedded"), tls=tls, host=parts.hostname or "", port=port, user=unquote(user))
+    return BrokerAddress(embedded=embedded, tls=tls, host=parts.hostname or "", port=port, user=unquote(user), client="own" if client == "own" else "paho")
 
 
 def parse_store(text: str) -> StoreAddress:

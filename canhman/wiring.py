@@ -19,6 +19,7 @@ from canhman.clocks import FollowedClock, of_this_process
 from canhman.settings import Settings
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
+from core.message import Message
 from core.place import Org
 from core.ports import MessageSource, Mirror, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
@@ -27,6 +28,8 @@ from registry.directory import Directory
 if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
     from adapters.influx import InfluxStore
     from adapters.journal import FileJournal
+    from adapters.mqtt import PahoSource
+    from adapters.mqtt_own import OwnSource
     from adapters.mqtt_publisher import PahoPublisher
     from canhman.authority import RegistryAuthority
 
@@ -211,26 +214,42 @@ def journal(settings: Settings, at: Clock) -> FileJournal:
     return FileJournal(data_folder(settings) / "journal", clock=at)
 
 
+def message_at(settings: Settings, journal: str, position: int) -> Message | None:
+    """A journalled message, for who only looks; None where this CANHMAN_DATA does not (any more) keep it."""
+    from adapters.journal_lookup import find
+
+    folders = sorted({settings.data / "journal", *settings.data.glob("journal*/")})
+    return next((message for folder in folders if (message := find(folder, journal, position)) is not None), None)
+
+
 def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> MessageSource:
     """Where messages come from, not opened."""
     address = settings.broker_address
     if not address.embedded:
-        from adapters.mqtt import PahoSource
-
-        return PahoSource(
-            address.host,
-            address.port,
-            client_id=INGEST_CLIENT_ID,
-            username=address.user,
-            password=broker_password(settings),
-            clock=at,
-            tls=address.tls,
-            tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
-        )
+        return broker_source(settings, user=address.user, password=broker_password(settings), at=at)
     from adapters.listener import Listener
     from canhman.listener_tls import server_context
 
     return Listener(address.host, address.port, authority=authority, clock=at, ssl=server_context(settings) if address.tls else None)
+
+
+def broker_source(settings: Settings, *, user: str, password: str, at: Clock | None = None) -> PahoSource | OwnSource:
+    """Ingest's session at the broker of CANHMAN_BROKER, held by the client it names, not opened."""
+    from adapters.mqtt import PahoSource
+    from adapters.mqtt_own import OwnSource
+
+    address = settings.broker_address
+    client: type[PahoSource] | type[OwnSource] = OwnSource if address.client == "own" else PahoSource
+    return client(
+        address.host,
+        address.port,
+        client_id=INGEST_CLIENT_ID,
+        username=user,
+        password=password,
+        clock=at,
+        tls=address.tls,
+        tls_ca=str(settings.broker_ca) if settings.broker_ca else None,
+    )
 
 
 def broker_password(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The paho source: what it subscribes to, acknowledges and survives, against a scripted server and a real Mosquitto."""
+"""Both clients of a broker, paho's and our own: what they subscribe to, acknowledge and survive, against a scripted server and a real Mosquitto."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.fake_mqtt import CONNACK3, CONNACK3_SESSION, FakeMqtt, Line, publish3
+from servers.fake_mqtt import FakeMqtt, Line, connack5
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 
-from adapters.mqtt import FILTERS, PahoSource, create_session, shared_form
+from adapters.mqtt import PahoSource
+from adapters.mqtt_filters import shared_form
+from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.message import Message
 from core.ports import Delivery
 from registry.broker_files import INGEST_USER, configuration, hash_password
-from registry.permissions import BROKER_STATE
+from registry.permissions import BROKER_STATE, FILTERS
 
 TOPIC = "canhman/o/d/telemetry"
 
@@ -33,19 +35,35 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(bounded())
 
 
-async def receive(source: PahoSource, n: int) -> list[Message]:
+Source = PahoSource | OwnSource
+CLIENTS = {"paho": PahoSource, "own": OwnSource}
+
+
+class Maker:
+    """Makes sources of one client, at a port."""
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+
+    def __call__(self, port: int, **more: Any) -> Source:
+        return CLIENTS[self.client]("127.0.0.1", port, client_id="ingest", **{"linger_s": 0.0, "timeout_s": 2.0, **more})
+
+
+@pytest.fixture(params=CLIENTS)
+def source_of(request: pytest.FixtureRequest) -> Maker:
+    """Each client in turn."""
+    return Maker(request.param)
+
+
+async def receive(source: Source, n: int) -> list[Message]:
     got: list[Message] = []
     while len(got) < n:
         got += await source.batch()
     return got
 
 
-def source_of(port: int, **more: Any) -> PahoSource:
-    return PahoSource("127.0.0.1", port, client_id="ingest", **{"linger_s": 0.0, "timeout_s": 2.0, **more})
-
-
 @pytest.mark.sockets
-def test_nobody_listens_is_unavailable_in_one_line() -> None:
+def test_nobody_listens_is_unavailable_in_one_line(source_of: Maker) -> None:
     """Nobody listens: UnavailableError, one line that names host and port."""
 
     async def test() -> None:
@@ -58,29 +76,30 @@ def test_nobody_listens_is_unavailable_in_one_line() -> None:
 
 @pytest.mark.sockets
 @pytest.mark.parametrize(("host", "kind"), [("a..b", ConfigError), ("no-such-host.invalid", UnavailableError)])
-def test_a_host_that_is_none_is_named(host: str, kind: type[Exception]) -> None:
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_host_that_is_none_is_named(client: str, host: str, kind: type[Exception]) -> None:
     """A name that cannot be one is configuration, one that nobody knows may be known later."""
     with pytest.raises(kind, match=re.escape(host)):
-        run(PahoSource(host, 1883, client_id="ingest").open())
+        run(CLIENTS[client](host, 1883, client_id="ingest").open())
 
 
 @pytest.mark.sockets
 @pytest.mark.parametrize(
-    ("says", "kind", "words"),
+    ("says", "says5", "kind", "words"),
     [
-        (b"\x20\x02\x00\x04", RefusedError, "refuses user 'u': Bad user name or password"),
-        (b"\x20\x02\x00\x05", RefusedError, "refuses user 'u': Not authorized"),
-        (b"\x20\x02\x00\x03", UnavailableError, "is not available"),
-        (b"", UnavailableError, "closed the connection"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20, UnavailableError, "closed the connection"),
+        (b"\x20\x02\x00\x04", connack5(0x86), RefusedError, "refuses user 'u': Bad user name or password"),
+        (b"\x20\x02\x00\x05", connack5(0x87), RefusedError, "refuses user 'u': Not authorized"),
+        (b"\x20\x02\x00\x03", connack5(0x88), UnavailableError, "is not available"),
+        (b"", b"", UnavailableError, "closed the connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20, UnavailableError, "closed the connection"),
     ],
 )
-def test_open_tells_refusal_from_absence(says: bytes, kind: type[Exception], words: str) -> None:
+def test_open_tells_refusal_from_absence(source_of: Maker, says: bytes, says5: bytes, kind: type[Exception], words: str) -> None:
     """A wrong password is configuration, all else is weather; garbage never ends in a traceback of paho's."""
 
     async def script(line: Line) -> None:
         await line.packet()
-        line.send(says)
+        line.send(says5 if line.version == 5 else says)
 
     async def test() -> None:
         async with FakeMqtt(script) as server:
@@ -93,7 +112,7 @@ def test_open_tells_refusal_from_absence(says: bytes, kind: type[Exception], wor
 
 
 @pytest.mark.sockets
-def test_silence_at_open_is_unavailable() -> None:
+def test_silence_at_open_is_unavailable(source_of: Maker) -> None:
     """A server that accepts and says nothing is given up after the timeout."""
 
     async def script(line: Line) -> None:
@@ -109,12 +128,11 @@ def test_silence_at_open_is_unavailable() -> None:
 
 
 @pytest.mark.sockets
-def test_a_refused_subscription_is_refused_at_open() -> None:
+def test_a_refused_subscription_is_refused_at_open(source_of: Maker) -> None:
     """SUBACK 0x80 at open is RefusedError, and names the filter."""
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed(0x80)
 
     async def test() -> None:
@@ -126,13 +144,12 @@ def test_a_refused_subscription_is_refused_at_open() -> None:
 
 
 @pytest.mark.sockets
-def test_subscribes_one_by_one_and_gives_up_the_other_form_afterwards() -> None:
+def test_subscribes_one_by_one_and_gives_up_the_other_form_afterwards(source_of: Maker) -> None:
     """Each filter by itself, data ones shared where asked; the other form is unsubscribed, after the subscriptions."""
     seen: list[list[str]] = []
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3_SESSION)
+        await line.greet(session=True)
         seen.append(await line.subscribed())
         await line.packet()
 
@@ -156,20 +173,19 @@ def test_subscribes_one_by_one_and_gives_up_the_other_form_afterwards() -> None:
 
 
 @pytest.mark.sockets
-def test_acks_of_an_old_connection_never_touch_a_new_one() -> None:
+def test_acks_of_an_old_connection_never_touch_a_new_one(source_of: Maker) -> None:
     """The same mid after a reconnect is another message: the late acknowledgement of the first copy is not sent."""
     acked: list[bytes] = []
     opened, left = asyncio.Event(), asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3 if line.number == 0 else CONNACK3_SESSION)
+        await line.greet(session=line.number > 0)
         if line.number == 0:
             await line.subscribed()
-            line.send(publish3(TOPIC.encode(), b"a", 7))
+            line.publish(b"a", 7)
             await opened.wait()
             return
-        line.send(publish3(TOPIC.encode(), b"b", 7))
+        line.publish(b"b", 7)
         while True:
             first, body = await line.packet()
             if first == 0xE0:
@@ -197,19 +213,20 @@ def test_acks_of_an_old_connection_never_touch_a_new_one() -> None:
 
 
 @pytest.mark.sockets
-def test_what_was_read_is_delivered_after_the_connection_is_lost() -> None:
+def test_what_was_read_is_delivered_after_the_connection_is_lost(source_of: Maker) -> None:
     """Read from the socket is delivered, though its connection is gone and its acknowledgement void."""
     opened, gone = asyncio.Event(), asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.packet()
         if line.number:
             gone.set()
             await line.packet()
             return
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed()
-        line.send(publish3(TOPIC.encode(), b"a", 1) + publish3(TOPIC.encode(), b"b", 0, qos=0, retain=True) + publish3(TOPIC.encode(), b"c", 2, dup=True))
+        line.publish(b"a", 1)
+        line.publish(b"b", qos=0, retain=True)
+        line.publish(b"c", 2, dup=True)
         await opened.wait()
 
     async def test() -> None:
@@ -227,15 +244,16 @@ def test_what_was_read_is_delivered_after_the_connection_is_lost() -> None:
 
 
 @pytest.mark.sockets
-def test_acks_go_out_in_order_of_arrival_and_once() -> None:
+def test_acks_go_out_in_order_of_arrival_and_once(source_of: Maker) -> None:
     """PUBACKs follow the order of arrival (4.6) whatever the order they are asked in; QoS 0 has none."""
     left = asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed()
-        line.send(b"".join(publish3(TOPIC.encode(), b"x", mid) for mid in (5, 9, 2)) + publish3(TOPIC.encode(), b"y", 0, qos=0))
+        for mid in (5, 9, 2):
+            line.publish(b"x", mid)
+        line.publish(b"y", qos=0)
         assert [await line.expect(0x40) for _ in range(3)] == [b"\x00\x05", b"\x00\x09", b"\x00\x02"]
         assert (await line.packet())[0] == 0xE0
         left.set()
@@ -255,15 +273,16 @@ def test_acks_go_out_in_order_of_arrival_and_once() -> None:
 
 
 @pytest.mark.sockets
-def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them() -> None:
+def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them(source_of: Maker) -> None:
     """No batch above `max_batch`; a consumer that is stuck holds up the socket, not the memory; nothing is lost by it."""
+    all_of_them = 20_000 if source_of.client == "own" else 500
+    most = 20 if source_of.client == "paho" else 10_000  # our own takes what one read brings, 256 KiB
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed()
-        for i in range(500):
-            line.send(publish3(TOPIC.encode(), str(i).encode(), i + 1))
+        for i in range(all_of_them):
+            line.publish(str(i).encode(), i + 1)
         await line.packet()
 
     async def test() -> None:
@@ -274,13 +293,13 @@ def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them(
                 await asyncio.sleep(0)
             for _ in range(100):  # turns of the loop in which it could read on
                 await asyncio.sleep(0)
-            assert source.counters["received"] <= 20
+            assert source.counters["received"] <= most
             got: list[Message] = []
-            while len(got) < 500:
+            while len(got) < all_of_them:
                 batch = await source.batch()
                 assert 1 <= len(batch) <= 4
                 got += batch
-            assert [int(m.payload) for m in got] == list(range(500))
+            assert [int(m.payload) for m in got] == list(range(all_of_them))
             await source.close()
 
     run(test())
@@ -288,14 +307,13 @@ def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them(
 
 @pytest.mark.sockets
 @pytest.mark.parametrize("pause_s", [0.0, 0.02])
-def test_open_reads_past_all_a_session_kept_before_its_answer(pause_s: float) -> None:
+def test_open_reads_past_all_a_session_kept_before_its_answer(source_of: Maker, pause_s: float) -> None:
     """After a crash a broker sends what was in flight first, and its SUBACK behind: far more than a few batches, for longer than a mute one is waited for."""
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3_SESSION)
+        await line.greet(session=True)
         for i in range(500):
-            line.send(publish3(TOPIC.encode(), str(i).encode(), i + 1, dup=True))
+            line.publish(str(i).encode(), i + 1, dup=True)
             if i % 10 == 0:
                 await asyncio.sleep(pause_s)  # a busy broker's own time
         await line.subscribed()
@@ -312,14 +330,14 @@ def test_open_reads_past_all_a_session_kept_before_its_answer(pause_s: float) ->
 
 
 @pytest.mark.sockets
-def test_a_topic_that_is_not_utf8_is_delivered_as_unreadable() -> None:
+def test_a_topic_that_is_not_utf8_is_delivered_as_unreadable(source_of: Maker) -> None:
     """Bytes that are no text neither break the connection nor hide the message."""
 
     async def script(line: Line) -> None:
-        await line.packet()
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed()
-        line.send(publish3(b"canhman/\xff/d/telemetry", b"x", 1) + publish3(TOPIC.encode(), b"y", 2))
+        line.publish(b"x", 1, topic=b"canhman/\xff/d/telemetry")
+        line.publish(b"y", 2)
         await line.packet()
 
     async def test() -> None:
@@ -333,16 +351,15 @@ def test_a_topic_that_is_not_utf8_is_delivered_as_unreadable() -> None:
 
 
 @pytest.mark.sockets
-def test_a_server_that_answers_no_ping_is_left() -> None:
+def test_a_server_that_answers_no_ping_is_left(source_of: Maker) -> None:
     """Keepalive: silence is asked for a PINGRESP, and ends in a new connection where none comes."""
     again = asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.packet()
         if line.number:
             again.set()
             return
-        line.send(CONNACK3)
+        await line.greet()
         await line.subscribed()
         while (await line.packet())[0] != 0xC0:
             pass
@@ -360,7 +377,7 @@ def test_a_server_that_answers_no_ping_is_left() -> None:
 
 
 @pytest.mark.sockets
-def test_a_cancelled_open_leaves_nothing_behind() -> None:
+def test_a_cancelled_open_leaves_nothing_behind(source_of: Maker) -> None:
     """Cancelling `open` closes what it opened."""
     left = asyncio.Event()
 
@@ -384,7 +401,7 @@ def test_a_cancelled_open_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.servers
-def test_changing_to_a_share_delivers_once(tmp_path: Path) -> None:
+def test_changing_to_a_share_delivers_once(source_of: Maker, tmp_path: Path) -> None:
     """A session that had the plain subscriptions does not get everything twice once it shares, nor the other way round."""
 
     async def test(server: Mosquitto) -> None:
@@ -406,8 +423,8 @@ def test_changing_to_a_share_delivers_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-def test_the_shipped_configuration_keeps_a_long_queue_over_a_restart(tmp_path: Path) -> None:
-    """3,000 messages for an ingest that never was there but through `create_session` wait for it, over a broker restart."""
+def test_the_shipped_configuration_keeps_a_long_queue_over_a_restart(source_of: Maker, tmp_path: Path) -> None:
+    """3,000 messages for an ingest that was there once wait for it, over a broker restart."""
     port = free_port()
     whole = configuration(host="127.0.0.1", port=port, password_path=str(tmp_path / "users"), acl_path=str(tmp_path / "acl"), data_path=str(tmp_path))
     users = f"{INGEST_USER}:{hash_password('pw', salt=b'0' * 12)}\ndev:{hash_password('dev', salt=b'1' * 12)}\n"
@@ -417,8 +434,10 @@ def test_the_shipped_configuration_keeps_a_long_queue_over_a_restart(tmp_path: P
 
     async def test() -> None:
         with pytest.raises(RefusedError, match=rf"127\.0\.0\.1:{port} refuses user 'canhman-ingest'"):
-            await create_session("127.0.0.1", port, client_id="ingest", username=INGEST_USER, password="wrong")
-        await create_session("127.0.0.1", port, client_id="ingest", **login)
+            await source_of(port, username=INGEST_USER, password="wrong").open()
+        once = source_of(port, **login)
+        await once.open()
+        await once.close()
         publisher = PahoPublisher("127.0.0.1", port, client_id="p", username="dev", password="dev", window=500)
         await publisher.open()
         sent = await asyncio.gather(*(publisher.publish(TOPIC, str(i).encode()) for i in range(3000)))
@@ -441,7 +460,7 @@ def test_the_shipped_configuration_keeps_a_long_queue_over_a_restart(tmp_path: P
 
 
 @pytest.mark.servers
-def test_comes_back_by_itself_after_a_killed_broker(tmp_path: Path) -> None:
+def test_comes_back_by_itself_after_a_killed_broker(source_of: Maker, tmp_path: Path) -> None:
     """`batch` waits through an outage; a broker that forgot the session gets the subscriptions again."""
 
     async def test(server: Mosquitto) -> None:

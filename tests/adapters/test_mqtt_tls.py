@@ -13,6 +13,7 @@ from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 
 from adapters.mqtt import PahoSource
+from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import CanhManError, ConfigError, RefusedError
 from core.ports import Delivery
@@ -45,12 +46,13 @@ def secured(folder: Path, tls: BrokerTls) -> Mosquitto:
     return Mosquitto(folder, port=port, whole=whole, users=f"u:{hash_password('pw', salt=b'0' * 12)}\n", acl="user u\ntopic readwrite #\n")
 
 
-def test_both_ends_over_tls_survive_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("client", [PahoSource, OwnSource])
+def test_both_ends_over_tls_survive_a_restart(tmp_path: Path, client: type[PahoSource] | type[OwnSource]) -> None:
     """2,000 messages of 1 kB through TLS both ways, the broker restarted in the middle: all acknowledged, all arrive."""
     tls = certificate(tmp_path, "ours")
 
     async def test(server: Mosquitto) -> None:
-        source = PahoSource("127.0.0.1", server.port, client_id="s", tls=True, tls_ca=tls.certfile, **LOGIN)
+        source = client("127.0.0.1", server.port, client_id="s", tls=True, tls_ca=tls.certfile, **LOGIN)
         publisher = PahoPublisher("127.0.0.1", server.port, client_id="p", tls=True, tls_ca=tls.certfile, **LOGIN)
         await source.open()
         await publisher.open()
@@ -71,13 +73,14 @@ def test_both_ends_over_tls_survive_a_restart(tmp_path: Path) -> None:
         asyncio.run(asyncio.wait_for(test(server), 60))
 
 
-def test_what_is_wrong_with_tls_is_said_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("client", [PahoPublisher, OwnSource])
+def test_what_is_wrong_with_tls_is_said_in_one_line(tmp_path: Path, client: type[PahoPublisher] | type[OwnSource]) -> None:
     """Another CA, no TLS where it is wanted, TLS where there is none, a missing CA file: one line each, none of them hangs."""
     tls, other = certificate(tmp_path, "ours"), certificate(tmp_path, "other")
 
     async def error(port: int, **how: str | None) -> CanhManError:
         with pytest.raises(CanhManError) as caught:
-            await PahoPublisher("127.0.0.1", port, client_id="p", timeout_s=2, tls=how["ca"] is not None, tls_ca=how["ca"], **LOGIN).open()
+            await client("127.0.0.1", port, client_id="p", timeout_s=2, tls=how["ca"] is not None, tls_ca=how["ca"], **LOGIN).open()
         assert "\n" not in str(caught.value)
         return caught.value
 

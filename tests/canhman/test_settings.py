@@ -162,6 +162,7 @@ def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) ->
         ("mqtt://org:default@host", BrokerAddress(embedded=False, tls=False, host="host", port=1883, user="org:default")),
         ("mqtt://a%40b%2Fc@host", BrokerAddress(embedded=False, tls=False, host="host", port=1883, user="a@b/c")),
         ("mqtt://h/?client=paho", BrokerAddress(embedded=False, tls=False, host="h", port=1883)),
+        ("mqtts://h?client=own", BrokerAddress(embedded=False, tls=True, host="h", port=8883, client="own")),
         ("embedded://[::1]:1885", BrokerAddress(embedded=True, tls=False, host="::1", port=1885)),
         ("embeddeds://10.0.0.1", BrokerAddress(embedded=True, tls=True, host="10.0.0.1", port=8883)),
     ],

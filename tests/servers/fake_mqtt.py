@@ -11,6 +11,7 @@ from servers.ports import free_port
 
 CONNACK3 = b"\x20\x02\x00\x00"
 CONNACK3_SESSION = b"\x20\x02\x01\x00"
+TOPIC = b"canhman/o/d/telemetry"
 
 
 class Line:
@@ -18,6 +19,7 @@ class Line:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         self.number = number  # 0 for the first connection
+        self.version = 4  # as its CONNECT says
         self._reader, self._writer = reader, writer
         self._ahead: asyncio.Future[tuple[int, bytes]] | None = None
 
@@ -41,7 +43,11 @@ class Line:
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
-                return first, await self._reader.readexactly(length)
+                break
+        body = await self._reader.readexactly(length)
+        if first >> 4 == 1:
+            self.version = body[6]
+        return first, body
 
     async def expect(self, kind: int) -> bytes:
         """The body of the next packet of this kind (high four bits), others skipped; PINGREQs are answered."""
@@ -56,22 +62,34 @@ class Line:
         """Bytes to the client."""
         self._writer.write(data)
 
+    async def greet(self, *, session: bool = False) -> bytes:
+        """Take the CONNECT and let it in; returns its body."""
+        body = await self.expect(0x10)
+        self.send(connack5(session=session) if self.version == 5 else CONNACK3_SESSION if session else CONNACK3)
+        return body
+
+    def publish(self, payload: bytes, mid: int = 0, *, topic: bytes = TOPIC, qos: int = 1, dup: bool = False, retain: bool = False) -> None:
+        """A PUBLISH to the client."""
+        packet = publish5 if self.version == 5 else publish3
+        self.send(packet(topic, payload, mid, qos=qos, dup=dup, retain=retain))
+
     async def subscribed(self, code: int = 1) -> list[str]:
         """Answer SUBSCRIBEs (with `code`) up to the UNSUBSCRIBE; returns what was asked, `-` before what was given up."""
         asked: list[str] = []
         while True:
             first, body = await self.packet()
-            mid = body[:2]
+            mid, names = body[:2], body[3:] if self.version == 5 else body[2:]  # the properties are none, one byte
             if first & 0xF0 == 0x80:
-                asked.append(body[4:-1].decode())
-                self.send(b"\x90\x03" + mid + bytes([code]))
+                asked.append(names[2:-1].decode())
+                self.send(b"\x90\x04" + mid + bytes([0, code]) if self.version == 5 else b"\x90\x03" + mid + bytes([code]))
             elif first & 0xF0 == 0xA0:
-                rest = body[2:]
+                rest = names
                 while rest:
                     size = int.from_bytes(rest[:2], "big")
                     asked.append("-" + rest[2 : 2 + size].decode())
                     rest = rest[2 + size :]
-                self.send(b"\xb0\x02" + mid)
+                left = sum(name.startswith("-") for name in asked)
+                self.send(b"\xb0" + bytes([3 + left]) + mid + bytes(1 + left) if self.version == 5 else b"\xb0\x02" + mid)
                 return asked
 
     def close(self) -> None:
@@ -127,6 +145,13 @@ class FakeMqtt:
 def publish3(topic: bytes, payload: bytes, mid: int, *, qos: int = 1, dup: bool = False, retain: bool = False) -> bytes:
     """A PUBLISH of MQTT 3.1.1, under 128 bytes."""
     body = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if qos else b"") + payload
+    assert len(body) < 128
+    return bytes([0x30 | dup << 3 | qos << 1 | retain, len(body)]) + body
+
+
+def publish5(topic: bytes, payload: bytes, mid: int, *, qos: int = 1, dup: bool = False, retain: bool = False, properties: bytes = b"") -> bytes:
+    """A PUBLISH of MQTT 5, under 128 bytes."""
+    body = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if qos else b"") + bytes([len(properties)]) + properties + payload
     assert len(body) < 128
     return bytes([0x30 | dup << 3 | qos << 1 | retain, len(body)]) + body
 

@@ -16,6 +16,7 @@ from servers.tcp_proxy import TcpProxy
 from adapters.listener import Listener
 from adapters.memory_broker import MemoryBroker
 from adapters.mqtt import PahoSource
+from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.clock import SystemClock
 from core.ports import MessageSource, Publisher
@@ -51,12 +52,25 @@ async def memory(folder: Path) -> AsyncIterator[Rig]:
 @contextlib.asynccontextmanager
 async def paho_and_mosquitto(folder: Path) -> AsyncIterator[Rig]:
     """paho on both ends of a real Mosquitto; the line to the source is cut."""
+    async with _at_mosquitto(folder, PahoSource) as rig:
+        yield rig
+
+
+@contextlib.asynccontextmanager
+async def own_and_mosquitto(folder: Path) -> AsyncIterator[Rig]:
+    """Our own client behind a real Mosquitto; the line to it is cut."""
+    async with _at_mosquitto(folder, OwnSource) as rig:
+        yield rig
+
+
+@contextlib.asynccontextmanager
+async def _at_mosquitto(folder: Path, client: type[PahoSource] | type[OwnSource]) -> AsyncIterator[Rig]:
     users = "".join(f"{name}:{hash_password('pw', salt=b'0' * 12)}\n" for name in (*DEVICES, "ingest"))
     acl = "user ingest\ntopic read #\n\npattern write canhman/o/%u/telemetry\n"
     with Mosquitto(folder, users=users, acl=acl, config="max_inflight_messages 1000") as server:
         async with TcpProxy(server.port) as proxy:
             yield Rig(
-                source=PahoSource("127.0.0.1", proxy.port, client_id="ingest", username="ingest", password="pw"),
+                source=client("127.0.0.1", proxy.port, client_id="ingest", username="ingest", password="pw"),
                 publisher=lambda name: PahoPublisher("127.0.0.1", server.port, client_id=name, username=name, password="pw"),
                 cut=proxy.cut,
                 broker=True,
@@ -92,5 +106,6 @@ async def paho_and_listener(folder: Path) -> AsyncIterator[Rig]:
 RIGS = [
     pytest.param(memory, id="memory"),
     pytest.param(paho_and_mosquitto, id="mosquitto", marks=pytest.mark.servers),
+    pytest.param(own_and_mosquitto, id="own-mosquitto", marks=pytest.mark.servers),
     pytest.param(paho_and_listener, id="listener", marks=pytest.mark.sockets),
 ]

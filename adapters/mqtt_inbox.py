@@ -1,0 +1,113 @@
+"""Messages of a broker between the socket and whoever takes them in batches, and which of them may be acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from core.message import Message
+
+COUNTERS = {
+    "received": "messages read",
+    "duplicates": "messages read that the broker marks as sent before",
+    "acknowledged": "messages acknowledged",
+    "stale": "messages stored whose connection was gone before they could be acknowledged: the broker sends them again",
+    "broker_dropped": "messages the broker says it acknowledged to publishers and then dropped",
+}
+
+# Mosquitto's default number of messages in flight over 3.1.1: with as many unacknowledged nothing more may be coming, and
+# a linger that goes on only lets the broker's queue grow to where it drops (1000 messages by default)
+_LIKELY_WINDOW = 20
+_IDLE_S = 0.001
+_BATCHES = 4  # wait here at most, then the socket is left alone
+
+
+def token_of(serial: int, packet_id: int) -> int:
+    """What `Message.token` is here: rising with the order of arrival over all connections, with the packet identifier in it."""
+    return serial << 16 | packet_id
+
+
+class Inbox:
+    """A batch is ripe `linger_s` after its first message, at `max_batch`, or where the broker sends no more before it hears from us.
+
+    `window`: how many unacknowledged messages the broker sends at most, where that is known. Tokens are of one connection:
+    `lost` forgets them, and what was read stays to be taken.
+    """
+
+    def __init__(self, *, linger_s: float, max_batch: int, window: int = 0xFFFF) -> None:
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self._linger_s = linger_s
+        self._max_batch = max_batch
+        self._window = window
+        self._waiting: list[Message] = []
+        self._unacknowledged: set[int] = set()
+        self._ripe = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether a few batches wait: time to stop reading."""
+        return len(self._waiting) >= _BATCHES * self._max_batch
+
+    def put(self, messages: Sequence[Message], *, duplicates: int) -> None:
+        """Take these in, of which `duplicates` are marked as sent before; a token of 0 is one that needs no acknowledgement."""
+        waiting, unacknowledged = self._waiting, self._unacknowledged
+        first = not waiting
+        waiting += messages
+        unacknowledged.update([message[8] for message in messages])  # [8] is the token: a name costs twice as much
+        unacknowledged.discard(0)
+        self.counters["received"] += len(messages)
+        self.counters["duplicates"] += duplicates
+        if len(waiting) >= self._max_batch or len(unacknowledged) >= self._window or not self._linger_s:
+            self._ripe.set()
+        elif not self._ripe.is_set():
+            loop = asyncio.get_running_loop()
+            if first:
+                self._timer = loop.call_later(self._linger_s, self._ripe.set)
+            if self._idle is None and len(unacknowledged) >= _LIKELY_WINDOW:
+                self._idle = loop.call_later(_IDLE_S, self._still, self.counters["received"])
+
+    async def batch(self) -> list[Message]:
+        """At least one message, at most `max_batch`. Cancelling it loses nothing."""
+        await self._ripe.wait()
+        return self._take()
+
+    def settle(self, messages: Sequence[Message]) -> list[int]:
+        """The packet identifiers to acknowledge for these, in order of arrival; the others are of QoS 0, settled or stale."""
+        tokens = [message[8] for message in messages if message[4]]  # [4] is the QoS
+        fresh = self._unacknowledged.intersection(tokens)
+        if len(fresh) == len(tokens):
+            tokens.sort()  # free where they are in order, as they mostly are
+        else:
+            self.counters["stale"] += len(tokens) - len(fresh)
+            tokens = sorted(fresh)
+        self._unacknowledged -= fresh
+        self.counters["acknowledged"] += len(tokens)
+        return [token & 0xFFFF for token in tokens]
+
+    def lost(self) -> None:
+        """The connection is gone: acknowledgements of what came over it no longer mean anything to the broker."""
+        self._unacknowledged.clear()
+
+    def _take(self) -> list[Message]:
+        taken, self._waiting = self._waiting, []
+        if len(taken) > self._max_batch:
+            taken, self._waiting = taken[: self._max_batch], taken[self._max_batch :]
+        else:
+            self._ripe.clear()
+        for timer in (self._timer, self._idle):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._idle = None
+        return taken
+
+    def _still(self, received: int) -> None:
+        """Look whether the stream stands still, where a window may be full."""
+        self._idle = None
+        if self._ripe.is_set() or not self._waiting:
+            return
+        if received == self.counters["received"]:
+            self._ripe.set()
+        else:
+            self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._still, self.counters["received"])

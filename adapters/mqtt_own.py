@@ -1,0 +1,232 @@
+"""Messages from a broker over MQTT 5, on our own codec: the fast way in, beside paho's (`adapters.mqtt`).
+
+A receive maximum says how much the broker sends before it hears from us, whatever its configuration; what comes beyond it
+is taken all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+import struct
+from collections.abc import Sequence
+
+import structlog
+
+from adapters.mqtt_codec import Connack, Connect, Properties, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, encode
+from adapters.mqtt_endpoint import AWAY, Endpoint, tls_context
+from adapters.mqtt_filters import other_forms, shared_form
+from adapters.mqtt_inbox import Inbox
+from adapters.mqtt_keeper import Keeper
+from adapters.mqtt_own_line import Line, LineHooks
+from adapters.mqtt_own_read import BrokerStream
+from adapters.mqtt_packets import reason_text
+from core.clock import Clock, SystemClock
+from core.errors import RefusedError, UnavailableError
+from core.message import Message
+from registry.permissions import BROKER_STATE, FILTERS
+
+log = structlog.get_logger(__name__)
+
+RECEIVE_MAXIMUM = 1000
+FOR_EVER = 0xFFFF_FFFF  # of a lone ingest, for which its broker waits as long as it takes
+SHARE_EXPIRY_S = 24 * 3600  # a member of a share that stays away keeps its part of the messages from the others until then
+_PUBACK = 0x4002_0000  # its four bytes, with the packet identifier in the lower two
+
+
+class OwnSource:
+    """A persistent session at a broker, known by its client id; see `core.ports.MessageSource`.
+
+    `share` divides the data filters among all workers of that name. The counters are those of `mqtt_inbox.COUNTERS`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str,
+        username: str = "",
+        password: str = "",
+        clock: Clock | None = None,
+        filters: Sequence[str] = FILTERS,
+        share: str | None = None,
+        tls: bool = False,
+        tls_ca: str | None = None,
+        keepalive_s: int = 30,
+        timeout_s: float = 5.0,
+        linger_s: float = 0.01,
+        max_batch: int = 5000,
+        receive_maximum: int = RECEIVE_MAXIMUM,
+    ) -> None:
+        self._endpoint = Endpoint(
+            host=host,
+            port=port,
+            client_id=client_id,
+            username=username,
+            password=password,
+            tls=tls,
+            tls_ca=tls_ca,
+            keepalive_s=keepalive_s,
+            timeout_s=timeout_s,
+        )
+        self._clock: Clock = clock or SystemClock()
+        self._share = share
+        self._receive_maximum = receive_maximum
+        self._wanted = tuple(shared_form(f, share) for f in filters)
+        self._unwanted = other_forms({*filters, *FILTERS}, share, self._wanted)
+        self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum)
+        self.counters = self._inbox.counters
+        self._keeper = Keeper(self._endpoint, self._connect, self._read_on)
+        self._line: Line | None = None
+        self._stream = BrokerStream()
+        self._numbers = itertools.count()
+        self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}  # packet identifier of a SUBSCRIBE or UNSUBSCRIBE
+        self._opened = False
+        self._tls: ssl.SSLContext | None = None
+        self.found_session = False  # whether the broker still had our session when `open` connected
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now."""
+        return self._keeper.connected
+
+    @property
+    def connections(self) -> int:
+        """How many connections there have been."""
+        return self._keeper.connections
+
+    async def open(self) -> None:
+        """Connect and subscribe. Raises UnavailableError, RefusedError (log-in or a subscription) or ConfigError (CA file)."""
+        self._opened = False
+        self._tls = tls_context(self._endpoint.tls_ca) if self._endpoint.tls else None
+        await self._keeper.open()
+        self._opened = True
+
+    async def batch(self) -> list[Message]:
+        """What came within `linger_s` of the first message, at most `max_batch`; waits while there is nothing or no broker."""
+        taken = await self._inbox.batch()
+        self._read_on()
+        return taken
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """PUBACK in order of arrival, all in one send; skips what came over an earlier connection, at QoS 0, or is acknowledged already."""
+        packet_ids = self._inbox.settle(messages)
+        if packet_ids and self._line is not None:
+            self._line.send(struct.pack(f">{len(packet_ids)}I", *[_PUBACK | number for number in packet_ids]))
+
+    async def close(self) -> None:
+        """Disconnect; the session with its subscriptions stays at the broker and collects."""
+        await self._keeper.close()
+        if self._line is not None:
+            await self._line.goodbye()
+
+    # ------------------------------------------------------------ connecting
+
+    async def _connect(self) -> None:
+        """One connection: log in, subscribe where it is needed. Raises UnavailableError or RefusedError, with nothing left open."""
+        where = self._endpoint
+        self._stream = BrokerStream(self._stream.serial)
+        line = Line(where, self._clock, self._stream, LineHooks(received=self._received, answered=self._answered, lost=self._lost))
+        self._line = line
+        try:
+            async with asyncio.timeout(where.timeout_s) as line.patience:
+                connack = await line.open(self._greeting(), self._tls)
+                if connack.reason:
+                    said = ": ".join(filter(None, (reason_text(connack.reason), connack.properties.reason_string)))
+                    raise where.refusal(said, away=connack.reason in AWAY)
+                await self._subscribe(line, connack)
+            if line.gone:
+                raise UnavailableError(f"{where} closed the connection: {line.reason}")
+        except BaseException as error:
+            line.lose("given up")
+            if isinstance(error, TimeoutError):
+                raise UnavailableError(f"{where} gave no answer within {where.timeout_s:g} s") from error
+            raise
+        finally:
+            line.patience = None
+
+    def _greeting(self) -> Connect:
+        where = self._endpoint
+        return Connect(
+            client_id=where.client_id,
+            clean_start=False,
+            keep_alive=where.keepalive_s,
+            username=where.username or None,
+            password=where.password.encode() if where.username else None,
+            properties=Properties(
+                session_expiry_interval=FOR_EVER if self._share is None else SHARE_EXPIRY_S,
+                receive_maximum=self._receive_maximum,
+            ),
+        )
+
+    async def _subscribe(self, line: Line, connack: Connack) -> None:
+        """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
+        if connack.session_present and self._opened:
+            return
+        where, says = self._endpoint, connack.properties
+        if not self._opened:
+            self.found_session = connack.session_present
+        if says.shared_subscription_available == 0 and self._share is not None:
+            raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
+        if says.session_expiry_interval is not None:
+            log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
+        asked = [(f, self._ask(line, f, 1)) for f in self._wanted]
+        self._ask(line, BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
+        # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.
+        number, gone = self._answer()
+        line.send(encode(Unsubscribe(packet_id=number, topic_filters=self._unwanted)))
+        for topic_filter, answer in asked:
+            granted = (await answer)[0]
+            if granted >= 0x80:
+                raise RefusedError(f"{where} refuses {where.who} the subscription to {topic_filter}: {reason_text(granted)}")
+            if granted == 0:
+                log.warning("the broker delivers without acknowledgement (QoS 0)", broker=str(where), filter=topic_filter)
+        await gone
+
+    def _ask(self, line: Line, topic_filter: str, qos: int) -> asyncio.Future[Sequence[int]]:
+        number, answer = self._answer()
+        line.send(encode(Subscribe(packet_id=number, subscriptions=(Subscription(topic_filter=topic_filter, qos=qos),))))
+        return answer
+
+    def _answer(self) -> tuple[int, asyncio.Future[Sequence[int]]]:
+        number = next(self._numbers) % 0xFFFF + 1
+        answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        return number, answer
+
+    # ------------------------------------------------------------ the line's events
+
+    def _received(self, messages: list[Message]) -> bool:
+        """Wake `batch`; read on while what waits stays within a few batches.
+
+        While `open` waits nobody takes a batch, and the answer to its SUBSCRIBE comes behind all that the session kept in
+        flight: read on to it. That is bounded by the 65,535 packet identifiers, for nothing is acknowledged.
+        """
+        stream = self._stream
+        if messages:
+            self._inbox.put(messages, duplicates=stream.duplicates)
+            stream.duplicates = 0
+        if stream.broker_dropped is not None:
+            self.counters["broker_dropped"] = stream.broker_dropped
+        return not self._opened or not self._inbox.enough
+
+    def _answered(self, packet: Suback | Unsuback) -> None:
+        answer = self._answers.pop(packet.packet_id, None)
+        if answer is not None and not answer.done():
+            answer.set_result(packet.reasons)
+
+    def _lost(self, reason: str, unwelcome: bool) -> None:
+        """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
+        self._inbox.lost()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(UnavailableError(f"{self._endpoint} closed the connection: {reason}"))
+                answer.exception()  # seen: of several answers only the first is awaited
+        self._answers.clear()
+        self._keeper.lost(reason, unwelcome=unwelcome)
+
+    def _read_on(self) -> None:
+        if self._line is not None and not self._inbox.enough:
+            self._line.resume()
