@@ -1,7 +1,8 @@
 """The journal on disk: append-only segment files; a message is acknowledged only after it is durable here.
 
-One process writes (a lock file sees to it); one thread may append while others read. Nothing that was handed out as a
-position is ever used again: after a torn end was cut off, the next segment begins past where it reached.
+One process writes (a lock file sees to it); one thread may append while others read, and one may seal and remove old
+segments (`journal_keeping`). Nothing that was handed out as a position is ever used again: after a torn end was cut off,
+the next segment begins past where it reached.
 """
 
 from __future__ import annotations
@@ -17,40 +18,43 @@ from pathlib import Path
 import structlog
 
 from adapters import journal_segments as segments
+from adapters.journal_keeping import note_removed
+from adapters.journal_reading import ID_FILE, SegmentReader
+from adapters.journal_sealed import open_source
 from adapters.journal_segments import HEADER_BYTES, Segment
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, FormatError, JournalFullError, UnavailableError
+from core.errors import ConfigError, FormatError, JournalFullError
 from core.message import Message
-from core.ports import Slice
 
 log = structlog.get_logger(__name__)
 
 SEGMENT_BYTES = 64 << 20
 _DAY_MS = 86_400_000
+_MOST_SPARE = 1 << 30
+SPARE = 0.02  # of the disk: room for the store's and the database's own files, so that what is acknowledged can be stored
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class FileJournal:
+class FileJournal(SegmentReader):
     """Journal port on segment files in `folder`. A new segment begins at `segment_bytes` or on a new day (UTC).
 
-    With `max_bytes` it is full at that size, as with a full disk. Call `open` before anything else.
+    With `max_bytes` it is full at that size, as with a full disk; but first the oldest segments go that are stored (what
+    lies before `release`). It leaves `spare` of the disk (a share, at most 1 GiB) to the others. Call `open` before anything else.
     """
 
-    def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, max_bytes: int | None = None, clock: Clock | None = None) -> None:
-        self.id = ""
+    def __init__(
+        self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, max_bytes: int | None = None, spare: float = 0.0, clock: Clock | None = None
+    ) -> None:
+        super().__init__(folder)
         self.torn_bytes = 0  # cut off the end at `open`: the unfinished write of a crash
-        self.damaged_bytes = 0  # skipped by reads since `open`, each byte counted once
-        self._folder = folder
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
+        self._spare = spare
         self._clock = clock or SystemClock()
-        self._keys = segments.Keys(b"", 0)
-        self._segments: tuple[Segment, ...] = ()  # replaced, never changed: readers take it as it is
-        self._end = 0
         self._bytes = 0  # of all segments on disk
+        self._released = 0
         self._fd = -1  # of the last segment; -1 = the next append begins a new one
         self._next_base = 0
-        self._damage_counted = 0
         self._lock_fd = -1
         self._write_lock = threading.Lock()
         self._grown = threading.Condition()
@@ -106,7 +110,7 @@ class FileJournal:
 
     def _read_id(self, paths: Sequence[Path]) -> str:
         """The journal's id from its file, else from a segment's header, else a new one; the file is (re)written if need be."""
-        path = self._folder / "journal.id"
+        path = self._folder / ID_FILE
         if path.exists():
             text = path.read_text("ascii", "replace").strip()
             if len(text) != 32 or not set(text) <= set("0123456789abcdef"):
@@ -123,9 +127,14 @@ class FileJournal:
         fd = os.open(last.path, os.O_RDWR | os.O_CLOEXEC)
         self._fd = fd
         size = os.fstat(fd).st_size
+        source = open_source(fd, self._keys)
+        if last.sealed:  # one that follows it was lost: nothing is appended to it
+            self._end = last.base + source.size
+            self._begin_new_segment_at(self._end)
+            return
         at = intact = min(HEADER_BYTES, size)
         while at < size:
-            run = segments.read_run(fd, last.base, at, size, self._keys, 10_000, [])
+            run = segments.read_run(source, last.base, at, size, self._keys, 10_000, [])
             at, intact = run.next, run.intact or intact
         os.fdatasync(fd)  # what a killed process wrote may still wait in the page cache; it counts as durable from here on
         self._end = last.base + intact
@@ -151,8 +160,8 @@ class FileJournal:
             last = self._segments[-1]
             start = max(self._end, last.base + HEADER_BYTES)
             data = segments.encode(messages, start, self._keys)
-            if self._max_bytes is not None and self._bytes + len(data) > self._max_bytes:
-                raise JournalFullError(f"journal {self._folder} is full: {self._bytes} bytes kept, at most {self._max_bytes} allowed")
+            if self._max_bytes is not None or self._spare:
+                self._make_room(len(data))
             self._write(data, start - last.base)
             self._bytes += len(data)
             with self._grown:
@@ -175,8 +184,7 @@ class FileJournal:
         base, created = max(self._end, self._next_base), self._clock.now_ms()
         path = self._folder / segments.segment_name(base)
         first = segments.header(self.id, base, self._end, created)
-        if self._max_bytes is not None and self._bytes + len(first) > self._max_bytes:
-            raise JournalFullError(f"journal {self._folder} is full: {self._bytes} bytes kept, at most {self._max_bytes} allowed")
+        self._make_room(len(first))
         try:
             self._write_whole(path, first)
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -221,24 +229,79 @@ class FileJournal:
         except OSError:
             new.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
 
+    # ------------------------------------------------------------ room
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments on disk."""
+        return self._bytes
+
+    @property
+    def released(self) -> int:
+        """What lies before is stored, and nothing waits for it."""
+        return self._released
+
+    def release(self, position: int) -> None:
+        """What lies before `position` may be sealed, and removed when its time is over or the room is needed."""
+        self._released = position
+
+    def replace(self, segment: Segment, sealed: Path) -> None:
+        """Put the sealed form of `segment` in its place. Raises OSError, and then the plain one stands."""
+        with self._write_lock:
+            if self._lock_fd < 0 or segment not in self._segments[:-1]:
+                raise OSError(errno.EBUSY, "it is no finished segment of an open journal")
+            before = segment.path.stat().st_size
+            sealed.rename(segment.path)
+            self._sync_folder()
+            self._bytes += segment.path.stat().st_size - before
+            self._segments = tuple(s._replace(sealed=True) if s.base == segment.base else s for s in self._segments)
+
+    def remove_oldest(self, why: str) -> bool:
+        """Remove the oldest segment, where all of it is released; False where it is not."""
+        with self._write_lock:
+            return self._remove_oldest(why)
+
+    def _remove_oldest(self, why: str) -> bool:
+        if self._lock_fd < 0 or len(self._segments) < 2 or self._segments[1].base > self._released:
+            return False
+        oldest, stop = self._segments[0], self.stop_of(0)
+        try:
+            size = oldest.path.stat().st_size
+            note_removed(self._folder, oldest, stop, size, self._clock.now_ms(), why)
+            self._segments = self._segments[1:]  # first: a reader that finds no file looks whether it is listed
+            oldest.path.unlink()
+            self._bytes -= size
+            self._sync_folder()
+        except OSError as error:
+            log.warning("journal_segment_not_removed", file=str(oldest.path), error=error.strerror or str(error))
+            return False
+        log.info("journal_segment_removed", file=str(oldest.path), bytes=size, why=why)
+        return True
+
+    def _make_room(self, more: int) -> None:
+        """Raises JournalFullError where `more` bytes are over the bound, or the disk's spare share would be touched."""
+        if self._max_bytes is not None:
+            while self._bytes + more > self._max_bytes and self._remove_oldest("CANHMAN_JOURNAL_MAX"):
+                pass
+            if self._bytes + more > self._max_bytes:
+                raise JournalFullError(f"journal {self._folder} is full: {self._bytes} bytes kept, at most {self._max_bytes} allowed")
+        if self._spare:
+            disk = os.fstatvfs(self._lock_fd)
+            free, spare = disk.f_bavail * disk.f_frsize, spare_bytes(disk.f_blocks * disk.f_frsize, self._spare)
+            if free - more < spare:
+                text = f"{free >> 20} MiB free on its disk, of which {spare >> 20} MiB stay for store and database"
+                raise JournalFullError(f"journal {self._folder} is full: {text}; make room, or set CANHMAN_JOURNAL_KEEP or CANHMAN_JOURNAL_MAX")
+
     # ------------------------------------------------------------ read
-
-    @property
-    def end(self) -> int:
-        """The position after the last durable record."""
-        return self._end
-
-    @property
-    def start(self) -> int:
-        """The position of the oldest record kept."""
-        kept = self._segments
-        return min(kept[0].base + HEADER_BYTES, self._end) if kept else self._end
 
     def wait_for(self, position: int, timeout: float | None = None) -> bool:
         """Block until a record lies at or past `position` (end > position); False after `timeout` [s] or once closed."""
@@ -246,53 +309,7 @@ class FileJournal:
             self._grown.wait_for(lambda: self._end > position or self._lock_fd < 0, timeout)
             return self._end > position
 
-    def read(self, position: int, *, limit: int) -> Slice:
-        """At most `limit` records from `position` on (fewer where payloads are big); none only at the end.
 
-        Before `start` it begins there. What is damaged is skipped and counted. Raises UnavailableError where a file
-        cannot be read.
-        """
-        end, kept = self._end, self._segments  # in this order: a segment is listed before the end reaches into it
-        records: segments.Records = []
-        at, damaged = max(position, self.start), 0
-        for i, segment in enumerate(kept):
-            bound = min(end, kept[i + 1].previous_end) if i + 1 < len(kept) else end
-            if at >= bound:
-                continue
-            if records or limit < 1:
-                break
-            at = max(at, segment.base + HEADER_BYTES)
-            try:
-                fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    run = segments.read_run(fd, segment.base, at - segment.base, bound - segment.base, self._keys, limit, records)
-                finally:
-                    os.close(fd)
-            except OSError as error:
-                raise UnavailableError(f"journal {segment.path}: cannot read: {error.strerror}") from error
-            at = segment.base + run.next
-            damaged += run.damaged
-            if run.damaged:
-                self._count_damage(at, run.damaged)
-        return Slice(records=records, next=at, damaged_bytes=damaged)
-
-    def get(self, position: int) -> Message | None:
-        """The one record at `position`; None where it is no longer kept or damaged."""
-        end, kept = self._end, self._segments
-        holding = [s for s in kept if s.base + HEADER_BYTES <= position]
-        if not holding or position >= end:
-            return None
-        segment = holding[-1]
-        try:
-            fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            return segments.read_one(fd, segment.base, position, self._keys)
-        finally:
-            os.close(fd)
-
-    def _count_damage(self, upto: int, count: int) -> None:
-        if upto > self._damage_counted:
-            self._damage_counted = upto
-            self.damaged_bytes += count
+def spare_bytes(disk: int, share: float) -> int:
+    """What the journal leaves free on a disk of `disk` bytes."""
+    return min(_MOST_SPARE, int(disk * share))

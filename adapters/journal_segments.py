@@ -1,5 +1,7 @@
 """The journal's segment files: their byte layout, and reading them past any damage. All numbers are little-endian.
 
+This is the form they are written in (version 1); a sealed one (version 2) holds the same bytes compressed: `journal_sealed`.
+
     header   magic "CMJ" · version u8 · journal id 16 B · base i64 · previous end i64 · created i64 [ms] · crc32 of all that
     record   marker 4 B · crc32 u32 · length u32 · received i64 [ms] · flags u8 · topic u16 · source u16 │ topic · source · payload
              └ length counts what stands right of the bar, topic and source are lengths; the crc covers all after itself
@@ -15,7 +17,7 @@ import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from core.errors import FormatError
@@ -23,6 +25,8 @@ from core.message import Message
 
 MAGIC = b"CMJ"
 VERSION = 1
+SEALED = 2  # the version of a sealed segment
+VERSIONS = (VERSION, SEALED)
 SUFFIX = ".cmj"
 
 _HEADER = struct.Struct("<3sB16sqqq")
@@ -37,8 +41,10 @@ _FRONT_BYTES = _FRONT.size
 
 _RETAIN, _DUP, _REFUSED = 4, 8, 16  # bits 0 and 1 are the QoS
 _MASK = 0xFFFF_FFFF
+_LATEST = 2**63 - 1
 
 Records = list[tuple[int, Message]]  # (position, message)
+Gaps = list[tuple[int, int]]  # positions skipped as damaged, from (included) to (excluded)
 
 CHUNK_BYTES = 1 << 20  # read at once
 READ_BYTES = 8 << 20  # one read stops after this many, so that big payloads do not fill the memory
@@ -52,13 +58,47 @@ class Keys(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """One file: its base position, where the segment before it ended, when it was made [ms]; `intact` is about its header."""
+    """One file: its base position, where the segment before it ended, when it was made [ms]; `intact` is about its header.
+
+    `created` is 0 where the header does not tell it; `sealed`: it is compressed.
+    """
 
     path: Path
     base: int
     previous_end: int
     created: int
     intact: bool
+    sealed: bool = False
+
+
+class Source(Protocol):
+    """The bytes of one segment as they were written, by offset, whatever form the file has now; `size` is the offset after the last."""
+
+    size: int
+
+    def chunk(self, at: int) -> int:
+        """How many bytes are best read at once from `at` on."""
+        ...
+
+    def pread(self, count: int, at: int) -> bytes:
+        """`count` bytes from offset `at` on, fewer at the end."""
+        ...
+
+
+class Plain:
+    """A segment in the form it was written in; `fd` is open for reading."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.size = os.fstat(fd).st_size
+
+    def chunk(self, at: int) -> int:
+        """Always the same."""
+        return CHUNK_BYTES
+
+    def pread(self, count: int, at: int) -> bytes:
+        """As it stands there."""
+        return os.pread(self._fd, count, at)
 
 
 class Run(NamedTuple):
@@ -67,6 +107,15 @@ class Run(NamedTuple):
     next: int
     intact: int
     damaged: int
+
+
+class Frames(NamedTuple):
+    """Whole frames at the start of a buffer: where they end, how many, and the span of their arrivals [ms]."""
+
+    end: int
+    records: int
+    oldest: int
+    newest: int
 
 
 def keys_of(journal_id: str) -> Keys:
@@ -80,43 +129,51 @@ def segment_name(base: int) -> str:
     return f"{base:020d}{SUFFIX}"
 
 
-def header(journal_id: str, base: int, previous_end: int, created: int) -> bytes:
+def header(journal_id: str, base: int, previous_end: int, created: int, *, version: int = VERSION) -> bytes:
     """The first bytes of a segment."""
-    packed = _HEADER.pack(MAGIC, VERSION, bytes.fromhex(journal_id), base, previous_end, created)
+    packed = _HEADER.pack(MAGIC, version, bytes.fromhex(journal_id), base, previous_end, created)
     return packed + _CRC.pack(crc32(packed))
+
+
+def version_in(raw: bytes) -> int | None:
+    """The version of a header that is whole but for its first four bytes, which its crc proves; None where it is not."""
+    if len(raw) < HEADER_BYTES:
+        return None
+    (crc,) = _CRC.unpack_from(raw, _HEADER.size)
+    return next((v for v in VERSIONS if crc32(MAGIC + bytes([v]) + raw[4 : _HEADER.size]) == crc), None)
 
 
 def id_in_header(path: Path) -> str | None:
     """The journal id in a segment's header; None where the header is damaged."""
     with path.open("rb") as file:
         raw = file.read(HEADER_BYTES)
-    if len(raw) < HEADER_BYTES or crc32(raw[: _HEADER.size]) != _CRC.unpack_from(raw, _HEADER.size)[0]:
-        return None
-    return bytes(_HEADER.unpack_from(raw)[2]).hex()
+    return None if version_in(raw) is None else bytes(_HEADER.unpack_from(raw)[2]).hex()
 
 
 def inspect(path: Path, journal_id: str) -> Segment:
     """Read a segment's header. Raises FormatError for another format, version or journal, or a renamed file.
 
     A header with the right first bytes but a wrong crc is damage: the name gives the base and the records speak for themselves.
+    So are other first bytes that the crc proves wrong.
     """
     base = int(path.stem)
     with path.open("rb") as file:
         raw = file.read(HEADER_BYTES)
-    if len(raw) < 4 or raw[:4] == bytes(4):  # never written out before a power cut: an empty segment
-        return Segment(path, base, base, 0, intact=False)
-    if raw[:3] != MAGIC:
-        raise FormatError(f"{path}: not a journal segment: it begins with {raw[:3]!r}, expected {MAGIC!r}")
-    if raw[3] != VERSION:
-        raise FormatError(f"{path}: journal format version {raw[3]}, expected {VERSION}; use the Canh Mặn that wrote it")
-    if len(raw) < HEADER_BYTES or crc32(raw[: _HEADER.size]) != _CRC.unpack_from(raw, _HEADER.size)[0]:
-        return Segment(path, base, base, 0, intact=False)
+    version = version_in(raw)
+    if version is None:
+        if len(raw) < 4 or raw[:4] == bytes(4):  # never written out before a power cut: an empty segment
+            return Segment(path, base, base, 0, intact=False)
+        if raw[:3] != MAGIC:
+            raise FormatError(f"{path}: not a journal segment: it begins with {raw[:3]!r}, expected {MAGIC!r}")
+        if raw[3] not in VERSIONS:
+            raise FormatError(f"{path}: journal format version {raw[3]}, expected {VERSION} or {SEALED}; use the Canh Mặn that wrote it")
+        return Segment(path, base, base, 0, intact=False, sealed=raw[3] == SEALED)
     _, _, found, found_base, previous_end, created = _HEADER.unpack_from(raw)
     if found.hex() != journal_id:
         raise FormatError(f"{path}: belongs to journal {found.hex()}, expected {journal_id}")
     if found_base != base:
         raise FormatError(f"{path}: holds positions from {found_base}, expected {base} by its name")
-    return Segment(path, base, previous_end, created, intact=True)
+    return Segment(path, base, previous_end, created, intact=True, sealed=version == SEALED)
 
 
 def encode(messages: Iterable[Message], position: int, keys: Keys) -> bytes:
@@ -167,36 +224,61 @@ def take(buffer: bytes, position: int, keys: Keys, limit: int, out: Records) -> 
     return at
 
 
-def read_run(fd: int, base: int, start: int, stop: int, keys: Keys, limit: int, out: Records) -> Run:
-    """Append records of one segment from offset `start` up to `stop`, skipping what is damaged.
+def walk(buffer: bytes, keys: Keys) -> Frames:
+    """From frame to frame, without a look at what is in them: where the last whole one ends, how many, and when they arrived."""
+    marker, unpack = keys.marker, _RECORD.unpack_from
+    at, last, count = 0, len(buffer) - RECORD_BYTES, 0
+    oldest, newest = _LATEST, -_LATEST
+    while at <= last:
+        mark, _, length, received, _, _, _ = unpack(buffer, at)
+        stop = at + RECORD_BYTES + length
+        if mark != marker or stop > len(buffer):
+            break
+        oldest, newest = min(oldest, received), max(newest, received)
+        at, count = stop, count + 1
+    return Frames(end=at, records=count, oldest=oldest if count else 0, newest=newest if count else 0)
 
-    Ends with `limit` records in `out`, at `stop`, or after some MiB once there is a record. `fd` is open for reading.
+
+def read_run(source: Source, base: int, start: int, stop: int, keys: Keys, limit: int, out: Records, gaps: Gaps | None = None) -> Run:
+    """Append records of one segment from offset `start` up to `stop`, skipping what is damaged; `gaps` takes the positions skipped.
+
+    Ends with `limit` records in `out`, at `stop`, or after some MiB once there is a record.
     """
     at, intact, damaged = start, 0, 0
     while at < stop and len(out) < limit and (not out or at - start < READ_BYTES):
-        buffer = os.pread(fd, min(CHUNK_BYTES, stop - at), at)
+        buffer = source.pread(min(source.chunk(at), stop - at), at)
         used = take(buffer, base + at, keys, limit, out)
-        if not used and CHUNK_BYTES <= len(buffer) < (whole := _claimed(buffer, keys)) <= stop - at:  # longer than a chunk
-            used = take(os.pread(fd, whole, at), base + at, keys, limit, out)
+        if not used and len(buffer) < (whole := _claimed(buffer, keys)) <= stop - at:  # longer than a chunk
+            used = take(source.pread(whole, at), base + at, keys, limit, out)
         if used:
             at = intact = at + used
             continue
-        found = _next_marker(fd, at + 1, stop, keys.marker)
+        found = find_marker(source, at + 1, stop, keys.marker)
         damaged += found - at
+        if gaps is not None:
+            joins = bool(gaps) and gaps[-1][1] == base + at
+            gaps[-1:] = [(gaps[-1][0], base + found)] if joins else [*gaps[-1:], (base + at, base + found)]
         at = found
     return Run(next=at, intact=intact, damaged=damaged)
 
 
-def read_one(fd: int, base: int, position: int, keys: Keys) -> Message | None:
+def read_one(source: Source, base: int, position: int, keys: Keys) -> Message | None:
     """The record at exactly `position`; None where none is intact there."""
     at = position - base
-    head = os.pread(fd, RECORD_BYTES, at)
-    size = os.fstat(fd).st_size
-    if not RECORD_BYTES <= (whole := _claimed(head, keys)) <= size - at:
+    whole = _claimed(source.pread(RECORD_BYTES, at), keys)
+    if not RECORD_BYTES <= whole <= source.size - at:
         return None
     out: Records = []
-    take(os.pread(fd, whole, at), position, keys, 1, out)
+    take(source.pread(whole, at), position, keys, 1, out)
     return out[0][1] if out else None
+
+
+def topic_at(source: Source, at: int, keys: Keys) -> str:
+    """What a damaged record says its topic is: the flipped bit may be in it, so it is a hint and no more; empty where none begins there."""
+    head = source.pread(RECORD_BYTES, at)
+    if not _claimed(head, keys):
+        return ""
+    return source.pread(min(int(_RECORD.unpack_from(head)[5]), 200), at + RECORD_BYTES).decode("utf-8", "replace")
 
 
 def _claimed(buffer: bytes, keys: Keys) -> int:
@@ -206,11 +288,11 @@ def _claimed(buffer: bytes, keys: Keys) -> int:
     return RECORD_BYTES + int(_RECORD.unpack_from(buffer)[2])
 
 
-def _next_marker(fd: int, start: int, stop: int, marker: bytes) -> int:
+def find_marker(source: Source, start: int, stop: int, marker: bytes) -> int:
     """Offset of the next marker from `start` on, `stop` where there is none before it."""
     at = start
     while at < stop:
-        buffer = os.pread(fd, min(CHUNK_BYTES, stop - at), at)
+        buffer = source.pread(min(CHUNK_BYTES, stop - at), at)
         found = buffer.find(marker)
         if found >= 0:
             return at + found

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,11 @@ def everything(journal: Journal, *, limit: int = 1000, position: int = 0) -> tup
 
 def messages_of(journal: Journal) -> list[Message]:
     return [m for _, m in everything(journal)[0]]
+
+
+def with_crc(raw: bytes) -> bytes:
+    """The header as its writer would have made it."""
+    return raw[: segments.HEADER_BYTES - 4] + zlib.crc32(raw[: segments.HEADER_BYTES - 4]).to_bytes(4, "little") + raw[segments.HEADER_BYTES :]
 
 
 @pytest.fixture
@@ -274,8 +280,8 @@ def test_a_journal_that_lost_its_end_starts_past_the_cursor(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "found", "expected"),
     [
-        (lambda raw: raw[:3] + bytes([2]) + raw[4:], "version 2", "expected 1"),
-        (lambda raw: b"PK\x03\x04" + raw[4:], "b'PK\\x03'", "expected b'CMJ'"),
+        (lambda raw: with_crc(raw[:3] + bytes([3]) + raw[4:]), "version 3", "expected 1"),
+        (lambda raw: with_crc(b"PK\x03\x04" + raw[4:]), "b'PK\\x03'", "expected b'CMJ'"),
     ],
 )
 def test_another_format_is_refused(folder: Path, change, found: str, expected: str) -> None:
