@@ -268,6 +268,14 @@ class States(Protocol):
         """Mark every row judged by another configuration than `but` (a hash) as dirty from the beginning; how many."""
         ...
 
+    async def rewriting(self) -> int:
+        """How often readings were announced to be written past ingest."""
+        ...
+
+    async def announce_rewriting(self) -> int:
+        """To be said before readings are written past ingest (`redecode`): it has tails of the series in memory, and believes them no more."""
+        ...
+
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """Rebuild from the store (`doctor --repair`): these rows, whatever stood there."""
         ...

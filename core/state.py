@@ -40,13 +40,21 @@ class SeriesState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What ingest stored of one series since the last commit: its newest row, and the earliest time to judge again."""
+    """What ingest stored of one series since the last commit: its newest row, and the earliest time written.
+
+    `judged`: all of it was judged as it was written, by what is in memory, and with `good`, `config` and `interval_ms` as
+    a judge's answer has them; else the judge reads it back from `dirty_from` on.
+    """
 
     key: SeriesKey
     role: str
     newest: Latest
     received: int
     dirty_from: int
+    judged: bool = False
+    good: Latest | None = None
+    config: str = ""
+    interval_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +152,7 @@ class Commit:
     journal: str
     state_cursor: int
     written: tuple[Written, ...] = ()
+    rewritten: int | None = None  # the number of `rewriting` its judged rows rely on; None: they are read back all the same
     dead: tuple[DeadLetter, ...] = ()
     seen: tuple[Seen, ...] = ()
     boots: tuple[BootSpan, ...] = ()

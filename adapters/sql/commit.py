@@ -18,7 +18,7 @@ from core.state import Commit
 
 def write(c: Connection, commit: Commit, *, at: int) -> None:
     """All of `commit`; `at` [system ms] dates the dead letters it resolves."""
-    states.write(c, commit.written)  # first: it takes the lock that orders writers
+    states.write(c, commit.written, rewritten=commit.rewritten)  # first: it takes the lock that orders writers
     covered = state_cursor(c, commit.journal)
     again = enrolment.done(c, commit.done_waiting)
     deadletters.write(c, commit.dead, done=commit.done_replays, again=again, at=at)

@@ -114,6 +114,16 @@ class SqlDatabase:
         with writing(self._engine) as c:
             return states.judge_again(c, but)
 
+    async def rewriting(self) -> int:
+        """How often readings were announced to be written past ingest."""
+        with reading(self._engine) as c:
+            return states.rewriting(c)
+
+    async def announce_rewriting(self) -> int:
+        """To be said before readings are written past ingest; returns the new number."""
+        with writing(self._engine) as c:
+            return states.announce_rewriting(c)
+
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """These rows, whatever stood there; each gets a new `changed`. Rows of other series are left alone."""
         with writing(self._engine) as c:

@@ -107,7 +107,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, key: Se
     """INSERT … ON CONFLICT (key): do nothing, or set `update` (column → expression over `excluded(table)`, see `incoming`)."""
     if not rows:
         return
-    insert = insert_into(connection, table)
+    insert = insert_into(connection.dialect.name, table)
     columns = [table.c[name] for name in key]
     if update is None:
         connection.execute(insert.on_conflict_do_nothing(index_elements=columns), list(rows))
@@ -115,9 +115,9 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, key: Se
         connection.execute(insert.on_conflict_do_update(index_elements=columns, set_=dict(update)), list(rows))
 
 
-def insert_into(connection: Connection, table: Table) -> Any:
+def insert_into(dialect: str, table: Table) -> Any:
     """INSERT with ON CONFLICT, which each database has in a form of its own."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def incoming(table: Table) -> Any:

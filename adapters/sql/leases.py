@@ -20,7 +20,7 @@ def take(c: Connection, name: str, holder: str, ttl_ms: int, *, at: int) -> bool
     now = _now(c, at)
     new = incoming(_T)
     free = or_(_T.c.holder == new.holder, _T.c.expires_at <= now, _T.c.expires_at > now + 2 * ttl_ms)
-    insert = insert_into(c, _T).values(name=name, holder=holder, expires_at=now + int(ttl_ms))
+    insert = insert_into(c.dialect.name, _T).values(name=name, holder=holder, expires_at=now + int(ttl_ms))
     statement = insert.on_conflict_do_update(index_elements=[_T.c.name], set_={"holder": new.holder, "expires_at": new.expires_at}, where=free)
     return c.execute(statement.returning(_T.c.name)).one_or_none() is not None
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, null, or_, select, update
 
 from adapters.sql import tables as t
-from adapters.sql.engine import incoming, others, upsert
+from adapters.sql.bulk import Many
+from adapters.sql.engine import incoming, insert_into, others
 from adapters.sql.serials import take
 from core.place import ALWAYS
 from core.series import SeriesKey
@@ -17,32 +18,59 @@ from core.state import Judged, Latest, SeriesState, Written
 
 _T = t.series_state
 _KEY = SeriesKey._fields
+_NOTHING = (None, None, None)
 
 
-def write(c: Connection, rows: Sequence[Written]) -> None:
-    """What ingest stored: `newest` only moves forward (an equal time is replaced), `dirty_from` only back."""
+def write(c: Connection, rows: Sequence[Written], *, rewritten: int | None = None) -> None:
+    """What ingest stored: `newest`, `judged` and `good` only move forward (an equal time is replaced), `dirty_from` only back.
+
+    Rows that were judged as they were written are believed only where the number of `rewriting` is still `rewritten`.
+    """
     if not rows:
         return
     last = take(c, "changed", len(rows))
-    new = incoming(_T)
-    forward = new.newest_time >= _T.c.newest_time
-    update = {name: case((forward, new[name]), else_=_T.c[name]) for name in ("role", "newest_time", "newest_value", "newest_flag", "received")}
-    earlier = or_(_T.c.dirty_from.is_(None), new.dirty_from < _T.c.dirty_from)
-    update["dirty_from"] = case((earlier, new.dirty_from), else_=_T.c.dirty_from)
-    update["changed"] = new.changed
-    values = [
-        {
-            **_key(w.key),
-            **_latest("newest", w.newest),
-            "role": w.role,
-            "received": int(w.received),
-            "dirty_from": int(w.dirty_from),
-            "changed": changed,
-            "config": "",
-        }
-        for changed, w in enumerate(rows, last - len(rows) + 1)
-    ]
-    upsert(c, _T, values, key=_KEY, update=update)
+    believed = rewritten is not None and rewritten == rewriting(c)
+    # in the order of the key: rows that lie beside each other in the file are changed one after the other (3 times faster)
+    ordered = sorted(rows, key=lambda w: w.key)
+    _WRITE.run(c, [_row(w, changed, believed and w.judged) for changed, w in enumerate(ordered, last - len(rows) + 1)])
+
+
+def _row(w: Written, changed: int, judged: bool) -> tuple[Any, ...]:
+    newest = _three(w.newest)
+    if judged:
+        interval = None if w.interval_ms is None else int(w.interval_ms)
+        return (*w.key, w.role, *newest, int(w.received), *newest, *_three(w.good), None, changed, w.config, interval)
+    return (*w.key, w.role, *newest, int(w.received), *_NOTHING, *_NOTHING, int(w.dirty_from), changed, "", None)
+
+
+def _write(dialect: str) -> Any:
+    new, old = incoming(_T), _T.c
+    changes: dict[str, Any] = {"changed": new.changed}
+    for time, moved in (
+        ("newest_time", ("newest_time", "newest_value", "newest_flag", "role", "received")),
+        ("judged_time", ("judged_time", "judged_value", "judged_flag")),
+        ("good_time", ("good_time", "good_value", "good_flag")),
+    ):
+        forward = and_(new[time].is_not(None), or_(old[time].is_(None), new[time] >= old[time]))
+        changes |= {name: case((forward, new[name]), else_=old[name]) for name in moved}
+    earlier = or_(old.dirty_from.is_(None), new.dirty_from < old.dirty_from)
+    changes["dirty_from"] = case((earlier, new.dirty_from), else_=old.dirty_from)
+    changes["config"] = case((old.config == literal_column("''"), new.config), else_=old.config)
+    changes["interval_ms"] = func.coalesce(new.interval_ms, old.interval_ms)
+    return insert_into(dialect, _T).on_conflict_do_update(index_elements=[old[name] for name in _KEY], set_=changes)
+
+
+_WRITE = Many([column.name for column in _T.columns], _write, columns=True)
+
+
+def rewriting(c: Connection) -> int:
+    """How often readings were announced to be written past ingest."""
+    return int(c.execute(select(t.serial.c.value).where(t.serial.c.name == "rewriting")).scalar_one())
+
+
+def announce_rewriting(c: Connection) -> int:
+    """One more time; returns the number."""
+    return take(c, "rewriting", 1)
 
 
 def judged(c: Connection, rows: Sequence[Judged]) -> int:
@@ -51,34 +79,41 @@ def judged(c: Connection, rows: Sequence[Judged]) -> int:
         return 0
     last = take(c, "changed", len(rows))
     base = last - len(rows)
+    ordered = sorted(rows, key=lambda j: j.key)
     values = [
-        {
-            **{f"k_{name}": part for name, part in zip(_KEY, j.key, strict=True)},
-            **_latest("judged", j.newest),
-            **(_latest("good", j.good) if j.good else dict.fromkeys(("good_time", "good_value", "good_flag"))),
-            "config": j.config,
-            "k_interval": None if j.interval_ms is None else int(j.interval_ms),
-            "k_read": int(j.changed),
-            "k_new": changed,
-        }
-        for changed, j in enumerate(rows, base + 1)
+        (*_three(j.newest), *_three(j.good), j.config, None if j.interval_ms is None else int(j.interval_ms), changed, *j.key, int(j.changed), base)
+        for changed, j in enumerate(ordered, base + 1)
     ]
-    statement = (
-        update(_T)
-        .where(*(_T.c[name] == bindparam(f"k_{name}") for name in _KEY))
-        .values(
-            **{name: bindparam(name) for name in ("judged_time", "judged_value", "judged_flag", "good_time", "good_value", "good_flag", "config")},
-            newest_flag=case((_T.c.newest_time == bindparam("judged_time"), bindparam("judged_flag")), else_=_T.c.newest_flag),
-            interval_ms=func.coalesce(bindparam("k_interval", type_=_T.c.interval_ms.type), _T.c.interval_ms),
-            changed=bindparam("k_new"),
-        )
-    )
     # first the current ones: their new numbers are beyond `base`, and nobody else takes numbers until we commit
-    c.execute(statement.where(_T.c.changed == bindparam("k_read")).values(dirty_from=None), values)
+    _CLEAR.run(c, values)
     cleared = int(c.execute(select(func.count()).select_from(_T).where(_T.c.changed > base)).scalar_one())
     if cleared < len(rows):
-        c.execute(statement.where(_T.c.changed <= base), values)
+        _ANSWER.run(c, values)
     return cleared
+
+
+def _judge(*, clearing: bool) -> Any:
+    number = _T.c.changed.type
+    current = _T.c.changed == bindparam("k_read", type_=number) if clearing else _T.c.changed <= bindparam("k_base", type_=number)
+    answered: dict[str, Any] = {name: bindparam(name, type_=_T.c[name].type) for name in _ANSWERED}
+    if clearing:
+        answered["dirty_from"] = null()
+    return (
+        update(_T)
+        .where(*(_T.c[name] == bindparam(f"k_{name}") for name in _KEY), current)
+        .values(
+            **answered,
+            newest_flag=case((_T.c.newest_time == answered["judged_time"], answered["judged_flag"]), else_=_T.c.newest_flag),
+            interval_ms=func.coalesce(bindparam("k_interval", type_=number), _T.c.interval_ms),
+            changed=bindparam("k_new", type_=number),
+        )
+    )
+
+
+_ANSWERED = ("judged_time", "judged_value", "judged_flag", "good_time", "good_value", "good_flag", "config")
+_ANSWERS = (*_ANSWERED, "k_interval", "k_new", *(f"k_{name}" for name in _KEY), "k_read", "k_base")
+_CLEAR = Many(_ANSWERS, lambda _: _judge(clearing=True))
+_ANSWER = Many(_ANSWERS, lambda _: _judge(clearing=False))
 
 
 def judge_again(c: Connection, but: str) -> int:
@@ -94,19 +129,28 @@ def replace(c: Connection, rows: Sequence[SeriesState]) -> None:
         return
     last = take(c, "changed", len(rows))
     values = [
-        {
-            **_key(s.key),
-            "role": s.role,
-            "received": int(s.received),
-            "dirty_from": None if s.dirty_from is None else int(s.dirty_from),
-            "changed": changed,
-            "config": s.config,
-            "interval_ms": None if s.interval_ms is None else int(s.interval_ms),
-        }
-        | {name: value for prefix, latest in (("newest", s.newest), ("judged", s.judged), ("good", s.good)) for name, value in _latest(prefix, latest).items()}
+        (
+            *s.key,
+            s.role,
+            *_three(s.newest),
+            int(s.received),
+            *_three(s.judged),
+            *_three(s.good),
+            None if s.dirty_from is None else int(s.dirty_from),
+            changed,
+            s.config,
+            None if s.interval_ms is None else int(s.interval_ms),
+        )
         for changed, s in enumerate(rows, last - len(rows) + 1)
     ]
-    upsert(c, _T, values, key=_KEY, update=others(_T, _KEY))
+    _REPLACE.run(c, values)
+
+
+def _replace(dialect: str) -> Any:
+    return insert_into(dialect, _T).on_conflict_do_update(index_elements=[_T.c[name] for name in _KEY], set_=others(_T, _KEY))
+
+
+_REPLACE = Many([column.name for column in _T.columns], _replace, columns=True)
 
 
 def states(c: Connection, station: str | None) -> list[SeriesState]:
@@ -129,34 +173,30 @@ def _sorted(c: Connection, query: Select[Any]) -> list[SeriesState]:
     return sorted((_state(row) for row in c.execute(query)), key=lambda s: s.key)
 
 
-def _key(key: SeriesKey) -> dict[str, str]:
-    return dict(zip(_KEY, key, strict=True))
-
-
-def _latest(prefix: str, latest: Latest | None) -> dict[str, Any]:
+def _three(latest: Latest | None) -> tuple[int | None, float | None, int | None]:
     if latest is None:
-        return {f"{prefix}_time": None, f"{prefix}_value": None, f"{prefix}_flag": None}
+        return _NOTHING
     # int and float: numpy's own integers are not known to the drivers, and SQLite has no NaN
-    value = None if math.isnan(latest.value) else float(latest.value)
-    return {f"{prefix}_time": int(latest.time), f"{prefix}_value": value, f"{prefix}_flag": int(latest.flag)}
+    value = float(latest.value)
+    return int(latest.time), None if math.isnan(value) else value, int(latest.flag)
 
 
-def _read(time: int | None, value: float | None, flag: int | None) -> Latest | None:
+def _latest(time: int | None, value: float | None, flag: int | None) -> Latest | None:
     return None if time is None or flag is None else Latest(time=time, value=math.nan if value is None else value, flag=flag)
 
 
-def _state(row: Row[Any]) -> SeriesState:
-    newest = _read(row.newest_time, row.newest_value, row.newest_flag)
-    assert newest is not None  # noqa: S101 - both columns are NOT NULL
+def _state(row: Sequence[Any]) -> SeriesState:
+    # by place: a look-up by name costs more than the database's work
+    org, station, point, sensor, quantity, role, time, value, flag, received, *judged_and_good, dirty_from, changed, config, interval_ms = row
     return SeriesState(
-        key=SeriesKey(row.org, row.station, row.point, row.sensor, row.quantity),
-        role=row.role,
-        newest=newest,
-        received=row.received,
-        judged=_read(row.judged_time, row.judged_value, row.judged_flag),
-        good=_read(row.good_time, row.good_value, row.good_flag),
-        dirty_from=row.dirty_from,
-        changed=row.changed,
-        config=row.config,
-        interval_ms=row.interval_ms,
+        key=SeriesKey(org, station, point, sensor, quantity),
+        role=role,
+        newest=Latest(time=time, value=math.nan if value is None else value, flag=flag),
+        received=received,
+        judged=_latest(*judged_and_good[:3]),
+        good=_latest(*judged_and_good[3:]),
+        dirty_from=dirty_from,
+        changed=changed,
+        config=config,
+        interval_ms=interval_ms,
     )

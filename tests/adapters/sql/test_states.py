@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 from adapters.sql import SqlDatabase, open_database
+from adapters.sql.states import _ANSWER, _CLEAR, _REPLACE, _WRITE
 from core.deadletter import DeadLetter
 from core.series import SeriesKey
 from core.state import Commit, Judged, Latest, SeriesState, Waiting, Written
@@ -88,9 +90,9 @@ def test_changed_rises_in_order(database: SqlDatabase) -> None:
     """Each touched row gets a new number, and watchers that ask for more than the last miss none."""
     commit(database, 10, written(1), written(1, key=OTHER))
     commit(database, 20, written(2))
-    assert [(s.key, s.changed) for s in asyncio.run(database.changed_since(0))] == [(OTHER, 2), (KEY, 3)]
+    assert [(s.key, s.changed) for s in asyncio.run(database.changed_since(0))] == [(OTHER, 1), (KEY, 3)]
     assert [s.changed for s in asyncio.run(database.changed_since(2))] == [3]
-    assert [s.changed for s in asyncio.run(database.changed_since(0, limit=1))] == [2]
+    assert [s.changed for s in asyncio.run(database.changed_since(0, limit=1))] == [1]
     assert asyncio.run(database.changed_since(3)) == []
 
 
@@ -202,3 +204,59 @@ def test_the_interval_stays_until_the_judge_knows_another(database: SqlDatabase)
     assert state(database).interval_ms == 60_000
     asyncio.run(database.replace([replace(state(database), interval_ms=None)]))
     assert state(database).interval_ms is None
+
+
+# ---------------------------------------------------------------- judged as it was written
+
+
+def judged_row(time: int, value: float = 1.0, *, good: Latest | None = None, interval_ms: int | None = None) -> Written:
+    return replace(written(time, value, flag=1), judged=True, good=good, config="h", interval_ms=interval_ms)
+
+
+def commit_judged(database: SqlDatabase, cursor: int, *rows: Written, rewritten: int | None = 0) -> None:
+    asyncio.run(database.commit(Commit(journal="j", state_cursor=cursor, written=rows, rewritten=rewritten)))
+
+
+def test_rows_judged_as_they_were_written_are_not_dirty(database: SqlDatabase) -> None:
+    """Newest, judged and good move together; what is not said (good, interval) stays; the hash of the oldest judgement stays."""
+    commit_judged(database, 10, judged_row(100, 2.0, good=Latest(time=100, value=2.0, flag=1), interval_ms=900))
+    found = state(database)
+    assert (found.newest, found.judged, found.good) == (Latest(time=100, value=2.0, flag=1),) * 3
+    assert (found.dirty_from, found.config, found.interval_ms) == (None, "h", 900)
+    commit_judged(database, 20, replace(judged_row(200, 3.0), config="other"))
+    found = state(database)
+    assert found.newest == found.judged == Latest(time=200, value=3.0, flag=1)
+    assert (found.good, found.dirty_from, found.config, found.interval_ms) == (Latest(time=100, value=2.0, flag=1), None, "h", 900)
+
+
+def test_what_was_dirty_stays_so(database: SqlDatabase) -> None:
+    """A judged row behind a dirty one clears nothing, and has a new number: the judge's answer to the older state clears nothing either."""
+    commit(database, 10, written(100))
+    commit_judged(database, 20, judged_row(200))
+    found = state(database)
+    assert (found.dirty_from, found.judged, found.changed) == (100, Latest(time=200, value=1.0, flag=1), 2)
+    assert asyncio.run(database.judged([Judged(key=KEY, changed=1, newest=found.newest, good=None, config="h")])) == 0
+    assert state(database).dirty_from == 100
+
+
+def test_judged_rows_are_not_believed_after_a_rewriting(database: SqlDatabase) -> None:
+    """Somebody announced to write past ingest: rows that rely on an older number, or on none, are read back."""
+    assert asyncio.run(database.rewriting()) == 0
+    assert asyncio.run(database.announce_rewriting()) == 1
+    commit_judged(database, 10, replace(judged_row(100), dirty_from=40))
+    assert (state(database).dirty_from, state(database).judged) == (40, None)
+    commit_judged(database, 20, replace(judged_row(100, value=5.0), key=OTHER), rewritten=None)
+    assert [s.dirty_from for s in states(database)] == [100, 40]
+    third = KEY._replace(quantity="water.level")
+    commit_judged(database, 30, replace(judged_row(100), key=third), rewritten=1)
+    assert [s.dirty_from for s in states(database) if s.key == third] == [None]
+
+
+def test_the_statements_are_those_of_postgresql_too() -> None:
+    """There each row is a dictionary of what the statement uses, and nothing else."""
+    for many, used in ((_WRITE, 20), (_REPLACE, 20), (_CLEAR, 15), (_ANSWER, 15)):
+        statement, arrange = many._prepare(postgresql.dialect())
+        [row] = arrange([tuple(range(len(many._names)))])
+        assert len(row) == used
+        text = str(statement.compile(dialect=postgresql.dialect(), column_keys=list(row) if many._columns else None))
+        assert all(f"%({name})s" in text for name in row)
