@@ -63,6 +63,7 @@ def tally(
     runs: int = 1,
     recover_s: Sequence[float] = (),
     late_ms: int = 120_000,
+    early_ms: int = 5,
     note: str = "",
     unreachable: Collection[int] = (),
 ) -> Outcome:
@@ -78,14 +79,10 @@ def tally(
     lost: list[str] = []
     for index, reading in enumerate(found[:published]):
         at = times.pop((reading.device, reading.value), [])
-        if reading.clock:
-            good = [t for t in at if t == reading.time]
-        else:
-            good = [t for t in at if -5 <= t - reading.time <= late_ms][:1]
+        good = [t for t in at if (t == reading.time if reading.clock else -early_ms <= t - reading.time <= late_ms)][:1]
         if good:
             there.add(index)
-        wrong = len(at) - len(good[:1])
-        if wrong > 0:
+        if len(at) > len(good):
             doubled.append(f"{reading.device} seq {reading.seq}: stored at {at}, measured at {reading.time}")
         if not good and index in acknowledged and index not in unreachable:
             lost.append(f"{reading.device} seq {reading.seq}")

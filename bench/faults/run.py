@@ -63,8 +63,7 @@ def one(world: Any, row: FaultRow, name: str, *, short: bool, seed: int) -> dict
     except Exception as problem:  # noqa: BLE001 a row that cannot be run is told in the table, and the others go on
         outcome, error = None, "".join(traceback.format_exception(problem))[-6000:]
     finally:
-        if world.runs:
-            world.kill()
+        world.down()
     found: dict[str, Any] = {"seconds": round(time.monotonic() - began, 1), "error": error}
     return found | ({"outcome": dataclasses.asdict(outcome)} if outcome else {})
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 import struct
 import sys
@@ -30,6 +31,7 @@ from registry.broker_files import INGEST_USER
 
 BROKER, LISTENER = "broker", "listener"
 SETTLE_S = 120.0
+OWN_SOURCE = "adapters.mqtt_own:OwnSource"
 _numbers = itertools.count(1)
 
 
@@ -66,6 +68,10 @@ class World(Protocol):
 
     def sender(self, found: Sequence[Reading], *, window: int = 200, rate: float | None = None, repeat: int = 0) -> Sender:
         """A publisher of these, not started."""
+        ...
+
+    def down(self) -> None:
+        """Ingest runs no more, whatever became of it."""
         ...
 
     def stored(self, tag: str) -> list[Stored]:
@@ -118,16 +124,21 @@ class OurWorld:
     def stop(self) -> int:
         return self.rig.stop()
 
+    def down(self) -> None:
+        if self.rig.launched:
+            self.rig.kill()
+
     @property
     def runs(self) -> bool:
         return self.rig.runs
 
     # ------------------------------------------------------------ what is sent
 
-    def sender(self, found: Sequence[Reading], *, window: int = 200, rate: float | None = None, repeat: int = 0) -> Sender:
+    def sender(self, found: Sequence[Reading], *, window: int = 200, rate: float | None = None, repeat: int = 0, port: int = 0) -> Sender:
+        """`port`: of a proxy before the listener or broker."""
         login = self.rig.login
         who = f"load-{next(_numbers)}"
-        return Sender(login.host, login.port, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat)
+        return Sender(login.host, port or login.port, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat)
 
     # ------------------------------------------------------------ what is stored
 
@@ -138,6 +149,32 @@ class OurWorld:
         sql = "SELECT sensor, time, value FROM reading JOIN series ON series.id = reading.series WHERE quantity = 'water.ec' AND sensor GLOB ?"
         with closing(sqlite3.connect(f"file:{self.rig.series_path}?mode=ro", uri=True, timeout=30)) as db:
             return [Stored(*row) for row in db.execute(sql, (f"{tag}*",))]
+
+    def holes(self, tag: str) -> set[tuple[str, int]]:
+        """(device, seq) of everything our `seq` report names as missing."""
+        rows = self.rig.ask("SELECT device, holes FROM boot_span WHERE device GLOB ?", f"{tag}*")
+        return {(device, seq) for device, holes in rows for low, high in json.loads(holes) for seq in range(low, high + 1)}
+
+    def committed(self, timeout: float = SETTLE_S) -> None:
+        """Wait until the database knows of everything that is stored (it is told once a second)."""
+        end = self.journal_end
+        until(lambda: self.rig.ask("SELECT 1 FROM state_cursor WHERE position >= ?", end), timeout, "the database is up to date")
+
+    @property
+    def acknowledge(self) -> str:
+        """The method that acknowledges, for tests/servers/dying.py."""
+        where = {"paho": "adapters.mqtt:PahoSource", "own": OWN_SOURCE, "": "adapters.listener:Listener"}
+        return f"{where[self.client]}.acknowledge"
+
+    @property
+    def journal(self) -> Path:
+        """Its folder."""
+        return self.rig.data / "journal"
+
+    @property
+    def last_segment(self) -> Path:
+        """The file that is written to."""
+        return max(self.journal.glob("*.cmj"), key=lambda path: int(path.stem))
 
     @property
     def cursor(self) -> int:
@@ -177,13 +214,21 @@ class OurWorld:
     # ------------------------------------------------------------ its servers
 
     def store_paused(self, seconds: float) -> None:
+        with self.store_absent():
+            time.sleep(seconds)
+
+    @contextmanager
+    def store_absent(self) -> Iterator[None]:
+        """Within it the store takes nothing."""
         if isinstance(self.rig, MosquittoInflux):
             self.rig.influx.pause()
-            time.sleep(seconds)
-            self.rig.influx.resume()
+            try:
+                yield
+            finally:
+                self.rig.influx.resume()
         else:
             with self.rig.store_away():
-                time.sleep(seconds)
+                yield
 
     def store_killed(self, seconds: float) -> None:
         """kill -9 of the store, and a new start after `seconds`. SQLite runs in ingest itself: that is killed."""
@@ -228,7 +273,8 @@ def broker_url(port: int, client: str) -> str:
 
 def influx_rows(influx: InfluxD, database: str, tag: str, measurement: str = "water", field: str = "ec") -> list[Stored]:
     """Plain InfluxQL. A point of another field has no value here."""
-    found = influx.query(f'SELECT "{field}" FROM "{measurement}" WHERE "sensor" =~ /^{tag}/ GROUP BY "sensor", "station", "point", "org"', db=database)
+    where = f'"sensor" =~ /^{tag}/ GROUP BY "sensor", "station", "point", "org"'
+    found = influx.query(f'SELECT "{field}" FROM "{measurement}" WHERE {where}', db=database)  # noqa: S608 names of our own
     return [Stored(series["tags"]["sensor"], at, float(value)) for series in found for at, value in series["values"] if value is not None]
 
 

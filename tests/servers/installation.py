@@ -125,6 +125,11 @@ class Installation:
             raise
 
     @property
+    def launched(self) -> bool:
+        """Whether one was started and not ended by us: it may have died by itself."""
+        return self._process is not None
+
+    @property
     def runs(self) -> bool:
         """Whether ingest is alive."""
         return self._process is not None and self._process.poll() is None

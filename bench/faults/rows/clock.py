@@ -1,0 +1,63 @@
+"""The clock of the machine is set forth and back under ingest."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from servers.waiting import until
+
+from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.world import OurWorld
+from bench.load.readings import DAY_MS, readings
+
+STEPS = ("+3h", "-2h", "+40m", "-26h", "+0")
+LIBRARIES = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime")
+
+
+def library() -> Path | None:
+    """Debian's faketime, the form for threads."""
+    return next((path for folder in LIBRARIES if (path := Path(folder) / "libfaketimeMT.so.1").exists()), None)
+
+
+def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
+    """Ingest runs under faketime, whose offset is changed while it works; the readings are of three days ago, with times of their own."""
+    fake = library()
+    assert fake is not None, "faketime is not installed (Debian: apt-get install faketime)"
+    begin = time.time_ns() // 1_000_000 - 3 * DAY_MS
+    found = readings(f"{tag}c", scale.pick(20_000, 1500), begin=begin) + readings(f"{tag}n", scale.pick(10_000, 500), clock=False, begin=begin)
+    found.sort(key=lambda reading: reading.seq)
+    offset = world.rig.folder / "faketime"
+    offset.write_text("+0\n")
+    env = {"LD_PRELOAD": str(fake), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+    world.start(env=env)
+    sending = world.sender(found, rate=1000, repeat=1).start()
+    steps = scale.pick(STEPS, STEPS[:2])
+    for step in steps:
+        time.sleep(scale.pick(3.0, 0.4))
+        draft = offset.with_suffix(".new")
+        draft.write_text(f"{step}\n")
+        os.replace(draft, offset)
+        size = world.journal_end
+        until(lambda size=size: world.journal_end > size or not sending.alive, 30, "it goes on")  # type: ignore[misc]
+    time.sleep(scale.pick(2.0, 0.2))
+    world.kill()  # and what is read again is met with another clock
+    world.start()
+    sending.stop()
+    wait_all(world, sending)
+    rows = world.stored(tag)
+    world.stop()
+    return tally(
+        found, sending.acknowledged, rows, published=sending.published, runs=len(steps), early_ms=2 * DAY_MS, late_ms=2 * DAY_MS, note="the clock moved by up to 26 h"
+    )
+
+
+ROW = FaultRow(
+    order=120,
+    title="our clock set forth and back",
+    what="Ingest runs under Debian's `faketime`, whose offset is changed while it works: +3 h, −2 h, +40 min, −26 h, 0; then it is killed and started with the true time. "
+    "Every message is delivered twice, a third of them from devices without a clock. Their times are those of our clock, as wrong as it was: there a reading counts as stored "
+    "once, whatever its time.",
+    run=run,
+)
