@@ -17,7 +17,7 @@ from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
 from adapters.sql.database import SqlDatabase
-from canhman import broker_record, descriptors, heartbeat, wiring
+from canhman import broker_record, descriptors, heartbeat, journal_house, wiring
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
@@ -98,7 +98,8 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
         worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
         config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
-        await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor)
+        async with journal_house.kept(settings, journal, processor, db, at):
+            await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor)
         await seat.release()
     db.close()
 
@@ -164,6 +165,7 @@ async def _until_stopped(
                 "stored_to": processor.cursor,
                 "bytes_behind": journal.end - processor.cursor,
                 "readings_written": processor.written,
+                **journal_house.figures(journal),
             }
             if isinstance(source, Listener | PahoSource | OwnSource):
                 kind = "listener" if isinstance(source, Listener) else "broker"

@@ -209,9 +209,14 @@ def influx(settings: Settings, *, shared: bool = True, patience_s: float = 60.0,
 
 def journal(settings: Settings, at: Clock) -> FileJournal:
     """The journal in CANHMAN_DATA, not opened."""
-    from adapters.journal import FileJournal
+    from adapters.journal import SPARE, FileJournal
 
-    return FileJournal(data_folder(settings) / "journal", clock=at)
+    return FileJournal(data_folder(settings) / "journal", max_bytes=settings.journal_max_bytes, spare=SPARE, clock=at)
+
+
+def journal_folders(settings: Settings) -> list[Path]:
+    """The folders of the journals in CANHMAN_DATA: one, or one per worker of a shared ingest."""
+    return sorted(path for path in settings.data.glob("journal*/") if (path / "journal.id").exists())
 
 
 def message_at(settings: Settings, journal: str, position: int) -> Message | None:
