@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analytics.crops import Crops
 from core.clock import Clock
+from core.message import Message
 from core.ports import Alerts, DeadLetters, Enrolment, Forecasts, Identities, ModelFiles, People, Records, Registry, SeriesStore, States
 from core.risk import Risk
 
@@ -37,6 +38,7 @@ class Backend:
     ready: Callable[[], Awaitable[dict[str, str]]]
     secret: bytes
     crops: Callable[[], Crops] = Crops
+    message_at: Callable[[str, int], Message | None] | None = None  # a journalled message by journal and position; blocks
     models: ModelFiles | None = None  # None: what a model learned from is not told
     url: str = ""
     version: str = ""

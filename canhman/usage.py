@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from core.errors import ConfigError
-from core.instant import parse_rfc3339
+from core.instant import parse_rfc3339, parse_span
 
 
 class UsageError(ConfigError):
@@ -32,4 +32,15 @@ def instant(option: str, text: str) -> int:
     found = parse_rfc3339(text)
     if found is None:
         raise UsageError(f"{option} {text!r} is no time with a zone, such as 2026-03-02T10:00:00+07:00")
+    return found
+
+
+def moment(option: str, text: str, now: int) -> int:
+    """A time with a zone, or how long before `now` (24h, 7d), in ms. Raises UsageError with an example."""
+    span = parse_span(text)
+    if span is not None and span > 0:
+        return now - span
+    found = parse_rfc3339(text)
+    if found is None:
+        raise UsageError(f"{option} {text!r} is neither how long ago, such as 24h or 7d, nor a time with a zone, such as 2026-03-02T10:00:00+07:00")
     return found

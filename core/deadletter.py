@@ -52,3 +52,35 @@ class DeadLetter:
 
 
 HEAD_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which dead letters: what is None does not choose. since ≤ received < until [ms].
+
+    `org` is that of the letter's device, or where nobody registered that, the one it was sent to. `is_open`: not resolved yet.
+    """
+
+    reason: str | None = None
+    device: str | None = None
+    org: str | None = None
+    since: int | None = None
+    until: int | None = None
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Dead letters of one reason and device: how many, how many of them nobody has resolved, when the first and the last was received [ms].
+
+    `rows` of the unresolved have a row of their own: only these can be read again one by one; beyond 1,000 the rest are counted.
+    """
+
+    reason: str
+    device: str
+    org: str
+    count: int
+    open: int
+    rows: int
+    oldest: int
+    newest: int

@@ -15,7 +15,7 @@ from core.alert import Alert, AlertEvent, Intent, Step
 from core.batch import Batch
 from core.board import Shown
 from core.clock import SimTime
-from core.deadletter import DeadLetter
+from core.deadletter import Choice, DeadLetter, Tally
 from core.forecast import Forecast
 from core.http import Request, Response
 from core.message import Message
@@ -288,6 +288,14 @@ class DeadLetters(Protocol):
         """Newest first; `before` an id, for paging."""
         ...
 
+    async def chosen_letters(self, choice: Choice, *, limit: int = 100, before: int | None = None) -> list[DeadLetter]:
+        """Newest first; `before` an id, for paging."""
+        ...
+
+    async def dead_letter_tallies(self, choice: Choice) -> list[Tally]:
+        """How many there are, by reason and device."""
+        ...
+
     async def dead_letter(self, id: int) -> DeadLetter:
         """One of them. Raises NotFoundError."""
         ...
@@ -296,8 +304,12 @@ class DeadLetters(Protocol):
         """Unresolved by reason (sums of `count`)."""
         ...
 
-    async def ask_replay(self, ids: Sequence[int], *, shift_ms: int = 0) -> int:
-        """Mark for ingest to read again, with times moved by `shift_ms`; returns how many were marked."""
+    async def ask_replay(self, ids: Sequence[int], *, shift_ms: int = 0, actor: str = "") -> int:
+        """Mark for ingest to read again, with times moved by `shift_ms`; returns how many were marked. Audited where an actor is named."""
+        ...
+
+    async def ask_replays(self, choice: Choice, *, shift_ms: int = 0, actor: str = "") -> int:
+        """Mark all unresolved ones of a choice; as `ask_replay`."""
         ...
 
     async def replays(self, journal: str, *, limit: int = 1000) -> list[DeadLetter]:

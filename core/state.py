@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.deadletter import DeadLetter
 from core.series import SeriesKey
@@ -146,6 +147,43 @@ class DeviceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClock:
+    """How a device's clock stands against ours, measured while its messages arrive.
+
+    `verdict`: good, zone, ahead, behind, drifting, lost or unknown (`ingest.clock_words` says each in words). `offset_ms` > 0: it runs
+    ahead; `spread_ms`: ±; `drift_ms`: gained a day, where it drifts. `at`: the arrival of the last message measured. `reset_at`: when it
+    was last seen to have lost its time, `reset_to`: where that began. `memory`: what the estimate is made of.
+    """
+
+    device: str
+    verdict: str
+    offset_ms: int | None
+    spread_ms: int | None
+    drift_ms: float | None
+    at: int
+    reset_at: int | None = None
+    reset_to: int | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Numbers a device never sent us in one boot: the holes between `lowest` and `highest`, [(from, to)]; `last_time` that of the highest."""
+
+    device: str
+    boot: int
+    lowest: int
+    highest: int
+    holes: tuple[tuple[int, int], ...]
+    last_time: int
+
+    @property
+    def missing(self) -> int:
+        """How many."""
+        return sum(last - first + 1 for first, last in self.holes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """One transaction of ingest, at most once a second: all of it, or none, with the journal position it covers."""
 
@@ -158,6 +196,8 @@ class Commit:
     boots: tuple[BootSpan, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     statuses: tuple[DeviceStatus, ...] = ()
+    clocks: tuple[DeviceClock, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)  # e.g. "duplicate:kl01" → added since the last commit
     done_waiting: tuple[int, ...] = ()  # ids of waiting rows read again and stored
     done_replays: tuple[int, ...] = ()  # ids of dead letters read again
+    failed_replays: tuple[tuple[int, str], ...] = ()  # ids of those that cannot be read again, and why

@@ -22,6 +22,7 @@ def write(c: Connection, commit: Commit, *, at: int) -> None:
     covered = state_cursor(c, commit.journal)
     again = enrolment.done(c, commit.done_waiting)
     deadletters.write(c, commit.dead, done=commit.done_replays, again=again, at=at)
+    deadletters.fail(c, commit.failed_replays)
     enrolment.write(c, commit.waiting)
     identities.write_seen(c, commit.seen, cursor=commit.state_cursor)
     identities.write_boots(c, commit.boots)

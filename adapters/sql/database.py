@@ -13,7 +13,7 @@ from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
 from core.alert import Alert, AlertEvent, Intent, Step
 from core.clock import Clock, SimTime, SystemClock
-from core.deadletter import DeadLetter
+from core.deadletter import Choice, DeadLetter, Tally
 from core.forecast import Forecast
 from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
@@ -134,7 +134,17 @@ class SqlDatabase:
     async def dead_letters(self, *, reason: str | None = None, device: str | None = None, limit: int = 100, before: int | None = None) -> list[DeadLetter]:
         """Newest first, resolved ones too; `before` an id, for paging."""
         with reading(self._engine) as c:
-            return deadletters.dead_letters(c, reason=reason, device=device, limit=limit, before=before)
+            return deadletters.dead_letters(c, Choice(reason=reason, device=device), limit=limit, before=before)
+
+    async def chosen_letters(self, choice: Choice, *, limit: int = 100, before: int | None = None) -> list[DeadLetter]:
+        """Those of a choice, newest first; `before` an id, for paging."""
+        with reading(self._engine) as c:
+            return deadletters.dead_letters(c, choice, limit=limit, before=before)
+
+    async def dead_letter_tallies(self, choice: Choice) -> list[Tally]:
+        """How many there are, by reason and device."""
+        with reading(self._engine) as c:
+            return deadletters.tallies(c, choice)
 
     async def dead_letter(self, id: int) -> DeadLetter:
         """One of them. Raises NotFoundError."""
@@ -146,10 +156,15 @@ class SqlDatabase:
         with reading(self._engine) as c:
             return deadletters.counts(c)
 
-    async def ask_replay(self, ids: Sequence[int], *, shift_ms: int = 0) -> int:
-        """Mark unresolved ones for ingest to read again; returns how many were marked."""
+    async def ask_replay(self, ids: Sequence[int], *, shift_ms: int = 0, actor: str = "") -> int:
+        """Mark unresolved ones for ingest to read again; returns how many were marked. Audited where an actor is named."""
         with writing(self._engine) as c:
-            return deadletters.ask_replay(c, ids, shift_ms)
+            return deadletters.ask_replay(c, ids, shift_ms, actor=actor, at=self._clock.now_ms())
+
+    async def ask_replays(self, choice: Choice, *, shift_ms: int = 0, actor: str = "") -> int:
+        """Mark all unresolved ones of a choice."""
+        with writing(self._engine) as c:
+            return deadletters.ask_replays(c, choice, shift_ms, actor=actor, at=self._clock.now_ms())
 
     async def replays(self, journal: str, *, limit: int = 1000) -> list[DeadLetter]:
         """Marked and not yet done, oldest first."""

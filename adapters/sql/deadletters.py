@@ -7,15 +7,17 @@ which journal position it counted: a journal is read in order, so what lies at o
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
 from adapters.sql import tables as t
 from adapters.sql.engine import in_chunks, upsert
-from core.deadletter import HEAD_BYTES, DeadLetter
+from adapters.sql.registry import audit
+from core.deadletter import HEAD_BYTES, Choice, DeadLetter, Tally
 from core.errors import NotFoundError
 
 MOST_ROWS = 1000
@@ -133,13 +135,46 @@ def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _KEY)
 
 
-def dead_letters(c: Connection, *, reason: str | None, device: str | None, limit: int, before: int | None) -> list[DeadLetter]:
+_OWNER = func.coalesce(select(t.device.c.org).where(t.device.c.id == _T.c.device).scalar_subquery(), _T.c.org)
+
+
+def _fits(choice: Choice) -> list[ColumnElement[bool]]:
+    wanted = [column == value for column, value in ((_T.c.reason, choice.reason), (_T.c.device, choice.device), (_OWNER, choice.org)) if value is not None]
+    if choice.since is not None:
+        wanted.append(_T.c.received >= choice.since)
+    if choice.until is not None:
+        wanted.append(_T.c.received < choice.until)
+    return [*wanted, _T.c.resolved_at.is_(None)] if choice.is_open else wanted
+
+
+def dead_letters(c: Connection, choice: Choice, *, limit: int, before: int | None) -> list[DeadLetter]:
     """Newest first; `before` an id."""
-    query = select(_T).order_by(_T.c.id.desc()).limit(limit)
-    for column, wanted in ((_T.c.reason, reason), (_T.c.device, device)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    query = select(_T).where(*_fits(choice)).order_by(_T.c.id.desc()).limit(limit)
     return [_letter(row) for row in c.execute(query if before is None else query.where(_T.c.id < before))]
+
+
+def tallies(c: Connection, choice: Choice) -> list[Tally]:
+    """By reason and device."""
+    is_open = _T.c.resolved_at.is_(None)
+    query = (
+        select(
+            _T.c.reason,
+            _T.c.device,
+            func.min(_OWNER).label("org"),
+            func.sum(_T.c.count).label("count"),
+            func.sum(case((is_open, _T.c.count), else_=0)).label("open"),
+            func.sum(case((is_open, 1), else_=0)).label("rows"),
+            func.min(_T.c.received).label("oldest"),
+            func.max(_T.c.received).label("newest"),
+        )
+        .where(*_fits(choice))
+        .group_by(_T.c.reason, _T.c.device)
+    )
+    found = [
+        Tally(reason=r.reason, device=r.device, org=r.org, count=int(r._mapping["count"]), open=int(r.open), rows=int(r.rows), oldest=r.oldest, newest=r.newest)
+        for r in c.execute(query)
+    ]
+    return sorted(found, key=lambda one: (one.reason, one.device))
 
 
 def dead_letter(c: Connection, id: int) -> DeadLetter:
@@ -156,13 +191,40 @@ def counts(c: Connection) -> dict[str, int]:
     return dict(sorted((row.reason, int(row.total)) for row in c.execute(query)))
 
 
-def ask_replay(c: Connection, ids: Sequence[int], shift_ms: int) -> int:
+def ask_replay(c: Connection, ids: Sequence[int], shift_ms: int, *, actor: str = "", at: int = 0) -> int:
     """Mark the unresolved among `ids`; returns how many."""
     marked = 0
     for chunk in in_chunks(sorted(set(ids))):
-        query = update(_T).where(_T.c.id.in_(chunk), _T.c.resolved_at.is_(None)).values(replay=True, shift_ms=shift_ms).returning(_T.c.id)
-        marked += len(c.execute(query).all())
+        marked += _mark(c, [_T.c.id.in_(chunk)], shift_ms)
+    if marked:
+        few = ", ".join(map(str, sorted(set(ids))[:10])) + (" …" if len(set(ids)) > 10 else "")
+        _audit(c, few, marked, shift_ms, actor=actor, at=at)
     return marked
+
+
+def ask_replays(c: Connection, choice: Choice, shift_ms: int, *, actor: str, at: int) -> int:
+    """Mark all unresolved ones of a choice; returns how many."""
+    marked = _mark(c, _fits(choice), shift_ms)
+    if marked:
+        said = {"reason": choice.reason, "device": choice.device, "org": choice.org, "since": choice.since, "until": choice.until}
+        _audit(c, " ".join(f"{name}={value}" for name, value in said.items() if value is not None), marked, shift_ms, actor=actor, at=at)
+    return marked
+
+
+def _mark(c: Connection, which: Sequence[ColumnElement[bool]], shift_ms: int) -> int:
+    return int(c.execute(update(_T).where(*which, _T.c.resolved_at.is_(None)).values(replay=True, shift_ms=shift_ms)).rowcount)
+
+
+def _audit(c: Connection, which: str, marked: int, shift_ms: int, *, actor: str, at: int) -> None:
+    if actor:
+        after = json.dumps({"marked": marked, "shift_ms": shift_ms}, sort_keys=True)
+        audit(c, at=at, actor=actor, kind="replay", subject=which or "all", before="", after=after)
+
+
+def fail(c: Connection, failed: Sequence[tuple[int, str]]) -> None:
+    """These could not be read again, (id, why): they stay open, and say it; nobody waits for them any more."""
+    for number, why in failed:
+        c.execute(update(_T).where(_T.c.id == int(number)).values(replay=False, text=_clean(why, _TEXT_LENGTH)))
 
 
 def replays(c: Connection, journal: str, limit: int) -> list[DeadLetter]:

@@ -1,4 +1,4 @@
-"""Devices and what came of them that could not be stored. Names and payloads are strangers' words: plain text, never markup."""
+"""Devices. Names and payloads are strangers' words: plain text, never markup."""
 
 from __future__ import annotations
 
@@ -57,30 +57,4 @@ class DevicesPage(BaseModel):
     """Devices by id."""
 
     items: list[DeviceShape]
-    next: str | None
-
-
-class DeadLetterShape(BaseModel):
-    """One refusal of one message or value."""
-
-    id: int
-    reason: str
-    text: str
-    org: str
-    device: str
-    key: str
-    count: int
-    received: str
-    topic: str
-    position: int
-    offset_ms: int | None
-    replay: bool
-    resolved_at: str | None
-    payload: str = Field(description="the first 1,024 bytes, what is no text written as \\x…")
-
-
-class DeadLettersPage(BaseModel):
-    """Dead letters, the newest first."""
-
-    items: list[DeadLetterShape]
     next: str | None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from core.deadletter import Choice, Tally
 
 APP = typer.Typer(no_args_is_help=True, help="What could not be stored, why, and reading it again after a fix.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 Device = Annotated[str | None, typer.Option(help="Only this device.")]
+Since = Annotated[str | None, typer.Option(help="Only those received since: 24h, 7d, or a time with a zone.")]
+Until = Annotated[str | None, typer.Option(help="Only those received before: 1h, or a time with a zone.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The dead letter's id, as list shows it.")]  # what a database takes
 
@@ -23,24 +28,63 @@ def _known(reason: str | None) -> str | None:
     return None if reason is None else one_of("--reason", reason, REASONS)
 
 
-_SHIFT = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
 def parse_shift(text: str) -> int:
     """`-7h`, `+90m`, `2d` in ms. Raises typer.BadParameter."""
-    found = _SHIFT.match(text)
-    if not found:
+    from core.instant import parse_span
+
+    found = parse_span(text)
+    if found is None:
         raise typer.BadParameter(f"{text!r} is no shift; write for example -7h, +90m or 2d")
-    return round(float(found[2]) * _UNIT_MS[found[3]]) * (-1 if found[1] == "-" else 1)
+    return found
 
 
-def _page(reason: str | None, device: str | None, before: int | None) -> Any:
-    return lambda db: db.dead_letters(reason=reason, device=device, limit=1000, before=before)
+def _choice(reason: str | None, device: str | None, since: str | None, until: str | None, *, is_open: bool = False) -> Choice:
+    """As the options say. Raises UsageError."""
+    from canhman.usage import moment
+    from core.clock import SystemClock
+    from core.deadletter import Choice
+
+    now = SystemClock().now_ms()
+    return Choice(
+        reason=_known(reason),
+        device=device,
+        since=None if since is None else moment("--since", since, now),
+        until=None if until is None else moment("--until", until, now),
+        is_open=is_open,
+    )
 
 
 def _one(id: int) -> Any:
     return lambda db: db.dead_letter(id)
+
+
+def _tallied(tally: Tally) -> dict[str, object]:
+    from core.clock import rfc3339
+
+    return {
+        "reason": tally.reason,
+        "device": tally.device,
+        "org": tally.org,
+        "count": tally.count,
+        "open": tally.open,
+        "oldest": rfc3339(tally.oldest),
+        "newest": rfc3339(tally.newest),
+    }
+
+
+def _show_tallies(tallies: Sequence[Tally], by: str) -> None:
+    """A table by reason and device, or the sums by one of them."""
+    from canhman import terminal
+    from core.clock import rfc3339
+
+    columns = ["reason", "device"] if by == "both" else [by]
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for one in tallies:
+        found = sums.setdefault(tuple(str(getattr(one, name)) for name in columns), [0, 0, one.oldest, one.newest])
+        found[:] = found[0] + one.count, found[1] + one.open, min(found[2], one.oldest), max(found[3], one.newest)
+    ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
+    rows = [[*key, count, unresolved, rfc3339(oldest), rfc3339(newest)] for key, (count, unresolved, oldest, newest) in ordered]
+    terminal.table([*columns, "count", "open", "oldest", "newest"], rows, empty="No dead letters.")
 
 
 def _shown(letter: Any) -> dict[str, object]:
@@ -64,14 +108,14 @@ def _shown(letter: Any) -> dict[str, object]:
 
 
 @APP.command("list", epilog="Example: canhman deadletters list --reason clock --device kl01")
-def list_(reason: Reason = None, device: Device = None, limit: Limit = 100, json: Json = False) -> None:
+def list_(reason: Reason = None, device: Device = None, since: Since = None, until: Until = None, limit: Limit = 100, json: Json = False) -> None:
     """List the newest dead letters, and how many there are of each reason."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
 
-    reason = _known(reason)
+    choice = _choice(reason, device, since, until)
     with wiring.registry(read_settings()) as (_, run):
-        letters = run(lambda db: db.dead_letters(reason=reason, device=device, limit=limit))
+        letters = run(lambda db: db.chosen_letters(choice, limit=limit))
         counts = run(lambda db: db.dead_letter_counts())
     if json:
         terminal.as_json({"counts": counts, "items": [_shown(x) for x in letters]})
@@ -85,13 +129,20 @@ def list_(reason: Reason = None, device: Device = None, limit: Limit = 100, json
 
 @APP.command("show", epilog="Example: canhman deadletters show 17")
 def show(id: Id, json: Json = False) -> None:
-    """Show one dead letter with the first 1 KiB of its message."""
+    """Show one dead letter with its message: whole where the journal still keeps it, else the first 1 KiB."""
+    from base64 import b64encode
+
     from canhman import terminal, wiring
     from canhman.settings import read_settings
 
-    with wiring.registry(read_settings()) as (_, run):
+    settings = read_settings()
+    with wiring.registry(settings) as (_, run):
         letter = run(lambda db: db.dead_letter(id))
-    shown = _shown(letter) | {"payload": letter.head.decode("utf-8", "backslashreplace")}
+    message = wiring.message_at(settings, letter.journal, letter.position)
+    payload = letter.head if message is None else message.payload
+    shown = _shown(letter) | {"journal": letter.journal, "kept": message is not None, "payload": payload.decode("utf-8", "backslashreplace")}
+    if json:
+        shown["payload_base64"] = b64encode(payload).decode()
     if json:
         terminal.as_json(shown)
     else:
@@ -99,12 +150,39 @@ def show(id: Id, json: Json = False) -> None:
             terminal.result(f"{name:10} {value}")
 
 
-@APP.command("replay", epilog="Example: canhman deadletters replay --reason clock --device kl01 --shift -7h")
-def replay(
-    ids: Annotated[list[int] | None, typer.Argument(min=1, max=2**63 - 1, help="Which; or choose with --reason and --device.")] = None,
+@APP.command("count", epilog="Example: canhman deadletters count --since 7d --by device")
+def count(
     reason: Reason = None,
     device: Device = None,
+    since: Since = None,
+    until: Until = None,
+    by: Annotated[str, typer.Option(help="Sums by reason, by device, or by both.")] = "both",
+    json: Json = False,
+) -> None:
+    """Count dead letters by reason and device; `open` are those nobody has resolved."""
+    from canhman import terminal, wiring
+    from canhman.settings import read_settings
+    from canhman.usage import one_of
+
+    one_of("--by", by, ("reason", "device", "both"))
+    choice = _choice(reason, device, since, until)
+    with wiring.registry(read_settings()) as (_, run):
+        tallies = run(lambda db: db.dead_letter_tallies(choice))
+    if json:
+        terminal.as_json({"count": sum(x.count for x in tallies), "open": sum(x.open for x in tallies), "items": [_tallied(x) for x in tallies]})
+    else:
+        _show_tallies(tallies, by)
+
+
+@APP.command("replay", epilog="Example: canhman deadletters replay --reason clock --device kl01 --shift -7h")
+def replay(
+    ids: Annotated[list[int] | None, typer.Argument(min=1, max=2**63 - 1, help="Which; or choose with the options.")] = None,
+    reason: Reason = None,
+    device: Device = None,
+    since: Since = None,
+    until: Until = None,
     shift: Annotated[str, typer.Option(help="Move their times: -7h, +90m, 2d.")] = "0s",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be read again.")] = False,
     json: Json = False,
 ) -> None:
     """Have ingest read dead letters again, from the journal, after the fault was mended. Idempotent."""
@@ -113,23 +191,33 @@ def replay(
     from canhman.usage import UsageError
     from core.errors import NotFoundError
 
-    reason = _known(reason)
+    choice = _choice(reason, device, since, until, is_open=True)
     moved = parse_shift(shift)
-    if not ids and reason is None and device is None:
-        raise UsageError("nothing chosen: give ids, or --reason, or --device")
+    options = (reason, device, since, until)
+    if not ids and all(option is None for option in options[:3]):
+        raise UsageError("nothing chosen: give ids, or --reason, --device or --since")
+    if ids and (dry_run or any(option is not None for option in options)):
+        raise UsageError("give ids, or options that choose (with --dry-run to count first); not both")
+    actor = terminal.actor()
+    tallies: list[Tally] = []
     with wiring.registry(read_settings()) as (_, run):
-        chosen = [run(_one(number)).id for number in ids or []]
-        before: int | None = None
-        while not ids:
-            page = run(_page(reason, device, before))
-            if not page:
-                break
-            chosen += [x.id for x in page if x.resolved_at is None]
-            before = page[-1].id
-        if not chosen:
+        if ids:
+            chosen = [run(_one(number)).id for number in ids]
+            marked = run(lambda db: db.ask_replay(chosen, shift_ms=moved, actor=actor))
+        else:
+            tallies = run(lambda db: db.dead_letter_tallies(choice))
+            marked = 0 if dry_run else run(lambda db: db.ask_replays(choice, shift_ms=moved, actor=actor))
+        if not marked and not (dry_run and tallies):
             raise NotFoundError("no unresolved dead letter fits")
-        marked = run(lambda db: db.ask_replay(chosen, shift_ms=moved))
+    only_counted = sum(x.open - x.rows for x in tallies)
+    would = sum(x.rows for x in tallies)
     if json:
-        terminal.as_json({"marked": marked})
+        terminal.as_json({"marked": marked, **({"would_mark": would, "items": [_tallied(x) for x in tallies]} if dry_run else {})})
+        return
+    if dry_run:
+        _show_tallies(tallies, "both")
+        terminal.result(f"{would} would be marked; nothing was")
     else:
         terminal.result(f"{marked} marked; ingest reads them again within a second of running")
+    if only_counted:
+        terminal.say(f"{only_counted} more were only counted, beyond the 1,000 kept of a device and reason.", style="yellow")

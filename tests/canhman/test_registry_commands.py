@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from servers.front import Front
 
+from adapters.journal import FileJournal
+from core.clock import SystemClock
 from core.deadletter import REASONS, DeadLetter
+from core.message import Message
 from core.state import Commit, DeviceStatus, Waiting
 from registry.broker_files import verify_password
 
@@ -246,6 +251,60 @@ def test_dead_letters(front: Front) -> None:
     assert "2 marked" in front.ok("deadletters", "replay", "7", "8", "--shift", "90m").out
     assert {d.shift_ms for d in front.database(lambda db: db.replays("j")) if d.id in (7, 8)} == {5_400_000}
     assert "dead letter 99" in front("deadletters", "replay", "7", "99").line
+
+
+def test_dead_letters_counted_and_read_again_by_choice(front: Front) -> None:
+    """By reason, device or both, over a span; a dry run marks none; nothing is chosen by no option, or by ids and options at once."""
+    front.ok("migrate")
+
+    def letter(position: int, reason: str, device: str, received: int) -> DeadLetter:
+        return DeadLetter(reason=reason, text="why", journal="j", position=position, topic="t", org="default", device=device, received=received)
+
+    now = SystemClock().now_ms()
+    dead = tuple(letter(n, "clock" if n % 2 else "malformed", "kl01" if n < 6 else "kl02", now - n * 86_400_000) for n in range(10))
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=10, dead=dead)))
+    found = front.ok("deadletters", "count", "--json").json
+    assert (found["count"], found["open"]) == (10, 10)
+    assert {(x["reason"], x["device"]): x["count"] for x in found["items"]} == {
+        ("clock", "kl01"): 3, ("clock", "kl02"): 2, ("malformed", "kl01"): 3, ("malformed", "kl02"): 2
+    }  # fmt: skip
+    assert front.ok("deadletters", "count", "--since", "36h", "--json").json["count"] == 2
+    assert front.ok("deadletters", "count", "--until", "36h", "--device", "kl01", "--json").json["count"] == 4
+    by_device = front.ok("deadletters", "count", "--by", "device").out.splitlines()
+    assert [line.split()[:3] for line in by_device] == [["device", "count", "open"], ["kl01", "6", "6"], ["kl02", "4", "4"]]
+    assert "--by 'org'" in front("deadletters", "count", "--by", "org").usage
+    assert "24h or 7d" in front("deadletters", "count", "--since", "yesterday").usage
+    dry = front.ok("deadletters", "replay", "--reason", "clock", "--since", "3d", "--dry-run", "--json").json
+    assert (dry["marked"], dry["would_mark"]) == (0, 1)
+    assert "1 would be marked; nothing was" in front.ok("deadletters", "replay", "--reason", "clock", "--since", "3d", "--dry-run").out
+    assert front.database(lambda db: db.replays("j")) == []
+    assert front.ok("deadletters", "replay", "--since", "3d", "--json").json == {"marked": 3}
+    assert front.database(lambda db: db.audit(limit=1))[0].kind == "replay"
+    assert "nothing chosen" in front("deadletters", "replay").usage
+    assert "not both" in front("deadletters", "replay", "1", "--reason", "clock").usage
+    assert "no unresolved" in front("deadletters", "replay", "--device", "nobody").line
+
+
+def test_a_dead_letter_with_its_whole_message(front: Front) -> None:
+    """From the journal in CANHMAN_DATA where that still keeps it; of another journal, or one that is gone, only the head."""
+    front.ok("migrate")
+    journal = FileJournal(front.data / "journal")
+    journal.open()
+    whole = b"{" + b"x" * 5000
+    journal.append([Message("t", b"before", 1), Message("t", whole, 2)])
+    position = journal.read(0, limit=2).records[1][0]
+    dead = tuple(
+        DeadLetter(reason="malformed", text="why", journal=of, position=position, topic="t", org="default", device="kl01", received=2, head=whole[:1024])
+        for of in (journal.id, "f" * 32)
+    )
+    front.database(lambda db: db.commit(Commit(journal=journal.id, state_cursor=10, dead=dead)))
+    shown = front.ok("deadletters", "show", "1", "--json").json  # while ingest writes it
+    assert (shown["kept"], b64decode(shown["payload_base64"])) == (True, whole)
+    other = front.ok("deadletters", "show", "2", "--json").json
+    assert (other["kept"], b64decode(other["payload_base64"])) == (False, whole[:1024])
+    journal.close()
+    shutil.rmtree(front.data / "journal")
+    assert front.ok("deadletters", "show", "1", "--json").json["kept"] is False
 
 
 @pytest.mark.parametrize("words", [("list",), ("replay",), ("replay", "1")])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import core
 from core import errors
 from core.deadletter import REASONS
+from core.instant import parse_span
 from core.place import DEVICE_ID, SLUG, Sensor, sensor_tag
 from core.series import SeriesKey, SeriesTable
 
@@ -84,3 +85,18 @@ def test_series_are_interned(keys: list[SeriesKey]) -> None:
     assert [table.keys[n] for n in numbers] == keys
     assert table.keys == list(dict.fromkeys(keys))
     assert [table.index(k) for k in keys] == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("-7h", -25_200_000), ("+90m", 5_400_000), ("2d", 172_800_000), ("1.5s", 1500), ("250ms", 250), ("0s", 0)],
+)
+def test_a_span_is_read(text: str, ms: int) -> None:
+    """Sign, number and unit."""
+    assert parse_span(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "7", "h", "7 h", "7H", "1e3s", "--7h", "7h ", "٧h", "9999999999h", "nan s", "7h30m"])
+def test_what_is_no_span_is_none(text: str) -> None:
+    """Rather none than a guess."""
+    assert parse_span(text) is None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from adapters.sql import SqlDatabase
-from core.deadletter import DeadLetter
+from core.deadletter import Choice, DeadLetter
 from core.errors import NotFoundError
+from core.place import Device, Org
 from core.state import Commit, Waiting
 
 
@@ -143,3 +146,60 @@ def test_what_strangers_send_fits(database: SqlDatabase) -> None:
     (found,) = letters(database)
     assert (len(found.key), len(found.head)) == (160, 1024)
     assert found.text.startswith("x\ufffdy?")
+
+
+def tallies(database: SqlDatabase, **choice: Any) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """{(reason, device): (count, open, rows)} of a choice."""
+    found = asyncio.run(database.dead_letter_tallies(Choice(**choice)))
+    return {(t.reason, t.device): (t.count, t.open, t.rows) for t in found}
+
+
+def test_counted_by_reason_and_device(database: SqlDatabase) -> None:
+    """All of a span and what is open of them; what has no row of its own is in the count and not in the rows."""
+    commit(database, *(letter(n) for n in range(1, 1101)), letter(2000, reason="clock"), letter(3000, reason="clock", device="bc01"))
+    asyncio.run(database.ask_replay([1, 2, 3]))
+    commit(database, done=(1, 2, 3))
+    assert tallies(database) == {("clock", "bc01"): (1, 1, 1), ("clock", "kl01"): (1, 1, 1), ("malformed", "kl01"): (1100, 1097, 997)}
+    assert tallies(database, reason="clock", device="bc01") == {("clock", "bc01"): (1, 1, 1)}
+    assert tallies(database, since=2001) == {("clock", "bc01"): (1, 1, 1), ("clock", "kl01"): (1, 1, 1)}
+    assert tallies(database, since=2, until=4) == {("malformed", "kl01"): (2, 0, 0)}
+    assert tallies(database, until=6, is_open=True) == {("malformed", "kl01"): (1, 1, 1)}
+    (one,) = asyncio.run(database.dead_letter_tallies(Choice(reason="clock", device="kl01")))
+    assert (one.org, one.oldest, one.newest) == ("default", 2001, 2001)
+
+
+def test_a_choice_by_org_follows_the_device(database: SqlDatabase) -> None:
+    """A registered device's letters are its own org's, whatever org it wrote to; a stranger's are of that one."""
+    asyncio.run(database.put(Org(id="longmy", name="Long Mỹ"), actor="t"))
+    asyncio.run(database.put(Device(id="ri01", org="longmy"), actor="t"))
+    commit(database, letter(1, device="ri01"), letter(2, device="stranger"))
+    assert tallies(database, org="longmy") == {("malformed", "ri01"): (1, 1, 1)}
+    assert tallies(database, org="default") == {("malformed", "stranger"): (1, 1, 1)}
+    assert [d.device for d in asyncio.run(database.chosen_letters(Choice(org="longmy")))] == ["ri01"]
+    assert asyncio.run(database.ask_replays(Choice(org="longmy"))) == 1
+    assert [d.device for d in asyncio.run(database.replays("j"))] == ["ri01"]
+
+
+def test_a_choice_is_asked_for_as_a_whole(database: SqlDatabase) -> None:
+    """Only what is unresolved and fits; asking twice is asking once; who asked stands in the audit, with the shift."""
+    commit(database, *(letter(n, reason="clock") for n in range(1, 6)), letter(7), letter(8, reason="clock", device="bc01"))
+    for _ in range(2):
+        assert asyncio.run(database.ask_replays(Choice(reason="clock", device="kl01", since=3), shift_ms=-5, actor="lan")) == 4
+    assert [(d.position, d.shift_ms) for d in asyncio.run(database.replays("j"))] == [(n, -5) for n in (2, 3, 4, 5)]
+    newest = asyncio.run(database.audit(limit=1))[0]
+    assert (newest.actor, newest.kind, newest.subject) == ("lan", "replay", "reason=clock device=kl01 since=3")
+    assert json.loads(newest.after) == {"marked": 4, "shift_ms": -5}
+    assert asyncio.run(database.ask_replays(Choice(reason="no_decoder"), actor="lan")) == 0
+    assert asyncio.run(database.audit(limit=1))[0] == newest
+
+
+def test_what_cannot_be_read_again_says_so(database: SqlDatabase) -> None:
+    """It stays open with the words of why, waits no more, and may be asked for again."""
+    commit(database, letter(10))
+    (one,) = letters(database)
+    asyncio.run(database.ask_replay([one.id]))
+    asyncio.run(database.commit(Commit(journal="j", state_cursor=99, failed_replays=((one.id, "its message is no longer kept"),))))
+    (after,) = letters(database)
+    assert (after.text, after.replay, after.resolved_at) == ("its message is no longer kept", False, None)
+    assert asyncio.run(database.replays("j")) == []
+    assert asyncio.run(database.ask_replay([one.id])) == 1
