@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from adapters.influx_ask import Answered, ask
 from adapters.influx_boards import known_rows, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
+from adapters.influx_lines import encode_flags, encode_rows, group
 from adapters.influx_mirror import alert_lines, forecast_lines, send_rows
 from adapters.influx_newest import Newest
+from adapters.influx_places import NOWHERE, Places
 from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
 from adapters.influx_send import Sender, V1Sender, V2Sender, deliver
-from adapters.line_protocol import Place, encode_flags, encode_rows, place
 from adapters.rows import last_rows, survivors
 from core.alert import Alert
 from core.batch import Batch
@@ -84,7 +85,7 @@ class InfluxStore:
         self._read_timeout = read_timeout
         self._cursors = CursorFile(cursor_path) if cursor_path else None
         self._newest = None if shared else Newest()
-        self._places: dict[SeriesKey, Place | str] = {}
+        self._places = Places()
         self._http: httpx.Client | None = None
         self._sender: Sender | None = None
         self._influxql: InfluxQL | None = None
@@ -109,14 +110,14 @@ class InfluxStore:
         A line carries all quantities of a point at one time, and where it is refused all its rows are.
         """
         rows, refused = survivors(batch)
-        rows, local, places, unwritable = self._locate(batch, rows, keys)
+        rows, numbers, unwritable = self._locate(batch, rows, keys)
         refused += unwritable
-        kept = _with_series(batch.take(rows), local)
-        if len(kept):
-            explicit = np.ones(len(kept), dtype=np.bool_)
+        if len(rows):
+            grouped = group(_with_series(batch.take(rows), numbers), self._places)
+            explicit = np.ones(len(grouped.time), dtype=np.bool_)
             if self._newest is not None:
-                explicit = (kept.tests != 0) | self._newest.may_exist(self._ask, kept, places)
-            lines = encode_rows(kept, places, explicit)
+                explicit = self._newest.may_exist(self._ask, grouped, self._places)
+            lines = encode_rows(grouped, self._places, explicit)
             for line, text in deliver(self._out, lines, self._where, self._database):
                 refused += [RefusedRow(row=row, text=text) for row in rows[lines.rows(line)].tolist()]
         if cursor is not None:
@@ -125,12 +126,12 @@ class InfluxStore:
 
     async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
         """See the port. A row that does not exist gets flags without a value, which reads as no row."""
-        rows, local, places, _ = self._locate(batch, last_rows(batch), keys)
-        kept = _with_series(batch.take(rows), local)
-        if len(kept):
+        rows, numbers, _ = self._locate(batch, last_rows(batch), keys)
+        if len(rows):
+            grouped = group(_with_series(batch.take(rows), numbers), self._places)
             if self._newest is not None:
-                self._newest.touched(kept, places)
-            lost = deliver(self._out, encode_flags(kept, places), self._where, self._database)
+                self._newest.touched(grouped, self._places)
+            lost = deliver(self._out, encode_flags(grouped, self._places), self._where, self._database)
             if lost:
                 raise RefusedError(f"{self._where}: {len(lost)} rows of flags refused: {lost[0][1]}")
 
@@ -214,28 +215,14 @@ class InfluxStore:
         else:
             self._sender = V1Sender(self._http, self._influxql, self._database, self._where)
 
-    def _locate(
-        self, batch: Batch, rows: NDArray[np.intp], keys: Sequence[SeriesKey]
-    ) -> tuple[NDArray[np.intp], NDArray[np.int32], list[Place], list[RefusedRow]]:
-        """The rows that have a place, the index of each one's place, the places, and the rows that have none."""
-        used, inverse = np.unique(batch.series[rows], return_inverse=True)
-        found = [self._place(keys[i]) for i in used.tolist()]
-        lost = np.array([isinstance(p, str) for p in found], dtype=np.bool_)[inverse] if len(rows) else np.zeros(0, dtype=np.bool_)
-        refused = [RefusedRow(row=int(rows[i]), text=str(found[inverse[i]])) for i in np.flatnonzero(lost)]
-        number = np.cumsum([not isinstance(p, str) for p in found], dtype=np.int32) - 1
-        local = number[inverse[~lost]].astype(np.int32) if len(rows) else np.zeros(0, dtype=np.int32)
-        return rows[~lost], local, [p for p in found if isinstance(p, Place)], refused
-
-    def _place(self, key: SeriesKey) -> Place | str:
-        """The place of `key`, or why it has none."""
-        known = self._places.get(key)
-        if known is None:
-            try:
-                known = place(key)
-            except ValueError as error:
-                known = str(error)
-            self._places[key] = known
-        return known
+    def _locate(self, batch: Batch, rows: NDArray[np.intp], keys: Sequence[SeriesKey]) -> tuple[NDArray[np.intp], NDArray[np.int32], list[RefusedRow]]:
+        """The rows that have a place, the number of each one's place, and the rows that have none."""
+        numbers = self._places.numbers(keys)[batch.series[rows]]
+        lost = numbers == NOWHERE
+        if not lost.any():
+            return rows, numbers, []
+        refused = [RefusedRow(row=row, text=self._places.why(keys[batch.series[row]])) for row in rows[lost].tolist()]
+        return rows[~lost], numbers[~lost], refused
 
     @property
     def _ask(self) -> InfluxQL:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.influx_lines import Grouped
+from adapters.influx_places import Places
 from adapters.influx_query import InfluxQL
 from adapters.influx_read import newest_times
-from adapters.line_protocol import Place
-from core.batch import Batch
+
+_UNKNOWN = np.iinfo(np.int64).min
 
 
 class Newest:
@@ -23,35 +25,35 @@ class Newest:
     """
 
     def __init__(self) -> None:
-        self._bound: dict[str, int] = {}
+        self._bound: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
-    def may_exist(self, ask: InfluxQL, batch: Batch, places: list[Place]) -> NDArray[np.bool_]:
-        """For each row whether one of the same identity may be stored; then counts the batch's rows as stored."""
-        heads: dict[str, int] = {}
-        point_of = np.array([heads.setdefault(p.head, len(heads)) for p in places], dtype=np.int64)
-        keys = {p.head: p.key for p in places}
-        point = point_of[batch.series]
-        oldest = np.full(len(heads), np.iinfo(np.int64).max, dtype=np.int64)
-        newest = np.full(len(heads), np.iinfo(np.int64).min, dtype=np.int64)
-        np.minimum.at(oldest, point, batch.time)
-        np.maximum.at(newest, point, batch.time)
-        unknown = {head: int(oldest[i]) for head, i in heads.items() if head not in self._bound}
-        found = newest_times(ask, [(keys[head], since) for head, since in unknown.items()])
-        for (head, since), time in zip(unknown.items(), found, strict=True):
-            self._bound[head] = since - 1 if time is None else time
-        bound = np.array([self._bound[head] for head in heads], dtype=np.int64)
-        for head, i in heads.items():
-            self._bound[head] = max(self._bound[head], int(newest[i]))
-        exists: NDArray[np.bool_] = batch.time <= bound[point]
+    def may_exist(self, ask: InfluxQL, grouped: Grouped, places: Places) -> NDArray[np.bool_]:
+        """For each line whether one at the same place and time may be stored; then counts them as stored."""
+        first, head, last = self._points(grouped, places)
+        unknown = np.flatnonzero(self._bound[head] == _UNKNOWN)
+        if len(unknown):
+            since = grouped.time[first[unknown]].tolist()
+            found = newest_times(ask, [(places.points[h], t) for h, t in zip(head[unknown].tolist(), since, strict=True)])
+            self._bound[head[unknown]] = [t - 1 if newest is None else newest for t, newest in zip(since, found, strict=True)]
+        exists: NDArray[np.bool_] = grouped.time <= self._bound[grouped.head]
+        self._bound[head] = np.maximum(self._bound[head], grouped.time[last])
         return exists
 
-    def touched(self, batch: Batch, places: list[Place]) -> None:
+    def touched(self, grouped: Grouped, places: Places) -> None:
         """Flags were written here: raise the bound of the points known."""
-        for i, where in enumerate(places):
-            times = batch.time[batch.series == i]
-            if where.head in self._bound and len(times):
-                self._bound[where.head] = max(self._bound[where.head], int(times.max()))
+        _, head, last = self._points(grouped, places)
+        known = self._bound[head] != _UNKNOWN
+        self._bound[head[known]] = np.maximum(self._bound[head[known]], grouped.time[last[known]])
 
     def forget(self) -> None:
         """Ask again (after a reconnect by hand: somebody else may have written meanwhile)."""
-        self._bound.clear()
+        self._bound[:] = _UNKNOWN
+
+    def _points(self, grouped: Grouped, places: Places) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.intp]]:
+        """The first line of each point, its head, and its last line: a point's oldest and newest time."""
+        if len(self._bound) < len(places.heads):
+            more = np.full(2 * len(places.heads) - len(self._bound), _UNKNOWN)
+            self._bound = np.concatenate([self._bound, more])
+        n = len(grouped.head)
+        first = np.flatnonzero(np.append(True, grouped.head[1:] != grouped.head[:-1])) if n else np.zeros(0, dtype=np.intp)
+        return first, grouped.head[first], np.append(first[1:], n)[: len(first)] - 1
