@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import struct
 from typing import cast
 
 import structlog
 
+from adapters.listener_limits import Bucket, address_key
+from adapters.listener_login import TOO_OFTEN, WRONG_CREDENTIALS, Refusal, offer, refusal
 from adapters.listener_sessions import FOREVER, Session, expiry_seconds
 from adapters.listener_shared import TOKEN_SHIFT, Shared
 from adapters.mqtt_codec import (
-    NO_PROPERTIES,
     V5,
     V311,
     Connack,
@@ -22,7 +24,6 @@ from adapters.mqtt_codec import (
     MqttError,
     Packet,
     Pingreq,
-    Properties,
     Publish,
     Reason,
     StreamDecoder,
@@ -33,28 +34,32 @@ from adapters.mqtt_codec import (
     Will,
     encode,
 )
+from adapters.mqtt_publishes import Known, take_publishes
 from core.message import Message
 
 log = structlog.get_logger(__name__)
 
-_CONNECT_BYTES = 128 * 1024  # what a peer nobody knows yet may make us buffer
 _FLUSH_S = 5.0  # how long a closed connection may take to read our last bytes
+_ASK_AGAIN_S = 0.2  # how long a yes or no of the authority about a topic stands
+_MOST_TOPICS = 64  # of one connection that are remembered
+_SIGN_OF_LIFE_BYTES = 1000  # so much of a packet that is not whole yet counts as one, for long messages over slow links
 _PINGRESP = b"\xd0\0"
-_UNACCEPTABLE_VERSION = b"\x20\x02\0\x01"  # CONNACK 1 as 3.1 and 3.1.1 read it
+_PUBACK, _PUBACK_REFUSED = 0x4002_0000, 0x1_4003_0000  # their first bytes, above the packet identifier; the latter is followed by 0x87
 
 
 class Connection(asyncio.Protocol):
     """The listener's side of one connection, from accept to loss."""
 
     def __init__(self, shared: Shared, serial: int) -> None:
-        self.in_flight: dict[int, bytes] = {}  # token → PUBACK to send, in order of arrival
+        self.in_flight: dict[int, int] = {}  # token → packet identifier and the first bytes of its PUBACK, in order of arrival
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._shared = shared
         self._serial = serial
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._peer = "?"
-        self._decoder = StreamDecoder(min(shared.limits.max_packet, _CONNECT_BYTES))
+        self._address = ""
+        self._decoder = StreamDecoder(shared.limits.max_login_packet)
         self._principal = ""  # empty until logged in
         self._version = V311
         self._client_id = ""
@@ -62,63 +67,134 @@ class Connection(asyncio.Protocol):
         self._session = Session(expiry_s=0)
         self._send_limit = 0  # the client's maximum packet size, 0: none
         self._sequence = serial << TOKEN_SHIFT
+        self._begun = False
+        self._early = b""  # what came before
+        self._wait_s = 0.0  # before it is read at all
         self._ended = False
+        self._refused = False  # a log-in whose refusal waits: nothing more is read
         self._write_full = False
-        self._seen = 0.0  # loop time of the last bytes
+        self._throttled = False
+        self._bucket = Bucket(shared.limits.messages_per_s, shared.limits.messages_at_once)
+        self._known: Known = {}
+        self._asked = 0.0  # loop time at which the authority was asked about them
+        self._seen = 0.0  # loop time of the last sign of life
+        self._part = 0  # bytes since then
         self._keep_alive_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._slow: asyncio.TimerHandle | None = None
 
     # ------------------------------------------------------------ asyncio's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A peer is there: it has some seconds for its CONNECT."""
+        """A peer is there, without TLS."""
+        plain = cast(asyncio.Transport, transport)  # which a TCP server's always is
+        if self.arrived(plain):
+            self.begin(plain)
+
+    def arrived(self, transport: asyncio.Transport) -> bool:
+        """Whether there is room for this peer; where there is none it is cut off."""
         shared = self._shared
-        self._transport = cast(asyncio.Transport, transport)  # which a TCP server's always is
-        self._peer = _peer_name(transport.get_extra_info("peername"))
+        self._transport = transport
+        name = transport.get_extra_info("peername")
+        self._peer, self._address = _peer_name(name), address_key(name[0]) if name else "?"
         shared.sockets.add(self)
+        reason, self._wait_s = shared.addresses.enter(self._address, self._loop.time())
         if len(shared.sockets) > shared.limits.max_connections:
+            reason = f"{shared.limits.max_connections} connections are the most"
+        if reason:
             shared.counters["refused_connections"] += 1
-            log.warning("mqtt connection refused", peer=self._peer, reason=f"{shared.limits.max_connections} connections are the most")
+            shared.quiet.warn(self._loop.time(), "mqtt connection refused", peer=self._peer, reason=reason)
             self._ended = True
-            self._transport.abort()
-            return
+            transport.abort()
+            return False
         shared.counters["connections"] += 1
         _watch_for_dead_peers(transport.get_extra_info("socket"))
-        self._timer = self._loop.call_later(shared.limits.connect_timeout_s, self._connect_timeout)
+        return True
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """It may speak, over this transport: it has some seconds for its CONNECT."""
+        self._transport = transport
+        if self._ended:
+            transport.abort()
+            return
+        self._begun = True
+        self._timer = self._loop.call_later(self._wait_s + self._shared.limits.connect_timeout_s, self._connect_timeout)
+        if self._wait_s:
+            self._throttle(self._wait_s)
+        if self._early:
+            self.data_received(b"")
+
+    def no_handshake(self, reason: str) -> None:
+        """TLS did not come about."""
+        if not self._ended:
+            self._ended = True
+            self._shared.counters["handshakes"] += 1
+            self._shared.quiet.warn(self._loop.time(), "mqtt connection closed", peer=self._peer, reason=reason)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; whatever packets they complete are handled at once."""
-        if self._ended:
+        if self._ended or self._refused:
             return
-        self._seen = self._loop.time()
-        received = self._shared.clock.now_ms()
-        self._decoder.feed(data)
+        if not self._begun or self._early:
+            self._early += data  # behind the TLS handshake, whose end nobody has seen yet
+            if not self._begun:
+                return
+            data, self._early = self._early, b""
+        now, received = self._loop.time(), self._shared.clock.now_ms()
+        decoder, taken = self._decoder, list[Message]()
+        packets, before = 0, self._shared.counters["publishes"]
+        decoder.feed(data)
         try:
-            for packet in self._decoder:
+            while True:
+                if self._principal:
+                    self._take(taken, received, now)
+                packet = next(decoder, None)
+                if packet is None:
+                    break
+                packets += 1
                 if isinstance(packet, Publish):
-                    self._publish(packet, received)
+                    self._publish(packet, received, taken)
                 else:
+                    self._put(taken)
                     self._handle(packet)
-                if self._ended:
-                    return
+                    if self._ended or self._refused:
+                        return
+            self._put(taken)
         except MqttError as error:
+            self._put(taken)
             self._fail(error)
+            return
+        count = self._shared.counters["publishes"] - before
+        self._part += len(data)
+        if packets or count or self._part >= _SIGN_OF_LIFE_BYTES:
+            self._seen, self._part = now, 0
+        if wait_s := self._bucket.take(count + len(data) / 1024, now):
+            self._shared.counters["throttled"] += 1
+            self._throttle(wait_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone, by whatever way."""
         self._end()
-        self._shared.sockets.discard(self)
+        shared = self._shared
+        if self in shared.sockets:
+            shared.sockets.discard(self)
+            shared.addresses.leave(self._address, stranger=not self._principal)
+        if self._slow:
+            self._slow.cancel()
         if not self.gone.done():
             self.gone.set_result(None)
 
     def pause_writing(self) -> None:
-        """The peer does not read our answers: then we do not read its questions."""
+        """The peer does not read our answers: then we do not read its questions, and not for ever."""
         self._write_full = True
         self.adjust_reading()
+        self._slow = self._loop.call_later(self._shared.limits.slow_reader_s, self._cut_slow_reader)
 
     def resume_writing(self) -> None:
         """The peer reads again."""
         self._write_full = False
+        if self._slow:
+            self._slow.cancel()
         self.adjust_reading()
 
     # ------------------------------------------------------------ the listener's calls
@@ -127,11 +203,18 @@ class Connection(asyncio.Protocol):
         """Read, or leave the bytes in the peer's hands while too much waits (a CONNECT is always read)."""
         if self._ended:
             return
-        if self._write_full or (self._shared.inbox.paused and self._principal):
+        if self._write_full or self._throttled or self._refused or (self._shared.inbox.paused and self._principal):
             self._transport.pause_reading()
         else:
             self._seen = self._loop.time()  # the silence was ours
             self._transport.resume_reading()
+
+    def acknowledge(self, answers: list[int]) -> None:
+        """Send the PUBACKs, as `in_flight` held them."""
+        if max(answers) < _PUBACK_REFUSED:
+            self.write(struct.pack(f">{len(answers)}I", *answers))
+        else:
+            self.write(b"".join([a.to_bytes(4, "big") if a < _PUBACK_REFUSED else (a & 0xFFFF_FFFF).to_bytes(4, "big") + b"\x87" for a in answers]))
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless this connection has ended."""
@@ -149,6 +232,46 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ packets
 
+    def _take(self, taken: list[Message], received: int, now: float) -> None:
+        """The plain PUBLISH packets at the head of what came."""
+        data, at = self._decoder.buffered
+        if at == len(data):
+            return
+        shared = self._shared
+        if now - self._asked >= _ASK_AGAIN_S:
+            self._asked = now
+            self._known = {raw: self._about(topic) for raw, (topic, _, _) in self._known.items()}
+        room = shared.limits.receive_maximum - len(self.in_flight) if self._version == V5 else 1 << 30
+        before = len(taken)
+        went, self._sequence = take_publishes(
+            data,
+            at,
+            properties=self._version == V5,
+            largest=self._decoder.max_packet,
+            room=room,
+            known=self._known,
+            received=received,
+            source=self._principal,
+            token=self._sequence,
+            messages=taken,
+            in_flight=self.in_flight,
+        )
+        self._decoder.go_on_at(went)
+        shared.counters["publishes"] += len(taken) - before
+
+    def _put(self, taken: list[Message]) -> None:
+        """What was taken goes to the inbox, before anything else of this connection does."""
+        if taken:
+            refused = sum([message[7] for message in taken])
+            if refused:
+                self._shared.counters["refused_publishes"] += refused
+            self._shared.inbox.put(taken)
+            taken.clear()
+
+    def _about(self, topic: str) -> tuple[str, bool, int]:
+        refused = not self._shared.authority.may_publish(self._principal, topic)
+        return topic, refused, _PUBACK_REFUSED if refused and self._version == V5 else _PUBACK
+
     def _handle(self, packet: Packet) -> None:
         match packet:
             case Pingreq():
@@ -158,16 +281,13 @@ class Connection(asyncio.Protocol):
             case Subscribe():
                 self._subscribe(packet)
             case Unsubscribe():
-                known = [f in self._session.subscriptions for f in packet.topic_filters]
-                self._session.subscriptions.difference_update(packet.topic_filters)
-                reasons = tuple(Reason.SUCCESS if k else Reason.NO_SUBSCRIPTION_EXISTED for k in known)
-                self._send(Unsuback(packet_id=packet.packet_id, reasons=reasons if self._version == V5 else ()))
+                self._unsubscribe(packet)
             case Disconnect():
                 self._disconnect(packet)
             case _:
-                raise MqttError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__.upper()} is for servers to send")
+                raise MqttError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__.upper()}, which answers nothing of ours")
 
-    def _publish(self, packet: Publish, received: int) -> None:
+    def _publish(self, packet: Publish, received: int, taken: list[Message]) -> None:
         topic, payload, qos, packet_id, _, dup, properties = packet
         shared = self._shared
         if qos == 2:
@@ -176,33 +296,48 @@ class Connection(asyncio.Protocol):
             raise MqttError(Reason.TOPIC_ALIAS_INVALID, "PUBLISH with a topic alias: none are taken")
         if properties.subscription_identifier:
             raise MqttError(Reason.PROTOCOL_ERROR, "PUBLISH of a client with a subscription identifier")
-        refused = not shared.authority.may_publish(self._principal, topic)
+        about = self._about(topic)
+        if len(self._known) < _MOST_TOPICS:
+            self._known[topic.encode()] = about
         token = 0
         if qos:
             if self._version == V5 and len(self.in_flight) >= shared.limits.receive_maximum:
                 raise MqttError(Reason.RECEIVE_MAXIMUM_EXCEEDED, f"more than {shared.limits.receive_maximum} messages in flight")
             self._sequence = token = self._sequence + 1
-            pid = packet_id.to_bytes(2, "big")
-            self.in_flight[token] = b"\x40\x03" + pid + b"\x87" if refused and self._version == V5 else b"\x40\x02" + pid
+            self.in_flight[token] = about[2] | packet_id
         shared.counters["publishes"] += 1
-        if refused:
-            shared.counters["refused_publishes"] += 1
         # retain: False, for this is the live publish; only what a broker kept comes back with it set
-        shared.inbox.put(Message(topic, payload, received, self._principal, qos, False, dup, refused, token))
+        taken.append(Message(topic, payload, received, self._principal, qos, False, dup, about[1], token))
 
     def _subscribe(self, packet: Subscribe) -> None:
         if packet.properties.subscription_identifier:
             raise MqttError(Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "SUBSCRIBE with a subscription identifier: none are taken")
+        v5, subscriptions = self._version == V5, self._session.subscriptions
+        names = [wanted.topic_filter for wanted in packet.subscriptions]
+        if v5 and any(name.startswith("$share/") for name in names):
+            raise MqttError(Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "SUBSCRIBE to a shared subscription: CONNACK said there are none")
+        if v5 and any("+" in name or "#" in name for name in names):
+            raise MqttError(Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "SUBSCRIBE with a wildcard: CONNACK said there are none")
         reasons = []
         for wanted in packet.subscriptions:
             name = wanted.topic_filter
             if not (set(name) & set("+#") or name.startswith("$")) and self._shared.authority.may_subscribe(self._principal, name):
-                self._session.subscriptions.add(name)
+                subscriptions.add(name)
                 reasons.append(min(wanted.qos, 1))
             else:
                 self._shared.counters["refused_subscriptions"] += 1
-                reasons.append(Reason.NOT_AUTHORIZED if self._version == V5 else Reason.UNSPECIFIED_ERROR)
+                reasons.append(Reason.NOT_AUTHORIZED if v5 else Reason.UNSPECIFIED_ERROR)
+        self._shared.sessions.subscribed((self._principal, self._client_id), self._session)
         self._send(Suback(packet_id=packet.packet_id, reasons=tuple(reasons)))
+
+    def _unsubscribe(self, packet: Unsubscribe) -> None:
+        reasons = []
+        for name in packet.topic_filters:  # one after the other: the second time it is gone
+            known = name in self._session.subscriptions
+            self._session.subscriptions.discard(name)
+            reasons.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
+        self._shared.sessions.subscribed((self._principal, self._client_id), self._session)
+        self._send(Unsuback(packet_id=packet.packet_id, reasons=tuple(reasons) if self._version == V5 else ()))
 
     def _disconnect(self, packet: Disconnect) -> None:
         interval = packet.properties.session_expiry_interval
@@ -219,70 +354,68 @@ class Connection(asyncio.Protocol):
     def _connect(self, packet: Connect) -> None:
         self._version = packet.version
         self._send_limit = packet.properties.maximum_packet_size or 0
-        refusal, text = self._refusal(packet)
-        principal = None
-        if not text:
-            principal = self._shared.authority.authenticate(packet.username or "", packet.password or b"", packet.client_id)
-            if not principal:
-                refusal, text = (ConnectReturn.BAD_USER_NAME_OR_PASSWORD, Reason.BAD_USER_NAME_OR_PASSWORD), "wrong user name or password"
-        if not principal:
-            self._shared.counters["refused_logins"] += 1
-            log.warning("mqtt login refused", peer=self._peer, username=(packet.username or "")[:64], reason=text)
-            self._send(Connack(reason=refusal[self._version == V5]))
-            self._close()
+        shared, now, username = self._shared, self._loop.time(), packet.username or ""
+        codes, text = refusal(packet)
+        if text:
+            self._refuse(codes, text, username)
             return
+        if shared.guesses.unheard(self._address, username, now):
+            shared.counters["unheard_logins"] += 1
+            self._refuse(TOO_OFTEN, "too many wrong log-ins; the next is looked at within 20 s", username)
+            return
+        principal = shared.authority.authenticate(username, packet.password or b"", packet.client_id)
+        if not principal:
+            self._refuse(WRONG_CREDENTIALS, "wrong user name or password", username, wait_s=shared.guesses.wrong(self._address, username, now))
+            return
+        shared.guesses.right(self._address, username, now)
         self._log_in(packet, principal)
 
-    def _refusal(self, packet: Connect) -> tuple[tuple[int, int], str]:
-        """Why this CONNECT is refused whoever sends it, as (3.1.1, 5) codes and text; empty text: it is not."""
-        if packet.properties.authentication_method is not None:
-            return (ConnectReturn.NOT_AUTHORIZED, Reason.BAD_AUTHENTICATION_METHOD), "enhanced authentication"
-        if packet.version == V311 and not packet.client_id and not packet.clean_start:
-            return (ConnectReturn.IDENTIFIER_REJECTED, Reason.CLIENT_IDENTIFIER_NOT_VALID), "no client id, and no clean session"
-        if packet.version == V5 and packet.will and packet.will.qos == 2:
-            return (ConnectReturn.NOT_AUTHORIZED, Reason.QOS_NOT_SUPPORTED), "a will with QoS 2"
-        if packet.username is None:
-            return (ConnectReturn.NOT_AUTHORIZED, Reason.NOT_AUTHORIZED), "no user name"
-        return (ConnectReturn.ACCEPTED, Reason.SUCCESS), ""
+    def _refuse(self, codes: Refusal, text: str, username: str, *, wait_s: float = 0.0) -> None:
+        self._shared.counters["refused_logins"] += 1
+        self._shared.quiet.warn(self._loop.time(), "mqtt login refused", peer=self._peer, username=username[:64], reason=text)
+        self._refused = True
+        if self._timer:
+            self._timer.cancel()
+        if wait_s:
+            self.adjust_reading()
+            self._timer = self._loop.call_later(wait_s, self._send_refusal, codes)
+        else:
+            self._send_refusal(codes)
+
+    def _send_refusal(self, codes: Refusal) -> None:
+        self._send(Connack(reason=codes[self._version == V5]))
+        self._close()
 
     def _log_in(self, packet: Connect, principal: str) -> None:
         shared, limits = self._shared, self._shared.limits
         self._client_id = packet.client_id or f"canhman-{secrets.token_hex(8)}"
+        told = offer(packet, client_id=self._client_id, receive_maximum=limits.receive_maximum, max_packet=limits.max_packet)
+        answer = encode(Connack(session_present=False, properties=told), self._version)
+        if self._send_limit and len(answer) > self._send_limit:
+            self._refuse((ConnectReturn.NOT_AUTHORIZED, Reason.PACKET_TOO_LARGE), f"it takes packets of {self._send_limit} bytes only", packet.username or "")
+            return
         key = principal, self._client_id
-        if older := shared.by_client.get(key):
-            older.taken_over()
+        if old := shared.by_client.get(key):
+            old.taken_over()
         wanted = expiry_seconds(packet.properties.session_expiry_interval)
         if packet.version == V311:
             wanted = 0.0 if packet.clean_start else FOREVER
         self._session, present = shared.sessions.begin(key, clean=packet.clean_start, expiry_s=wanted, now=self._loop.time())
+        shared.wills.come_back(key, resumed=present)
         self._principal, self._will = principal, packet.will
         shared.live[self._serial] = self
         shared.by_client[key] = self
+        shared.addresses.known(self._address)
         shared.counters["logins"] += 1
         self._decoder.max_packet = limits.max_packet
         if self._timer:
             self._timer.cancel()
         self._keep_alive_s = 1.5 * packet.keep_alive
         if self._keep_alive_s:
+            self._seen = self._loop.time()
             self._timer = self._loop.call_later(self._keep_alive_s, self._check_keep_alive)
-        self._send(Connack(session_present=present, properties=self._offer(packet)))
+        self._send(Connack(session_present=present, properties=told))
         self.adjust_reading()
-
-    def _offer(self, packet: Connect) -> Properties:
-        """What a client of MQTT 5 is told it may do here; 3.1.1 has no words for it."""
-        if self._version == V311:
-            return NO_PROPERTIES
-        return Properties(
-            receive_maximum=self._shared.limits.receive_maximum,
-            maximum_qos=1,
-            retain_available=0,
-            maximum_packet_size=self._shared.limits.max_packet,
-            assigned_client_identifier=None if packet.client_id else self._client_id,
-            topic_alias_maximum=0,
-            wildcard_subscription_available=0,
-            subscription_identifier_available=0,
-            shared_subscription_available=0,
-        )
 
     # ------------------------------------------------------------ ends
 
@@ -292,14 +425,26 @@ class Connection(asyncio.Protocol):
         log.info("mqtt connection taken over", peer=self._peer, principal=self._principal)
         self._close(Reason.SESSION_TAKEN_OVER)
 
+    def _throttle(self, wait_s: float) -> None:
+        """Leave the bytes in the peer's hands for a while."""
+        self._throttled = True
+        self.adjust_reading()
+        self._loop.call_later(wait_s, self._throttled_enough)
+
+    def _throttled_enough(self) -> None:
+        self._throttled = False
+        self.adjust_reading()
+
     def _connect_timeout(self) -> None:
         self._shared.counters["connect_timeouts"] += 1
-        log.warning("mqtt connection closed", peer=self._peer, reason=f"no CONNECT within {self._shared.limits.connect_timeout_s:g} s")
+        reason = f"no CONNECT within {self._shared.limits.connect_timeout_s:g} s"
+        self._shared.quiet.warn(self._loop.time(), "mqtt connection closed", peer=self._peer, reason=reason)
         self._close()
 
     def _check_keep_alive(self) -> None:
-        """Bytes count, not whole packets: a long message over a slow link is a sign of life too."""
-        silent = 0.0 if self._shared.inbox.paused else self._loop.time() - self._seen
+        """Whole packets count, and what comes of a long one; not the bytes we leave with the peer ourselves."""
+        ours = self._shared.inbox.paused or self._throttled or self._write_full
+        silent = 0.0 if ours else self._loop.time() - self._seen
         if silent < self._keep_alive_s:
             self._timer = self._loop.call_later(self._keep_alive_s - silent, self._check_keep_alive)
             return
@@ -307,12 +452,19 @@ class Connection(asyncio.Protocol):
         log.info("mqtt connection closed", peer=self._peer, principal=self._principal, reason=f"silent for {silent:.0f} s")
         self._close(Reason.KEEP_ALIVE_TIMEOUT)
 
+    def _cut_slow_reader(self) -> None:
+        self._shared.counters["slow_readers"] += 1
+        reason = f"it has not read our answers for {self._shared.limits.slow_reader_s:g} s"
+        log.warning("mqtt connection cut", peer=self._peer, principal=self._principal, reason=reason)
+        self._end()
+        self._transport.abort()
+
     def _fail(self, error: MqttError) -> None:
         names = {int(Reason.MALFORMED_PACKET): "malformed", int(Reason.PACKET_TOO_LARGE): "too_large"}
         self._shared.counters[names.get(error.reason, "protocol_errors")] += 1
-        log.warning("mqtt connection closed", peer=self._peer, principal=self._principal, reason=str(error))
-        if error.reason == Reason.UNSUPPORTED_PROTOCOL_VERSION:
-            self.write(_UNACCEPTABLE_VERSION)
+        self._shared.quiet.warn(self._loop.time(), "mqtt connection closed", peer=self._peer, principal=self._principal, reason=str(error))
+        if not self._principal and error.connack:
+            self.write(error.connack)
         self._close(error.reason)
 
     def _send(self, packet: Packet) -> None:
@@ -345,14 +497,18 @@ class Connection(asyncio.Protocol):
         key = self._principal, self._client_id
         del shared.by_client[key]  # a newer connection of this client enters it after this one has left
         shared.sessions.leave(key, self._session, now=self._loop.time())
-        shared.inbox.release(self.in_flight)
         self.in_flight = {}
         if will := self._will:
-            if shared.authority.may_publish(self._principal, will.topic):
-                shared.counters["will"] += 1
-                shared.inbox.put(Message(will.topic, will.payload, shared.clock.now_ms(), self._principal, 0))
-            else:
-                shared.counters["refused_wills"] += 1
+            delay_s = min(float(will.properties.will_delay_interval or 0), self._session.expiry_s)
+            shared.wills.leave(key, delay_s, lambda: self._publish_will(will))
+
+    def _publish_will(self, will: Will) -> None:
+        shared = self._shared
+        if shared.authority.may_publish(self._principal, will.topic):
+            shared.counters["will"] += 1
+            shared.inbox.put([Message(will.topic, will.payload, shared.clock.now_ms(), self._principal, 0)])
+        else:
+            shared.counters["refused_wills"] += 1
 
 
 def _peer_name(address: tuple[str, int] | None) -> str:
@@ -362,10 +518,11 @@ def _peer_name(address: tuple[str, int] | None) -> str:
 
 
 def _watch_for_dead_peers(sock: socket.socket | None) -> None:
-    """TCP's own keep-alive, for clients that ask for none of MQTT's: a peer without power is noticed after 2 minutes."""
+    """TCP's own keep-alive, for clients that ask for none of MQTT's: a peer without power is noticed after 2 minutes, also
+    where our last bytes to it were never confirmed."""
     if sock is None:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):  # Linux has all three
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 120_000)):
+        if hasattr(socket, name):  # Linux has all four
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -14,10 +14,11 @@ _OBJECT_BYTES = 400  # about what a Message and its strings weigh beside topic a
 
 
 class Inbox:
-    """A queue of messages, and the count of those handed out whose acknowledgement is awaited.
+    """A queue of messages, and the tokens of those handed out whose acknowledgement is awaited.
 
     Both together are bounded: at the bound `on_pause(True)` is called, for all connections to stop reading, and
-    `on_pause(False)` when there is room again. `put` never refuses: what was read from a socket is kept.
+    `on_pause(False)` when there is room again. `put` never refuses: what was read from a socket is kept. A message handed
+    out counts until it is acknowledged, whether its connection still lives or not: whoever took it holds it in memory.
     """
 
     def __init__(self, *, max_batch: int, linger_s: float, max_messages: int, max_bytes: int, on_pause: Callable[[bool], None]) -> None:
@@ -28,21 +29,19 @@ class Inbox:
         self._max_bytes = max_bytes
         self._on_pause = on_pause
         self._queue: deque[Message] = deque()
-        self._awaited: dict[int, int] = {}  # token → bytes once handed out, 0 while it is in the queue
-        self._handed_out = 0
+        self._awaited: set[int] = set()  # tokens handed out
         self._bytes = 0  # queued and handed out
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
 
-    def put(self, message: Message) -> None:
-        """Take a message in; one with a token counts until it is released, another until it is handed out."""
-        self._queue.append(message)
-        self._bytes += _size(message)
-        if message.token:
-            self._awaited[message.token] = 0
-        if len(self._queue) == 1:
+    def put(self, messages: Sequence[Message]) -> None:
+        """Take messages in, at least one; what has no token counts until it is handed out."""
+        queue = self._queue
+        if not queue:
             self._arrived.set()
-        if len(self._queue) >= self._max_batch:
+        queue += messages
+        self._bytes += _size(messages)
+        if len(queue) >= self._max_batch:
             self._enough.set()
         self._check()
 
@@ -61,30 +60,31 @@ class Inbox:
                 return self._take()  # nothing is awaited between taking and returning
 
     def _take(self) -> list[Message]:
-        queue, awaited = self._queue, self._awaited
-        taken = list(islice(queue, self._max_batch))
-        for message in taken:
-            queue.popleft()
-            size = _size(message)
-            if message.token in awaited:
-                awaited[message.token] = size
-                self._handed_out += 1
-            else:
-                self._bytes -= size
+        queue = self._queue
+        if len(queue) <= self._max_batch:
+            taken = list(queue)
+            queue.clear()
+        else:
+            taken = list(islice(queue, self._max_batch))
+            for _ in taken:
+                queue.popleft()
+        self._awaited.update([message[8] for message in taken])  # [8] is the token: by name it costs twice as much
+        if 0 in self._awaited:
+            self._awaited.discard(0)
+            self._bytes -= _size([message for message in taken if not message[8]])
         self._check()
         return taken
 
-    def release(self, tokens: Iterable[int]) -> None:
-        """These are acknowledged, or can no longer be; one still in the queue then counts until it is handed out."""
-        for token in tokens:
-            size = self._awaited.pop(token, 0)
-            if size:
-                self._handed_out -= 1
-                self._bytes -= size
+    def release(self, messages: Sequence[Message]) -> None:
+        """These are acknowledged; one that was before, or never handed out, is skipped."""
+        awaited = self._awaited
+        done = [message for message in messages if message[8] in awaited]
+        awaited.difference_update([message[8] for message in done])
+        self._bytes -= _size(done)
         self._check()
 
     def _check(self) -> None:
-        full = len(self._queue) + self._handed_out >= self._max_messages or self._bytes >= self._max_bytes
+        full = len(self._queue) + len(self._awaited) >= self._max_messages or self._bytes >= self._max_bytes
         if full != self.paused:
             self.paused = full
             if full:
@@ -92,5 +92,5 @@ class Inbox:
             self._on_pause(full)
 
 
-def _size(message: Message) -> int:
-    return len(message.payload) + len(message.topic) + _OBJECT_BYTES
+def _size(messages: Sequence[Message]) -> int:
+    return sum([len(message[1]) + len(message[0]) for message in messages]) + _OBJECT_BYTES * len(messages)

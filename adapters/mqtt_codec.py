@@ -96,6 +96,15 @@ class StreamDecoder:
             data = self._data[self._at :] + data
         self._data, self._at = data, 0
 
+    @property
+    def buffered(self) -> tuple[bytes, int]:
+        """What the next packet is read from, and where it begins: for a caller that takes packets itself, and then says so by `go_on_at`."""
+        return self._data, self._at
+
+    def go_on_at(self, at: int) -> None:
+        """The packets before `at`, each of them whole, are done."""
+        self._at = at
+
     def __iter__(self) -> Iterator[Packet]:
         return self
 

@@ -69,12 +69,41 @@ def read_publish(data: bytes, at: int, end: int, flags: int, version: int) -> Pu
 
 
 def read_connect(reader: Reader) -> Connect:
-    """A CONNECT; of a version we do not speak it raises Reason.UNSUPPORTED_PROTOCOL_VERSION."""
+    """A CONNECT, read to its end; of a version we do not speak it raises Reason.UNSUPPORTED_PROTOCOL_VERSION."""
     name, version = reader.binary(), reader.integer(1)
-    if name not in (b"MQTT", b"MQIsdp"):
-        raise malformed("CONNECT with another protocol name than MQTT")
-    if name == b"MQIsdp" or version not in (V311, V5):
-        raise MqttError(Reason.UNSUPPORTED_PROTOCOL_VERSION, f"CONNECT with protocol level {version}: 4 (3.1.1) and 5 are spoken here")
+    if name == b"MQTT" and version in (V311, V5):
+        try:
+            return _connect_of(reader, version)
+        except MqttError as error:
+            if version == V5:  # 3.1.1 closes without a word (MQTT-3.1.4-1 there)
+                error.connack = _refusal_of(V5, error.reason)
+            raise
+    if name in (b"MQTT", b"MQIsdp"):
+        text = f"CONNECT with protocol level {version}: 4 (3.1.1) and 5 are spoken here"
+        raise MqttError(Reason.UNSUPPORTED_PROTOCOL_VERSION, text, connack=_refusal_of(_written_as(reader, name, version), Reason.UNSUPPORTED_PROTOCOL_VERSION))
+    connack = _refusal_of(V5, Reason.UNSUPPORTED_PROTOCOL_VERSION) if version == V5 else b""
+    raise MqttError(Reason.MALFORMED_PACKET, "CONNECT with another protocol name than MQTT", connack=connack)
+
+
+def _refusal_of(version: int, reason: int) -> bytes:
+    return bytes((0x20, 3, 0, reason, 0)) if version == V5 else bytes((0x20, 2, 0, ConnectReturn.UNACCEPTABLE_PROTOCOL_VERSION))
+
+
+def _written_as(reader: Reader, name: bytes, version: int) -> int:
+    """In the form of which version the rest of an unknown one's CONNECT is written: that is the form its sender can read."""
+    if name == b"MQIsdp":
+        return V311
+    for form in (V5, V311):
+        try:
+            _connect_of(Reader(reader.data, reader.at, reader.end), form)
+        except MqttError:
+            continue
+        return form
+    return V5 if version > V5 else V311
+
+
+def _connect_of(reader: Reader, version: int) -> Connect:
+    """The rest of a CONNECT, behind its protocol level."""
     flags, keep_alive = reader.integer(1), reader.integer(2)
     has_will, has_username, has_password = flags & 0x04, flags & 0x80, flags & 0x40
     if flags & 0x01 or (not has_will and flags & 0x38) or flags & 0x18 == 0x18 or (version == V311 and has_password and not has_username):
@@ -86,7 +115,7 @@ def read_connect(reader: Reader) -> Connect:
         will_properties = read_properties(reader, "WILL") if version == V5 else NO_PROPERTIES
         topic, payload = check_topic_name(reader.string()), reader.binary()
         will = Will(topic=topic, payload=payload, qos=flags >> 3 & 3, retain=bool(flags & 0x20), properties=will_properties)
-    return Connect(
+    made = Connect(
         version=version,
         client_id=client_id,
         clean_start=bool(flags & 0x02),
@@ -96,6 +125,8 @@ def read_connect(reader: Reader) -> Connect:
         will=will,
         properties=properties,
     )
+    reader.finish("CONNECT")
+    return made
 
 
 def _packet_id(reader: Reader) -> int:
@@ -135,11 +166,11 @@ def _subscribe(reader: Reader, version: int) -> Subscribe:
     packet_id, properties = _packet_id(reader), _properties(reader, version, "SUBSCRIBE")
     subscriptions = []
     while reader.left:
-        topic_filter, options = check_topic_filter(reader.string()), reader.integer(1)
-        if options & 3 == 3 or options & (0xC0 if version == V5 else 0xFC):
+        topic_filter, options = check_topic_filter(reader.string(), shared=version == V5), reader.integer(1)
+        if options & (0xC0 if version == V5 else 0xFC) or (options & 3 == 3 and version == V311):
             raise malformed(f"SUBSCRIBE with options 0x{options:02x}")
         handling = options >> 4 & 3
-        if handling == 3 or (options & 4 and topic_filter.startswith("$share/")):
+        if handling == 3 or options & 3 == 3 or (options & 4 and topic_filter.startswith("$share/")):
             raise protocol_error(f"SUBSCRIBE with options 0x{options:02x}")
         subscriptions.append(
             Subscription(
@@ -168,7 +199,7 @@ def _unsubscribe(reader: Reader, version: int) -> Unsubscribe:
     packet_id, properties = _packet_id(reader), _properties(reader, version, "UNSUBSCRIBE")
     topic_filters = []
     while reader.left:
-        topic_filters.append(check_topic_filter(reader.string()))
+        topic_filters.append(check_topic_filter(reader.string(), shared=version == V5))
     if not topic_filters:
         raise protocol_error("UNSUBSCRIBE without a filter")
     return Unsubscribe(packet_id=packet_id, topic_filters=tuple(topic_filters), properties=properties)

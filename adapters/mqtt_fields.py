@@ -93,10 +93,10 @@ def check_topic_name(topic: str) -> str:
     return topic
 
 
-def check_topic_filter(topic_filter: str) -> str:
-    """`topic_filter`, with wildcards only where they may stand."""
+def check_topic_filter(topic_filter: str, *, shared: bool = True) -> str:
+    """`topic_filter`, with wildcards only where they may stand; `shared`: where `$share` has its meaning, which it has not in 3.1.1."""
     levels = topic_filter.split("/")
-    if levels[0] == "$share" and (len(levels) < 3 or not levels[1] or "+" in levels[1] or "#" in levels[1] or not any(levels[2:])):
+    if shared and levels[0] == "$share" and (len(levels) < 3 or not levels[1] or "+" in levels[1] or "#" in levels[1] or not any(levels[2:])):
         raise MqttError(Reason.TOPIC_FILTER_INVALID, "a shared subscription without a share name or filter")
     if not topic_filter or "#" in levels[:-1] or any(("+" in level or "#" in level) and len(level) > 1 for level in levels):
         raise MqttError(Reason.TOPIC_FILTER_INVALID, "a topic filter that is empty or has a wildcard in the wrong place")

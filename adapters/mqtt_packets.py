@@ -49,6 +49,7 @@ class Reason(IntEnum):
     SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9E
     CONNECTION_RATE_EXCEEDED = 0x9F
     SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
+    WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED = 0xA2
 
 
 def reason_text(number: int) -> str:
@@ -71,11 +72,15 @@ class ConnectReturn(IntEnum):
 
 
 class MqttError(CanhManError, ValueError):
-    """Bytes that are not MQTT, or a packet the protocol forbids; `reason` is the MQTT 5 reason code to close with."""
+    """Bytes that are not MQTT, or a packet the protocol forbids; `reason` is the MQTT 5 reason code to close with.
 
-    def __init__(self, reason: int, text: str) -> None:
+    `connack` is what a server may answer a CONNECT that is wrong with, in the version it was written in; empty: nothing.
+    """
+
+    def __init__(self, reason: int, text: str, *, connack: bytes = b"") -> None:
         super().__init__(text)
         self.reason = reason
+        self.connack = connack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,6 @@ def test_what_a_client_of_mqtt_5_is_told() -> None:
             assert answer.properties == Properties(
                 receive_maximum=7,
                 maximum_qos=1,
-                retain_available=0,
                 maximum_packet_size=5000,
                 assigned_client_identifier=assigned,
                 topic_alias_maximum=0,
@@ -120,13 +119,18 @@ def test_what_mqtt_311_may(fields: dict[str, Any]) -> None:
 
 
 def test_a_client_gets_no_packet_it_cannot_take() -> None:
-    """What exceeds the client's maximum packet size is left out, as if it had been sent."""
+    """What exceeds the client's maximum packet size is left out, as if it had been sent; one that could not even take CONNACK is told so."""
 
     async def scene() -> None:
         async with bench() as b:
-            peer = await b.dial()
-            await peer.send(Connect(client_id="c", username="kl01", password=b"pw", properties=Properties(maximum_packet_size=20)), Pingreq())
+            peer = await b.login(properties=Properties(maximum_packet_size=60))
+            filters = tuple(Subscription(topic_filter=f"a/{n}") for n in range(60))
+            await peer.send(Subscribe(packet_id=1, subscriptions=filters), Pingreq())
             assert await peer.receive() == Pingresp()
+            small = await b.dial()
+            await small.send(Connect(client_id="c", username="kl01", password=b"pw", properties=Properties(maximum_packet_size=20)), Pingreq())
+            assert await small.receive() == Connack(reason=Reason.PACKET_TOO_LARGE)
+            assert await small.receive() is None
 
     run(scene())
 
@@ -191,6 +195,28 @@ def test_a_session_ends_when_it_was_said_to() -> None:
                 await peer.send(Disconnect(properties=Properties(session_expiry_interval=interval)))
                 assert await peer.receive() == answer
             assert not await session_present(b, V5, clean_start=False)
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("canhman/kg/kl01/#", Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED),
+        ("+/kg/kl01/command", Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED),
+        ("$share/g/canhman/kg/kl01/command", Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED),
+    ],
+)
+def test_subscriptions_connack_said_there_are_none_of(name: str, reason: int) -> None:
+    """MQTT 5 was told before: such a SUBSCRIBE is a protocol error, with its own reason."""
+
+    async def scene() -> None:
+        async with bench() as b:
+            peer = await b.login()
+            await peer.send(Subscribe(packet_id=5, subscriptions=(Subscription(topic_filter="canhman/kg/kl01/command"), Subscription(topic_filter=name))))
+            assert await peer.receive() == Disconnect(reason=reason)
+            assert await peer.receive() is None
+            b.delta(protocol_errors=1)
 
     run(scene())
 
@@ -369,17 +395,19 @@ def test_receive_maximum_is_enforced() -> None:
 
 @VERSIONS
 def test_only_the_own_command_topic_can_be_subscribed(version: int) -> None:
-    """Anything else is refused filter by filter, wildcards without asking; QoS 2 is granted as 1."""
-    filters = ["canhman/kg/kl01/command", "canhman/kg/other/command", "canhman/kg/kl01/#", "#", "$SYS/broker", "$share/g/canhman/kg/kl01/command"]
+    """Anything else is refused filter by filter; QoS 2 is granted as 1."""
+    filters = ["canhman/kg/kl01/command", "canhman/kg/other/command", "$SYS/broker", "a"]
+    if version == V311:
+        filters[-1:] = ["canhman/kg/kl01/#", "+/kg/kl01/command", "$share/g/canhman/kg/kl01/command"]
 
     async def scene() -> None:
         async with bench() as b:
             peer = await b.login(version)
             await peer.send(Subscribe(packet_id=5, subscriptions=tuple(Subscription(topic_filter=f, qos=2) for f in filters)))
             no = Reason.NOT_AUTHORIZED if version == V5 else 0x80
-            assert await peer.receive() == Suback(packet_id=5, reasons=(1, no, no, no, no, no))
+            assert await peer.receive() == Suback(packet_id=5, reasons=(1, *[no] * (len(filters) - 1)))
             await peer.send(Unsubscribe(packet_id=6, topic_filters=("canhman/kg/kl01/command", "canhman/kg/other/command")))
             assert await peer.receive() == Unsuback(packet_id=6, reasons=(0, 0x11) if version == V5 else ())
-            b.delta(refused_subscriptions=5)
+            b.delta(refused_subscriptions=len(filters) - 1)
 
     run(scene())

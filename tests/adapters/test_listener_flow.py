@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.listener_bench import Doorman, FixedClock, bench, qos1, run
+from servers.listener_bench import bench, made, qos1, run
 
 from adapters.listener import Listener
 from adapters.listener_connection import Connection
@@ -201,7 +201,7 @@ def test_keep_alive_counts_the_peers_silence_not_ours() -> None:
     """Any bytes are a sign of life; while we do not read, nobody is taken for dead."""
 
     async def scene() -> None:
-        listener = Listener("", 0, authority=Doorman(), clock=FixedClock(), linger_s=0, max_pending=1)
+        listener = made(max_pending=1)
         connection, wire = wired(listener, "kl01", 1, V311, keep_alive=60)
 
         def after_silence(seconds: float) -> bool:
@@ -239,7 +239,7 @@ def test_acknowledgements_go_where_they_belong(operations: list[tuple[str, int]]
     connection gets exactly the PUBACKs given while it lived, in order, and in the end nothing counts as pending."""
 
     async def scene() -> None:
-        listener = Listener("", 0, authority=Doorman(), clock=FixedClock(), linger_s=0, max_batch=4, max_pending=max_pending)
+        listener = made(max_batch=4, max_pending=max_pending)
         inbox, serial = listener._shared.inbox, 0
         ends: list[tuple[Connection, Wire]] = []
         for device in range(3):
@@ -281,7 +281,7 @@ def test_acknowledgements_go_where_they_belong(operations: list[tuple[str, int]]
         assert [m.payload for m in got] == sent
         for batch in handed_out:
             listener.acknowledge(batch)
-        assert (inbox._handed_out, inbox._bytes, inbox._awaited, inbox.paused) == (0, 0, {}, False)
+        assert (inbox._bytes, inbox._awaited, inbox.paused) == (0, set(), False)
         for connection, _ in ends:
             connection.connection_lost(None)
 
@@ -298,7 +298,7 @@ def test_no_bytes_break_the_listener(chunks: list[bytes], logged_in: bool, versi
         chunks = [bytes(raw), *chunks]
 
     async def scene() -> None:
-        listener = Listener("", 0, authority=Doorman(), clock=FixedClock(), max_connections=1)
+        listener = made(max_connections=1)
         if logged_in:
             connection, wire = wired(listener, "kl01", 1, version)
         else:

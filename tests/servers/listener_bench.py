@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from adapters.listener import Listener
+from adapters.listener import Limits, Listener
 from adapters.mqtt_codec import (
     V5,
     Connack,
@@ -138,16 +138,22 @@ class Bench:
         assert {k: v for k, v in self.listener.counters.items() if v and k not in usual} == expected
 
 
+def made(host: str = "", **options: Any) -> Listener:
+    """A listener that is not open; options are its own, or of its limits."""
+    own = {name: options.pop(name) for name in ("linger_s", "max_batch", "sessions", "ssl") if name in options}
+    return Listener(host, 0, authority=Doorman(), clock=FixedClock(), limits=Limits(**options), **({"linger_s": 0} | own))
+
+
 @contextlib.asynccontextmanager
 async def bench(**options: Any) -> AsyncIterator[Bench]:
-    listener = Listener("127.0.0.1", 0, authority=Doorman(), clock=FixedClock(), **({"linger_s": 0} | options))
+    listener = made("127.0.0.1", **options)
     await listener.open()
-    made = Bench(listener)
+    opened = Bench(listener)
     try:
-        yield made
+        yield opened
     finally:
         await listener.close()
-        for peer in made.peers:
+        for peer in opened.peers:
             await peer.close()
 
 
