@@ -91,6 +91,10 @@ class Sealed:
             at += len(parts[-1])
         return b"".join(parts) if len(parts) != 1 else parts[0]
 
+    def damaged(self) -> Iterator[Block]:
+        """The blocks that are not whole, though records of them may still be read."""
+        return (block for block in self.blocks if not self.check(block))
+
     def check(self, block: Block) -> bool:
         """Whether the block is whole: its crc, and that it inflates to its length."""
         packed = os.pread(self._fd, _FRONT_BYTES + block.packed, block.at)

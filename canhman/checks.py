@@ -16,7 +16,7 @@ from adapters.mqtt_look import lets_in, read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import broker, broker_record, heartbeat, listener_tls, model_checks, service_lines, wiring
+from canhman import broker, broker_record, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.service_lines import counted
 from canhman.settings import Settings
@@ -164,6 +164,25 @@ def _store(settings: Settings) -> list[Finding]:
             await store.close()
 
     return asyncio.run(look())
+
+
+def _journal(settings: Settings) -> list[Finding]:
+    """How big it is, and until when there is room."""
+    if not wiring.journal_folders(settings):
+        return []
+    room = journals.room(settings, journals.opened(settings))
+    text = room.words(settings.journal_keep)
+    mark: Mark = "ok"
+    if not room.left:
+        mark, text = "red", f"full, nothing is acknowledged: {text}; make room on its disk, or set CANHMAN_JOURNAL_MAX or CANHMAN_JOURNAL_KEEP"
+    elif room.is_short(settings.journal_keep):
+        mark, text = "warn", f"{text}; make room on its disk, or keep less (CANHMAN_JOURNAL_KEEP, CANHMAN_JOURNAL_MAX)"
+    found = [Finding(part="journal", mark=mark, text=text)]
+    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
+    if beat is not None and (damaged := beat.figures.get("journal_damaged_bytes")):
+        text = f"{damaged} damaged bytes were skipped; canhman journal verify names what is lost"
+        found.append(Finding(part="journal", mark="red", text=text))
+    return found
 
 
 def _ingest(settings: Settings) -> list[Finding]:
@@ -342,6 +361,7 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "database": _database,
     "broker": _broker,
     "accounts": _accounts,
+    "journal": _journal,
     "ingest": _ingest,
     "store": _store,
     "services": _services,
