@@ -140,7 +140,7 @@ class Line(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - what was read before is delivered all the same
             broken = error
         try:
-            if others and isinstance(others[0], Connack):
+            if others and not self._connack.done():
                 self._handle(others.pop(0))  # it came before the messages; all else may follow them
             go_on = self._hooks.received(messages)
             for packet in others:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from adapters.mqtt_codec import StreamDecoder
 from adapters.mqtt_fields import Reader, malformed, protocol_error, read_properties
 from adapters.mqtt_packets import V5, MqttError, Packet, Reason
@@ -11,6 +13,9 @@ from registry.permissions import BROKER_STATE
 UNREADABLE_TOPIC = "\ufffd"
 _MOST_TOPICS = 100_000  # remembered as text; a sender that invents topics must not fill our memory
 _STATE = BROKER_STATE.encode()
+_HEAD_BYTES = 5
+_HEAD = struct.Struct(">BBBH").unpack_from  # first byte, two of remaining length, size of the topic
+_MIDDLE = struct.Struct(">HB").unpack_from  # packet identifier, size of the properties
 
 
 class BrokerStream:
@@ -34,88 +39,68 @@ class BrokerStream:
             data = bytes(self._tail)
             self._tail.clear()
         at, size = 0, len(data)
-        while at < size:
-            at = self._publishes(data, at, now, messages)
-            if at == size:
-                return
+        while (at := self._usual(data, at, now, messages)) < size:
             end = _end(data, at)
             if not end or end > size:
                 self._tail += data[at:]
                 self._need = end - at if end else size - at + 1
                 return
-            if data[at] >> 4 != 3:  # a PUBLISH may follow at once
+            if data[at] >> 4 == 3:
+                self._one(data, at, end, now, messages)
+            else:
                 self._decoder.feed(data[at:end])
                 others.extend(self._decoder)
-                at = end
+            at = end
 
-    def _publishes(self, data: bytes, at: int, now: int, messages: list[Message]) -> int:
-        """Take PUBLISH packets from `at` on; returns where something else begins, or one that is not whole yet."""
+    def _usual(self, data: bytes, at: int, now: int, messages: list[Message]) -> int:
+        """Take from `at` on what nearly all packets are; returns where another one begins, or one that is not whole.
+
+        A PUBLISH of QoS 1, neither retained nor sent before, of 128 to 16,383 bytes, without properties, to a topic met before.
+        """
         make, add, known, serial = tuple.__new__, messages.append, self._topics.get, self.serial
-        size = len(data)
-        try:
-            while True:
-                first = data[at]
-                if first & 0xF0 != 0x30:
-                    return at
-                length = data[at + 1]
-                start = at + 2
-                if length > 127:
-                    end = _end(data, at)
-                    if not end:
-                        return at
-                    start = _start(data, at)
-                else:
-                    end = start + length
-                if end > size:
-                    return at
-                if first == 0x32:  # QoS 1, neither retained nor sent before: nearly all of them
-                    topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-                    packet_id = data[topic_end] << 8 | data[topic_end + 1]
-                    payload_at = topic_end + 3
-                    if payload_at > end or not packet_id or data[topic_end + 2]:
-                        payload_at = _careful(data, topic_end, packet_id, end)
-                    topic = known(data[start + 2 : topic_end]) or self._name(data[start + 2 : topic_end])
-                    serial += 1
-                    add(make(Message, (topic, data[payload_at:end], now, "", 1, False, False, False, serial << 16 | packet_id)))
-                else:
-                    self.serial = serial
-                    self._rare(first, data, start, end, now, messages)
-                    serial = self.serial
-                at = end
-                if at == size:
-                    return at
-        except IndexError:  # the fixed header is not whole, or a field runs over the end of the last packet
-            if (end := _end(data, at)) and end <= size:
-                raise malformed("PUBLISH whose fields run over its end") from None
-            return at
-        finally:
-            self.serial = serial
+        head, middle, size = _HEAD, _MIDDLE, len(data)
+        last = size - _HEAD_BYTES
+        while at <= last:
+            first, low, high, topic_size = head(data, at)
+            end = at + low + (high << 7) - 125  # three bytes of header, and 128 too many from the first of the length
+            if first != 0x32 or low < 128 or not 0 < high < 128 or end > size:
+                break
+            topic_end = at + _HEAD_BYTES + topic_size
+            payload_at = topic_end + 3
+            if payload_at > end:
+                break
+            packet_id, properties = middle(data, topic_end)
+            topic = known(data[at + _HEAD_BYTES : topic_end])
+            if topic is None or properties or not packet_id:
+                break
+            serial += 1
+            add(make(Message, (topic, data[payload_at:end], now, "", 1, False, False, False, serial << 16 | packet_id)))
+            at = end
+        self.serial = serial
+        return at
 
-    def _rare(self, first: int, data: bytes, start: int, end: int, now: int, messages: list[Message]) -> None:
-        """A PUBLISH with other flags."""
-        qos = first >> 1 & 3
-        if qos == 3 or (first & 8 and not qos):
+    def _one(self, data: bytes, at: int, end: int, now: int, messages: list[Message]) -> None:
+        """Any PUBLISH, whole, from `at` to `end`."""
+        first, reader = data[at], Reader(data, _start(data, at), end)
+        qos, dup = first >> 1 & 3, first & 8 != 0
+        if qos == 3 or (dup and not qos):
             raise malformed("PUBLISH with QoS 3, or DUP at QoS 0")
         if qos == 2:
             raise protocol_error("PUBLISH with QoS 2, which was not asked for")
-        topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-        token = 0
-        if qos:
-            packet_id = data[topic_end] << 8 | data[topic_end + 1]
-            payload_at = _careful(data, topic_end, packet_id, end)
-            self.serial += 1
-            token = self.serial << 16 | packet_id
-        else:
-            payload_at = _after_properties(data, topic_end, end)
-        raw = data[start + 2 : topic_end]
+        raw = reader.binary()
+        packet_id = reader.integer(2) if qos else 0
+        if qos and not packet_id:
+            raise protocol_error("PUBLISH with packet identifier 0")
+        if read_properties(reader, "PUBLISH").topic_alias is not None:
+            raise MqttError(Reason.TOPIC_ALIAS_INVALID, "PUBLISH with a topic alias, which was not allowed")
+        payload = reader.rest()
         if raw == _STATE:
-            told = data[payload_at:end]
-            self.broker_dropped = int(told) if told.isdigit() else 0
+            self.broker_dropped = int(payload[:18]) if payload.isdigit() else 0
             return
         topic = self._topics.get(raw) or self._name(raw)
-        dup = first & 8 != 0
         self.duplicates += dup
-        messages.append(Message(topic, data[payload_at:end], now, "", qos, first & 1 != 0, dup, False, token))
+        self.serial += 1
+        messages.append(Message(topic, payload, now, "", qos, first & 1 != 0, dup, False, self.serial << 16 | packet_id if qos else 0))
 
     def _name(self, raw: bytes) -> str:
         """A topic as text. One that is none breaks no frame: it is journalled, and refused as outside the contract."""
@@ -129,22 +114,6 @@ class BrokerStream:
             self._topics.clear()
         self._topics[raw] = topic
         return topic
-
-
-def _careful(data: bytes, topic_end: int, packet_id: int, end: int) -> int:
-    """Where the payload begins behind a packet identifier."""
-    if topic_end + 3 > end:
-        raise malformed("PUBLISH whose fields run over its end")
-    if not packet_id:
-        raise protocol_error("PUBLISH with packet identifier 0")
-    return _after_properties(data, topic_end + 2, end)
-
-
-def _after_properties(data: bytes, at: int, end: int) -> int:
-    reader = Reader(data, at, end)
-    if read_properties(reader, "PUBLISH").topic_alias is not None:
-        raise MqttError(Reason.TOPIC_ALIAS_INVALID, "PUBLISH with a topic alias, which was not allowed")
-    return reader.at
 
 
 def _start(data: bytes, at: int) -> int:

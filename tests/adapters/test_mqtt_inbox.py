@@ -1,0 +1,92 @@
+"""When a batch is ripe, and which acknowledgements go out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.mqtt_inbox import Inbox, token_of
+from core.message import Message
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 20))
+
+
+def message(serial: int, *, qos: int = 1) -> Message:
+    return Message("t", b"", 0, qos=qos, token=token_of(serial, serial % 100 + 1) if qos else 0)
+
+
+def test_a_stream_that_stands_still_at_a_likely_window_is_not_waited_for() -> None:
+    """20 unacknowledged and silence: whatever the linger, they come; fewer wait for it."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=1000.0, max_batch=5000)
+        inbox.put([message(i) for i in range(19)], duplicates=0)
+        waiting = asyncio.ensure_future(inbox.batch())
+        await asyncio.wait({waiting}, timeout=0.02)
+        assert not waiting.done()
+        inbox.put([message(19)], duplicates=0)
+        assert len(await waiting) == 20
+
+    run(test())
+
+
+def test_the_linger_begins_with_the_first() -> None:
+    """What comes within it comes with it, and the next batch has a linger of its own."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=0.02, max_batch=5000)
+        for n in (1, 2):
+            waiting = asyncio.ensure_future(inbox.batch())
+            for i in range(n):
+                inbox.put([message(i)], duplicates=0)
+                await asyncio.sleep(0)
+            assert len(await waiting) == n
+
+    run(test())
+
+
+def test_what_is_over_a_batch_is_ripe_at_once() -> None:
+    """Its first message came long ago."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=1000.0, max_batch=10)
+        inbox.put([message(i) for i in range(25)], duplicates=3)
+        assert not inbox.enough
+        assert [len(await inbox.batch()) for _ in range(3)] == [10, 10, 5]
+        assert (inbox.counters["received"], inbox.counters["duplicates"]) == (25, 3)
+        inbox.put([message(i) for i in range(40)], duplicates=0)
+        assert inbox.enough
+
+    run(test())
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=60), st.integers(0, 31), st.randoms())
+def test_each_is_acknowledged_once_in_order_and_never_over_another_connection(asked: list[tuple[int, bool]], lost_after: int, rng: Any) -> None:
+    """Whatever is asked for, in whatever order and however often."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=0.0, max_batch=5000)
+        messages = [message(i, qos=i % 3 and 1) for i in range(31)]
+        inbox.put(messages[:lost_after], duplicates=0)
+        inbox.lost()
+        inbox.put(messages[lost_after:], duplicates=0)
+        settled: list[int] = []
+        batch: list[Message] = []
+        for number, flush in asked:
+            batch.append(messages[number])
+            if flush:
+                out = inbox.settle(batch)
+                assert out == sorted(out)
+                settled += out
+                batch = []
+        wanted = {number for number, _ in asked[: len(asked) - len(batch)] if number >= lost_after and number % 3}
+        assert sorted(settled) == [number % 100 + 1 for number in sorted(wanted)]
+        assert inbox.counters["acknowledged"] == len(settled)
+
+    run(test())
