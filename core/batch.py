@@ -82,10 +82,13 @@ class Batch:
 
     def last_wins(self) -> Batch:
         """Sorted by (series, time), one row per identity: the last of the batch (a store's upsert, in advance)."""
-        if not len(self):
-            return self
-        order = np.lexsort((self.time, self.series))  # stable: equal identities keep their order of arrival
-        series, time = self.series[order], self.time[order]
-        last = np.ones(len(order), dtype=bool)
-        last[:-1] = (series[1:] != series[:-1]) | (time[1:] != time[:-1])
-        return self.take(order[last])
+        return self.take(np.lexsort((self.time, self.series))).distinct()  # stable: equal identities keep their order of arrival
+
+    def distinct(self) -> Batch:
+        """Of a batch sorted by (series, time) the last row of each identity."""
+        twin = (self.series[1:] == self.series[:-1]) & (self.time[1:] == self.time[:-1])
+        return self.take(np.append(~twin, True)) if twin.any() else self
+
+    def last_of_series(self) -> NDArray[np.intp]:
+        """Of a batch sorted by (series, time) where the last row of each series is (m,)."""
+        return np.append(np.flatnonzero(self.series[1:] != self.series[:-1]), len(self) - 1) if len(self) else np.zeros(0, dtype=np.intp)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 
 class Refusal(NamedTuple):
@@ -32,6 +34,27 @@ class Record(NamedTuple):
     digest: bytes
 
 
+LARGEST = 2**63 - 1  # what every store and database takes as an integer
+_Number = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+
+
+class Plain(msgspec.Struct, gc=False):
+    """One object as a healthy device sends it in JSON: it goes into the columns as it is, and no `Record` is made of it.
+
+    Its types are right and its numbers finite; what else may be wrong (names, the time's text) is for `Decoder.record`.
+    """
+
+    readings: dict[str, float] = {}
+    channels: dict[str, dict[str, float]] = {}
+    time: str | None = None
+    age_s: float | None = None
+    seq: _Number | None = None
+    boot: _Number | None = None
+    battery: float | None = None
+    rssi: float | None = None
+    snr: float | None = None
+
+
 Decode = Callable[[bytes], list[Record]]
 
 
@@ -47,7 +70,9 @@ class Example:
 class Decoder:
     """A decoder for one topic kind (`telemetry`, `senml`, `frame` …); for frames, of one device model.
 
-    `decode(payload)` raises DecodeError where nothing of the message can be read, and nothing else ever.
+    `decode(payload)` raises DecodeError where nothing of the message can be read, and nothing else ever. A format whose
+    objects are `Plain` may offer `plain`, which reads nothing else (ValueError, RecursionError), and `record`, which says what
+    `decode` makes of such an object.
     """
 
     name: str
@@ -56,3 +81,5 @@ class Decoder:
     decode: Decode
     examples: tuple[Example, ...]
     quantities: Mapping[str, str]  # key in the payload → quantity (empty where the payload names quantities itself)
+    plain: Callable[[bytes], Plain | list[Plain]] | None = None
+    record: Callable[[Plain], Record] | None = None

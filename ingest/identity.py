@@ -3,13 +3,15 @@
 Devices that send `time` are identified by it; of them only the span and the holes of each boot are kept, to count gaps
 and duplicates. Of clockless devices the last 1,000 objects, and those of the last 16 MB of the journal, are
 remembered with time, arrival, position and digest.
-State with a lifetime: loaded per device from the database, changed in memory, written with the next commit.
+State with a lifetime: loaded per device from the database, changed in memory, written with the next commit. Whatever a
+batch changed can be taken back until it is settled, so that a batch which fails is read again as if for the first time.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from core.clock import Y2000_MS
@@ -22,6 +24,11 @@ MAX_HOLES = 200  # per boot; older holes are given up as lost, so that a hostile
 AHEAD_MS = 10 * 60_000
 FALLEN_BACK_MS = 3_600_000
 
+_Holes = tuple[tuple[int, int], ...]
+_Before = tuple["Span", int, int, _Holes, int, tuple[int, ...]]
+Undo = list[Callable[[], None] | _Before]
+"""What takes changes back, in the order they were made; of a span its state before."""
+
 
 class Resolved(NamedTuple):
     """When an object was measured, when it first arrived, and what its identity says of it."""
@@ -33,77 +40,174 @@ class Resolved(NamedTuple):
     fallen_back: bool
 
 
-@dataclass(slots=True)
-class _Span:
-    """A `BootSpan` that changes with each message."""
+class Span:
+    """A `BootSpan` that changes with each message. `stamp`: of the batch that changed it last; `dirty`: the database knows an older state."""
 
-    device: str
-    boot: int
-    lowest: int
-    highest: int
-    holes: tuple[tuple[int, int], ...]
-    last_time: int
-    fallen_back: tuple[int, ...]
+    __slots__ = ("boot", "device", "dirty", "fallen_back", "highest", "holes", "last_time", "lowest", "stamp")
+
+    def __init__(self, device: str, boot: int, lowest: int, highest: int, holes: _Holes, last_time: int, fallen_back: tuple[int, ...]) -> None:
+        self.device = device
+        self.boot = boot
+        self.lowest = lowest
+        self.highest = highest
+        self.holes = holes
+        self.last_time = last_time
+        self.fallen_back = fallen_back
+        self.stamp = 0
+        self.dirty = False
+
+    def restore(self, before: _Before) -> None:
+        """It is again as `Identities.touch` found it."""
+        _, self.lowest, self.highest, self.holes, self.last_time, self.fallen_back = before
+        self.stamp = 0
 
 
-@dataclass(slots=True)
-class _Device:
-    # the digest is part of the key: of a number used twice both contents are known again
-    seen: OrderedDict[tuple[int, int, bytes], Seen] = field(default_factory=OrderedDict)
-    numbers: Counter[tuple[int, int]] = field(default_factory=Counter)
-    times: set[int] = field(default_factory=set)
-    boots: OrderedDict[int, _Span] = field(default_factory=OrderedDict)
+class _Objects:
+    """Of a clockless device: the objects remembered, how often each number was used, and the times that are taken."""
 
-    def keep(self, item: Seen) -> None:
-        self.seen[(item.boot, item.seq, item.digest)] = item
-        self.numbers[(item.boot, item.seq)] += 1
-        self.times.add(item.time)
+    __slots__ = ("numbers", "seen", "times")
+
+    def __init__(self) -> None:
+        # the digest is part of the key: of a number used twice both contents are known again
+        self.seen: OrderedDict[tuple[int, int, bytes], Seen] = OrderedDict()
+        self.numbers: Counter[tuple[int, int]] = Counter()
+        self.times: set[int] = set()
+
+    def keep(self, item: Seen) -> list[Seen]:
+        """Remember it; returns those that were forgotten for it, oldest first."""
+        self._add(item)
+        forgotten = []
         while len(self.seen) > SEEN_OBJECTS:
             oldest = next(iter(self.seen.values()))
             if abs(item.position - oldest.position) < SEEN_BYTES:  # farther ahead only where it stood in another journal
                 break
-            boot, seq = oldest.boot, oldest.seq
-            del self.seen[(boot, seq, oldest.digest)]
-            self.times.discard(oldest.time)
-            self.numbers[(boot, seq)] -= 1
-            if not self.numbers[(boot, seq)]:
-                del self.numbers[(boot, seq)]
+            self._drop(oldest)
+            forgotten.append(oldest)
+        return forgotten
+
+    def take_back(self, item: Seen, forgotten: list[Seen]) -> None:
+        """Undo one `keep`."""
+        self._drop(item)
+        for old in reversed(forgotten):
+            self._add(old)
+            self.seen.move_to_end((old.boot, old.seq, old.digest), last=False)
+
+    def _add(self, item: Seen) -> None:
+        self.seen[(item.boot, item.seq, item.digest)] = item
+        self.numbers[(item.boot, item.seq)] += 1
+        self.times.add(item.time)
+
+    def _drop(self, item: Seen) -> None:
+        number = (item.boot, item.seq)
+        del self.seen[(*number, item.digest)]
+        self.times.discard(item.time)
+        self.numbers[number] -= 1
+        if not self.numbers[number]:
+            del self.numbers[number]
+
+
+class Memory:
+    """What is remembered of one device. `current`: the span of the boot it spoke in last, which is the last of `boots`."""
+
+    __slots__ = ("boots", "current", "objects")
+
+    def __init__(self) -> None:
+        self.boots: dict[int, Span] = {}  # the one used last stands last
+        self.current: Span | None = None
+        self.objects: _Objects | None = None  # only of a clockless device
 
 
 class Identities:
     """The memory of all devices met since start. One per processor."""
 
     def __init__(self) -> None:
-        self._devices: dict[str, _Device] = {}
+        self._devices: dict[str, Memory] = {}
         self._new_seen: dict[tuple[str, int, int, bytes], Seen] = {}
-        self._new_boots: dict[tuple[str, int], _Span] = {}
+        self._dirty: list[Span] = []
+        self.undo: Undo = []
+        self._settled = 0  # how many of them are settled and gone
+        self.stamp = 1  # of the batch that is being read
 
     def knows(self, device: str) -> bool:
         """False where `load` must be called first."""
         return device in self._devices
 
-    def load(self, device: str, seen: list[Seen], boots: list[BootSpan]) -> None:
+    def of(self, device: str) -> Memory:
+        """The memory of a device that was loaded."""
+        return self._devices[device]
+
+    def load(self, device: str, seen: Iterable[Seen], boots: Iterable[BootSpan]) -> None:
         """Take in what the database remembers of a device."""
-        memory = _Device()
+        memory = Memory()
         for item in seen:
-            memory.keep(item)
+            memory.objects = memory.objects or _Objects()
+            memory.objects.keep(item)
         for span in sorted(boots, key=lambda b: b.last_time)[-MAX_BOOTS:]:  # a boot may be a random number
-            memory.boots[span.boot] = _Span(span.device, span.boot, span.lowest, span.highest, span.holes, span.last_time, span.fallen_back)
+            memory.boots[span.boot] = Span(span.device, span.boot, span.lowest, span.highest, span.holes, span.last_time, span.fallen_back)
+            memory.current = memory.boots[span.boot]
         self._devices[device] = memory
 
+    @property
+    def held(self) -> int:
+        """How many objects wait for the next commit."""
+        return len(self._new_seen)
+
+    # ------------------------------------------------------------ what a batch changed
+
+    def begin(self) -> int:
+        """A new batch; returns the place to go back to, where it fails."""
+        self.stamp += 1
+        return self.place
+
+    @property
+    def place(self) -> int:
+        """How many changes were made."""
+        return self._settled + len(self.undo)
+
+    def take_back(self, to: int | None = None) -> None:
+        """Everything is again as it was at that place, or as it was last settled."""
+        keep = 0 if to is None else to - self._settled
+        while len(self.undo) > keep:
+            before = self.undo.pop()
+            if callable(before):
+                before()
+            else:
+                before[0].restore(before)
+
+    def settle(self, to: int) -> None:
+        """What was changed before that place stays, and goes with the next commit."""
+        done = self.undo[: to - self._settled]
+        del self.undo[: len(done)]
+        self._settled += len(done)
+        for before in done:
+            if not callable(before) and not before[0].dirty:
+                before[0].dirty = True
+                self._dirty.append(before[0])
+
     def forget(self) -> tuple[tuple[Seen, ...], tuple[BootSpan, ...]]:
-        """What changed since the last call, for the next commit."""
+        """What changed since the last call and is settled, for the next commit."""
+        self.settle(self.place)
         boots = tuple(
             BootSpan(device=s.device, boot=s.boot, lowest=s.lowest, highest=s.highest, holes=s.holes, last_time=s.last_time, fallen_back=s.fallen_back)
-            for s in self._new_boots.values()
+            for s in self._dirty
         )
+        for span in self._dirty:
+            span.dirty = False
         changed = tuple(self._new_seen.values()), boots
-        self._new_seen, self._new_boots = {}, {}
+        self._new_seen, self._dirty = {}, []
         return changed
+
+    def touch(self, span: Span) -> None:
+        """Before its first change in a batch."""
+        span.stamp = self.stamp
+        self.undo.append((span, span.lowest, span.highest, span.holes, span.last_time, span.fallen_back))
+
+    # ------------------------------------------------------------ one object
 
     def remembers(self, device: str, record: Record) -> bool:
         """True where this clockless object arrived before."""
-        return record.boot is not None and record.seq is not None and (record.boot, record.seq) in self._devices[device].numbers
+        objects = self._devices[device].objects
+        return objects is not None and record.boot is not None and record.seq is not None and (record.boot, record.seq) in objects.numbers
 
     def resolve(self, device: str, record: Record, *, received: int, position: int) -> Resolved | None:
         """The time of an object, or None where it has none (the record says why). Idempotent for the same position."""
@@ -123,75 +227,106 @@ class Identities:
             return None
         if record.seq is None:
             return Resolved(record.time, received, duplicate=False, conflicting=False, fallen_back=False)
-        duplicate, fallen_back = self._count(memory, device, record, record.seq, record.time, received)
+        duplicate, fallen_back = self.count(memory, device, record.boot, record.seq, record.time, received)
         return Resolved(record.time, received, duplicate=duplicate, conflicting=False, fallen_back=fallen_back)
 
-    def _clockless(self, memory: _Device, arrived: Seen) -> Resolved:
-        known = memory.seen.get((arrived.boot, arrived.seq, arrived.digest))
+    def _clockless(self, memory: Memory, arrived: Seen) -> Resolved:
+        if memory.objects is None:
+            memory.objects = _Objects()
+        objects = memory.objects
+        known = objects.seen.get((arrived.boot, arrived.seq, arrived.digest))
         if known is not None:
             return Resolved(known.time, known.received, duplicate=known.position != arrived.position, conflicting=False, fallen_back=False)
         # the same number for another content: both are kept, each at its own time
-        conflicting = (arrived.boot, arrived.seq) in memory.numbers
+        conflicting = (arrived.boot, arrived.seq) in objects.numbers
         # Two objects that would fall on one millisecond (a burst, or a backlog whose ages were counted once) are two
         # readings, and a store knows a reading by its time: the later one takes the next free millisecond.
         time = arrived.time
-        while time in memory.times:
+        while time in objects.times:
             time += 1
         if time != arrived.time:
             arrived = replace(arrived, time=time)
-        memory.keep(arrived)
-        self._new_seen[(arrived.device, arrived.boot, arrived.seq, arrived.digest)] = arrived
+        self._keep_object(objects, arrived)
         return Resolved(arrived.time, arrived.received, duplicate=False, conflicting=conflicting, fallen_back=False)
 
-    def _count(self, memory: _Device, device: str, record: Record, seq: int, time: int, received: int) -> tuple[bool, bool]:
-        boot = IMPLIED_BOOT if record.boot is None else record.boot
-        span = memory.boots.get(boot)
-        if record.boot is None and span is not None and seq < span.highest:
+    def _keep_object(self, objects: _Objects, item: Seen) -> None:
+        forgotten = objects.keep(item)
+        key = (item.device, item.boot, item.seq, item.digest)
+        self._new_seen[key] = item
+
+        def undo() -> None:
+            objects.take_back(item, forgotten)
+            self._new_seen.pop(key, None)
+
+        self.undo.append(undo)
+
+    def count(self, memory: Memory, device: str, boot: int | None, seq: int, time: int, received: int) -> tuple[bool, bool]:
+        """Count an object with a time: whether its number was here before, and whether its clock fell back."""
+        number = IMPLIED_BOOT if boot is None else boot
+        span = memory.boots.get(number)
+        if boot is None and span is not None and seq < span.highest:
             span = None  # seq fell without boot: a restart is assumed, and no gap is counted
         sane = Y2000_MS <= time <= received + AHEAD_MS
         if span is None:
-            self._keep(memory, _Span(device, boot, seq, seq, (), time if sane else 0, ()))
+            self._new_span(memory, Span(device, number, seq, seq, (), time if sane else 0, ()))
             return False, False
+        filled = _fill(span.holes, seq) if span.lowest <= seq <= span.highest else ()
+        if filled is None:
+            return True, seq in span.fallen_back
+        self._use(memory, span)
         if seq > span.highest:
-            return False, self._forward(memory, span, seq, time, received, sane)
+            return False, _forward(span, seq, time, received, sane)
         if seq < span.lowest:
             if seq + 1 < span.lowest:
                 span.holes = ((seq + 1, span.lowest - 1), *span.holes)[-MAX_HOLES:]
             span.lowest = seq
-            self._keep(memory, span)
-            return False, False
-        filled = _fill(span.holes, seq)
-        if filled is None:
-            return True, seq in span.fallen_back
-        span.holes = filled
-        self._keep(memory, span)
+        else:
+            span.holes = filled
         return False, False
 
-    def _forward(self, memory: _Device, span: _Span, seq: int, time: int, received: int, sane: bool) -> bool:
-        """A new highest `seq`. True where it follows its predecessor while its time lies over 1 h before it."""
-        follows = seq == span.highest + 1
-        fell = follows and sane and span.last_time > 0 and time < span.last_time - FALLEN_BACK_MS
-        # without boot an old message read again may have the number after the newest one, but it came before that was measured
-        fell = fell and received >= span.last_time - AHEAD_MS
-        if not follows:
-            span.holes = (*span.holes, (span.highest + 1, seq - 1))[-MAX_HOLES:]
-        if fell:
-            span.fallen_back = (*span.fallen_back, seq)[-MAX_HOLES:]
-        span.highest = seq
-        if sane:
-            span.last_time = time
-        self._keep(memory, span)
-        return fell
+    def _use(self, memory: Memory, span: Span) -> None:
+        """It is about to change, and is the one used last."""
+        if span.stamp != self.stamp:
+            self.touch(span)
+        if memory.current is not span:
+            self._undo_boots(memory)
+            del memory.boots[span.boot]
+            memory.boots[span.boot] = memory.current = span
 
-    def _keep(self, memory: _Device, span: _Span) -> None:
-        memory.boots[span.boot] = span
-        memory.boots.move_to_end(span.boot)
+    def _new_span(self, memory: Memory, span: Span) -> None:
+        self._undo_boots(memory)
+        self.touch(span)
+        memory.boots.pop(span.boot, None)
+        memory.boots[span.boot] = memory.current = span
         if len(memory.boots) > MAX_BOOTS:
-            memory.boots.popitem(last=False)
-        self._new_boots[(span.device, span.boot)] = span
+            del memory.boots[next(iter(memory.boots))]
+
+    def _undo_boots(self, memory: Memory) -> None:
+        boots, current = dict(memory.boots), memory.current
+
+        def undo() -> None:
+            memory.boots, memory.current = boots, current
+
+        self.undo.append(undo)
 
 
-def _fill(holes: tuple[tuple[int, int], ...], seq: int) -> tuple[tuple[int, int], ...] | None:
+def _forward(span: Span, seq: int, time: int, received: int, sane: bool) -> bool:
+    """A new highest `seq`. True where it follows its predecessor while its time lies over 1 h before it."""
+    follows = seq == span.highest + 1
+    fell = follows and sane and span.last_time > 0 and time < span.last_time - FALLEN_BACK_MS
+    # without boot an old message read again may have the number after the newest one, but it came before that was measured
+    fell = fell and received >= span.last_time - AHEAD_MS
+    if not follows:
+        span.holes = (*span.holes, (span.highest + 1, seq - 1))[-MAX_HOLES:]
+    if fell:
+        span.fallen_back = (*span.fallen_back, seq)[-MAX_HOLES:]
+    span.highest = seq
+    if sane:
+        span.last_time = time
+    return fell
+
+
+def _fill(holes: _Holes, seq: int) -> _Holes | None:
     """The holes without `seq`; None where it lies in none (so it was here before)."""
     for i, (low, high) in enumerate(holes):
         if low <= seq <= high:

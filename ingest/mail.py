@@ -1,4 +1,4 @@
-"""Opening the mail: journalled messages to decoded records, with a reason for everything that cannot go on.
+"""Opening the mail: journalled messages to objects, with a reason for everything that cannot go on.
 
 Pure: what a batch needs from the registry (a device that registers itself, a new channel) is reported, not done.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import ingest.decoders
 from core.deadletter import HEAD_BYTES, DeadLetter
@@ -15,74 +14,96 @@ from core.errors import DecodeError
 from core.message import Message
 from core.plugins import collect
 from core.state import DeviceStatus
-from ingest.decoder import Decoder, Record, Refusal
-from ingest.route import Route, route
+from ingest.decoder import Decoder, Plain, Record, Refusal
+from ingest.senders import Sender, Senders
 
 DECODERS: dict[str, Decoder] = collect(ingest.decoders, "DECODER", Decoder)
 _BY_KIND: Mapping[str, Decoder] = {d.kind: d for d in DECODERS.values() if not d.model}
 
-_MAX_ROUTES = 100_000  # topics remembered; a sender that invents topics must not fill our memory
+# The place of an object in the order of arrival: its message, which object of that (from 1; 0: it holds but one), which channel.
+MESSAGE = 1 << 40
+OBJECT = 1 << 20
+_MOST = OBJECT - 1
 
-
-class Opened(NamedTuple):
-    """A message whose payload was read."""
-
-    position: int
-    message: Message
-    route: Route
-    records: list[Record]
+Opened = tuple[int, int, Message, Sender, Plain | Record]
+"""One object of a message that was read: its place in the order of arrival, the message's position, the message, its sender, the object."""
 
 
 @dataclass(slots=True)
 class Mail:
-    """One batch of messages, opened."""
+    """One batch of messages, opened. `strange`: of some sender or channel nobody has looked at yet."""
 
     opened: list[Opened] = field(default_factory=list)
     statuses: list[tuple[str, DeviceStatus]] = field(default_factory=list)  # with the org of the topic
     dead: list[DeadLetter] = field(default_factory=list)
+    strange: bool = False
 
 
 class Reader:
-    """Opens messages; remembers the routes of topics it has seen. `journal` is the name for dead letters."""
+    """Opens messages; remembers the senders of topics it has seen. `journal` is the name for dead letters.
 
-    def __init__(self, journal: str) -> None:
+    `careful` makes a `Record` of every object; the rows are the same, and take three times as long.
+    """
+
+    def __init__(self, journal: str, *, careful: bool = False) -> None:
         self._journal = journal
-        self._routes: dict[str, Route] = {}
+        self._careful = careful
+        self.senders = Senders(lambda: _BY_KIND)
 
     def open(self, records: Sequence[tuple[int, Message]]) -> Mail:
         """Open a batch. Never raises: what cannot be read is a dead letter."""
         mail = Mail()
+        senders, opened = self.senders.by_topic, mail.opened
+        at = -MESSAGE
         for position, message in records:
+            at += MESSAGE
+            sender = senders.get(message[0])
+            # a healthy message of a device that is known; whatever is not is looked at by `_one`
+            if sender is not None and sender.admitted and sender.plain is not None and not message[7] and not self._careful:
+                try:
+                    found = sender.plain(message[1])
+                except (ValueError, RecursionError):
+                    found = None
+                if type(found) is Plain and not found.channels:
+                    opened.append((at, position, message, sender, found))
+                    continue
             try:
-                self._one(mail, position, message)
+                self._one(mail, at, position, message)
             except DecodeError as error:
                 mail.dead.append(self.letter(position, message, Refusal(error.reason, error.key, str(error))))
         return mail
 
-    def _one(self, mail: Mail, position: int, message: Message) -> None:
-        found = self._routes.get(message.topic)
-        if found is None:
-            found = route(message.topic)
-            if len(self._routes) >= _MAX_ROUTES:
-                self._routes.clear()
-            self._routes[message.topic] = found
+    def _one(self, mail: Mail, at: int, position: int, message: Message) -> None:
+        sender = self.senders.get(message.topic)
         if message.refused:
             raise DecodeError("forbidden", f"{message.source or 'the sender'} may not publish to {message.topic[:120]}")
-        if found.kind == "status":
+        if sender.kind == "status":
             if not message.retain:  # a retained word is an old one
-                mail.statuses.append((found.org, _status(found.device, message)))
+                mail.statuses.append((sender.org, _status(sender.device, message)))
             return
-        decoder = _BY_KIND.get(found.kind)
-        if decoder is None:
-            raise DecodeError("no_decoder", f"no decoder for {found.kind} messages in this version; the bytes are kept")
-        records = decoder.decode(message.payload)
-        if not records:
+        if sender.decoder is None:
+            raise DecodeError("no_decoder", f"no decoder for {sender.kind} messages in this version; the bytes are kept")
+        objects = self._objects(sender.decoder, message.payload)
+        if not objects:
             raise DecodeError("malformed", "an empty message: there is no reading in it")
-        mail.opened.append(Opened(position, message, found, records))
+        for number, item in enumerate(objects, 1):
+            mail.opened.append((at + OBJECT * min(number, _MOST) if len(objects) > 1 else at, position, message, sender, item))
+            mail.strange = mail.strange or is_strange(sender, item)
+
+    def _objects(self, decoder: Decoder, payload: bytes) -> Sequence[Plain | Record]:
+        """What a message holds. Raises DecodeError."""
+        if decoder.plain is None or decoder.record is None or self._careful:
+            return decoder.decode(payload)
+        try:
+            found = decoder.plain(payload)
+        except (ValueError, RecursionError):
+            return decoder.decode(payload)
+        objects = [found] if isinstance(found, Plain) else found
+        return [decoder.record(item) if item.channels else item for item in objects]
 
     def letter(self, position: int, message: Message, refusal: Refusal, *, offset_ms: int | None = None) -> DeadLetter:
         """The dead letter of one refusal of one message."""
-        found = self._routes.get(message.topic)
+        found = self.senders.by_topic.get(message.topic)
         return DeadLetter(
             reason=refusal.reason,
             text=refusal.text,
@@ -96,6 +117,22 @@ class Reader:
             head=message.payload[:HEAD_BYTES],
             offset_ms=offset_ms,
         )
+
+
+def is_strange(sender: Sender, item: Plain | Record) -> bool:
+    """Whether the device under that org, or a channel of its object, has not been looked at yet."""
+    if type(item) is Record:
+        return not sender.registered or any(channel not in sender.met for channel, _ in item.channels)
+    return not sender.admitted
+
+
+def record(sender: Sender, item: Plain | Record) -> Record:
+    """The careful form of an object."""
+    if type(item) is Record:
+        return item
+    if sender.decoder is None or sender.decoder.record is None or type(item) is not Plain:
+        raise TypeError(f"{type(item).__name__} has no careful form")
+    return sender.decoder.record(item)
 
 
 def _status(device: str, message: Message) -> DeviceStatus:

@@ -13,14 +13,56 @@ from core.deadletter import DeadLetter
 from core.series import SeriesKey
 from core.state import BootSpan, Commit, DeviceStatus, Latest, Seen, Waiting, Written
 
-MOST_PARTS = 50  # batches kept apart before they are merged, so that a database that is away for hours fills no memory
+_FOREVER = np.iinfo(np.int64).max
+
+
+class Newest:
+    """Of each series written since the last commit its newest row (of equal times the one written last), and its oldest time.
+
+    One row of each array per series of the table, so that a batch costs a few look-ups by index however much waits.
+    """
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._time = self._received = self._oldest = np.zeros(0, dtype=np.int64)
+        self._value = np.zeros(0)
+        self._flag = np.zeros(0, dtype=np.uint8)
+
+    def wrote(self, batch: Batch) -> None:
+        """Rows the store took, sorted by (series, time)."""
+        if not len(batch):
+            return
+        last = batch.last_of_series()
+        first = np.append(0, last[:-1] + 1)
+        series, time = batch.series[last], batch.time[last]
+        self._grow(int(series[-1]) + 1)
+        self._oldest[series] = np.minimum(self._oldest[series], batch.time[first])
+        newer = time >= self._time[series]
+        series, last = series[newer], last[newer]
+        self._time[series], self._value[series] = batch.time[last], batch.value[last]
+        self._flag[series], self._received[series] = batch.flag[last], batch.received[last]
+
+    def rows(self) -> tuple[NDArray[np.intp], list[NDArray[np.int64] | NDArray[np.float64] | NDArray[np.uint8]]]:
+        """The series written, and of each time, value, flag, received and oldest time."""
+        written = np.flatnonzero(self._oldest != _FOREVER)
+        return written, [column[written] for column in (self._time, self._value, self._flag, self._received, self._oldest)]
+
+    def _grow(self, size: int) -> None:
+        if size > self._size:
+            more = max(size, 2 * self._size) - self._size
+            self._time = np.append(self._time, np.full(more, -_FOREVER))
+            self._received = np.append(self._received, np.zeros(more, dtype=np.int64))
+            self._oldest = np.append(self._oldest, np.full(more, _FOREVER))
+            self._value = np.append(self._value, np.zeros(more))
+            self._flag = np.append(self._flag, np.zeros(more, dtype=np.uint8))
+            self._size += more
 
 
 class Pending:
     """Collects; `commit(...)` hands it over. Nothing is cleared before the database has answered (`done`)."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[Batch, NDArray[np.int64]]] = []  # of each series written its newest row, and its oldest time
+        self._newest: Newest | None = None
         self.dead: list[DeadLetter] = []
         self.waiting: list[Waiting] = []
         self.statuses: dict[str, DeviceStatus] = {}
@@ -36,22 +78,9 @@ class Pending:
 
     def wrote(self, batch: Batch) -> None:
         """Rows the store took, sorted by (series, time)."""
-        if not len(batch):
-            return
-        last = np.append(batch.series[1:] != batch.series[:-1], True)
-        self._parts.append((batch.take(last), batch.time[np.append(True, last[:-1])]))
-        if len(self._parts) > MOST_PARTS:
-            self._merge()
-
-    def _merge(self) -> None:
-        """All parts as one: of each series the newest row (of equal times the one written last) and the oldest time."""
-        rows = Batch.concat([newest for newest, _ in self._parts])
-        oldest = np.concatenate([since for _, since in self._parts]) if self._parts else rows.time
-        order = np.lexsort((rows.time, rows.series))  # stable
-        rows, oldest = rows.take(order), oldest[order]
-        first = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1])) if len(rows) else np.zeros(0, dtype=np.intp)
-        last = np.append(first[1:], len(rows))[: len(first)] - 1
-        self._parts = [(rows.take(last), np.minimum.reduceat(oldest, first))] if len(rows) else []
+        if self._newest is None:
+            self._newest = Newest()
+        self._newest.wrote(batch)
 
     def absorb(self, later: Pending) -> None:
         """What one more batch has added, beside rows written."""
@@ -59,8 +88,7 @@ class Pending:
         self.waiting += later.waiting
         self.statuses |= later.statuses
         self.counters.update(later.counters)
-        self._seen |= later._seen
-        self._boots |= later._boots
+        self.remember(tuple(later._seen.values()), tuple(later._boots.values()))
 
     def remember(self, seen: Sequence[Seen], boots: Sequence[BootSpan]) -> None:
         """Identities met since the last call."""
@@ -84,11 +112,9 @@ class Pending:
         )
 
     def _written(self, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Iterator[Written]:
-        self._merge()
-        for rows, since in self._parts:
-            columns = zip(
-                rows.series.tolist(), rows.time.tolist(), rows.value.tolist(), rows.flag.tolist(), rows.received.tolist(), since.tolist(), strict=True
-            )
-            for series, time, value, flag, received, oldest in columns:
-                newest = Latest(time=time, value=value, flag=flag)
-                yield Written(key=keys[series], role=roles.get(series, "primary"), newest=newest, received=received, dirty_from=oldest)
+        if self._newest is None:
+            return
+        written, columns = self._newest.rows()
+        for series, time, value, flag, received, oldest in zip(written.tolist(), *(column.tolist() for column in columns), strict=True):
+            newest = Latest(time=time, value=value, flag=flag)
+            yield Written(key=keys[series], role=roles.get(series, "primary"), newest=newest, received=received, dirty_from=oldest)

@@ -15,21 +15,31 @@ class Recent:
         self._time = np.zeros(0, dtype=np.int64)
         self._value = np.zeros(0)
 
-    def overwritten(self, batch: Batch) -> NDArray[np.int32]:
-        """The series of each row of `batch` (in order of arrival) that has another value than one of its identity before it."""
-        if not len(batch):
+    def overwritten(self, rows: Batch) -> NDArray[np.int32]:
+        """The series of each row that has another value than one of its identity before it.
+
+        `rows` are sorted by (series, time), those of one identity in order of arrival.
+        """
+        if not len(rows):
             return np.zeros(0, dtype=np.int32)
-        self._grow(int(batch.series.max()) + 1)
-        order = np.lexsort((batch.time, batch.series))  # stable: equal identities keep their order of arrival
-        series, time, value = batch.series[order], batch.time[order], batch.value[order]
+        self._grow(int(rows.series[-1]) + 1)
+        series, time, value = rows.series, rows.time, rows.value
+        known = (time == self._time[series]) & (value != self._value[series])
         twin = (series[1:] == series[:-1]) & (time[1:] == time[:-1])
-        replaced = series[1:][twin & (value[1:] != value[:-1])]
-        first = np.append(True, ~twin)
-        known = first & (time == self._time[series]) & (value != self._value[series])
-        last = np.append(series[1:] != series[:-1], True)
-        newer = last & (time >= self._time[series])
-        self._time[series[newer]], self._value[series[newer]] = time[newer], value[newer]
-        return np.concatenate([replaced, series[known]])
+        known[1:] &= ~twin
+        found: NDArray[np.int32] = series[known]
+        return np.concatenate([series[1:][twin & (value[1:] != value[:-1])], found]) if twin.any() else found
+
+    def keep(self, batch: Batch) -> None:
+        """Remember the newest row of each series of a sorted batch."""
+        if not len(batch):
+            return
+        last = batch.last_of_series()
+        series, time = batch.series[last], batch.time[last]
+        self._grow(int(series[-1]) + 1)
+        newer = time >= self._time[series]
+        series = series[newer]
+        self._time[series], self._value[series] = time[newer], batch.value[last][newer]
 
     def _grow(self, size: int) -> None:
         if size > len(self._time):

@@ -14,12 +14,11 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from core.batch import Batch
 from core.errors import CanhManError, JournalFullError, RefusedError, UnavailableError
 from core.message import Message
 from core.ports import Journal, MessageSource
 from ingest.health import Health
-from ingest.pipeline import Database, Processor
+from ingest.pipeline import Database, Processor, Work
 from quality.rules import QcConfig
 
 log = structlog.get_logger()
@@ -100,11 +99,14 @@ class Worker:
                 break
             except CanhManError as error:
                 log.error("ingest goes on after an error", error=str(error))
+                self._processor.abandon()
                 self._pause(1.0)
             except Exception:  # the loop must outlive any fault of ours; the trace is in the log
                 log.exception("a fault in ingest; going on")
+                self._processor.abandon()
                 self._pause(1.0)
         if started:
+            self._processor.abandon()
             await self._keep_house(last=True)
 
     def _over(self) -> bool:
@@ -117,40 +119,36 @@ class Worker:
         if found.damaged_bytes:
             log.error("a damaged part of the journal was skipped", position=self._processor.cursor, bytes=found.damaged_bytes)
         if found.records:
-            batch = await self._convert(found.records)
-            await self._patiently("store", lambda: self._processor.write(batch, found.next))
+            work = await self._convert(found.records)
+            await self._patiently("store", lambda: self._processor.write(work, found.next))
         elif found.next > self._processor.cursor:
             self._processor.cursor = found.next
         else:
             self._journal.wait_for(self._processor.cursor, 0.2)
-        if time.monotonic() - self._kept_house_at >= self._house_every or len(self._processor.pending) > MAX_PENDING:
+        if time.monotonic() - self._kept_house_at >= self._house_every or self._processor.held > MAX_PENDING:
             await self._keep_house()
 
     # ------------------------------------------------------------ batches
 
-    async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int] | None = None) -> Batch:
+    async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int] | None = None) -> Work:
         """Rows of a batch; a message that makes our own code fail becomes a dead letter and never stalls the rest."""
         try:
             return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts))
         except (_Stopped, CanhManError):
             raise
-        except Exception:  # found one by one below, with its own dead letter
-            log.exception("a batch failed; looking for the message")
-        parts: list[Batch] = []
-        for record in records:
-            try:
-                parts.append(await self._processor.process([record], shifts=shifts))
-            except CanhManError:
-                raise
-            except Exception as error:  # noqa: BLE001 whatever it is, the message is at fault together with us
-                self._processor.give_up(*record, error)
-        return Batch.concat(parts).last_wins()
+        except Exception as error:
+            if len(records) == 1:  # whatever it is, the message is at fault together with us
+                return self._processor.give_up(*records[0], error)
+            log.exception("a batch failed; looking for the message by halving", messages=len(records))
+        middle = len(records) // 2
+        return Work.join([await self._convert(records[:middle], shifts), await self._convert(records[middle:], shifts)])
 
     async def _again(self, places: Mapping[int, int], shifts: Mapping[int, int]) -> list[int]:
         """Read single messages again, {row id: position}; returns the ids that are done with."""
         records = [(position, message) for position in sorted(set(places.values())) if (message := self._journal.get(position)) is not None]
-        batch = await self._convert(records, shifts)
-        await self._patiently("store", lambda: self._processor.write(batch, None))
+        if records:
+            work = await self._convert(records, shifts)
+            await self._patiently("store", lambda: self._processor.write(work, None))
         return list(places)
 
     # ------------------------------------------------------------ once a second
@@ -172,7 +170,7 @@ class Worker:
             await self._judge_now(last=last)
         except (UnavailableError, RefusedError) as error:
             self._health.red("database", str(error))
-            if len(self._processor.pending) > MAX_PENDING:
+            if self._processor.held > MAX_PENDING:
                 self._pause(1.0)
 
     async def _approved(self) -> None:

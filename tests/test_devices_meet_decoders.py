@@ -11,7 +11,7 @@ from core.quantities import QUANTITIES
 from firmware_sim.network import FieldDevice, expand, models
 from firmware_sim.network_file import default_text, load_network
 from firmware_sim.sampling import samples
-from ingest.mail import Reader
+from ingest.mail import Reader, record
 from ingest.route import route
 
 NETWORK = expand(load_network(default_text()), 40)
@@ -45,15 +45,15 @@ def test_what_a_device_encodes_is_what_we_decode(device: FieldDevice) -> None:
         mail = Reader("test").open([(0, Message(topic, payload, NOW))])
         assert route(topic).device == device.id
         assert mail.dead == []
-        records = mail.opened[0].records
+        records = [record(sender, item) for _, _, _, sender, item in mail.opened]
         assert [r.refused for r in records] == [[]] * len(part)
         assert [r.seq for r in records] == [s.seq for s in part]
         assert [r.boot for r in records] == [s.boot for s in part]
-        for record, sample in zip(records, part, strict=True):
-            time = record.time if record.time is not None else NOW - (record.age_ms or 0)
-            assert abs(time - sample.time_ms) < (1 if record.time is not None else 1000)
+        for found, sample in zip(records, part, strict=True):
+            time = found.time if found.time is not None else NOW - (found.age_ms or 0)
+            assert abs(time - sample.time_ms) < (1 if found.time is not None else 1000)
             decoded: dict[str, dict[str, float]] = {}
-            for channel, values in record.channels:
+            for channel, values in found.channels:
                 decoded.setdefault(channel, {}).update(values)
             sent = {channel: dict(values) for channel, values in sample.channels.items()}
             sent.setdefault("main", {}).update(sample.device)

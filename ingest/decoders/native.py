@@ -15,59 +15,34 @@ import hashlib
 import json
 import math
 import re
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from core.errors import DecodeError
-from core.instant import to_ms
 from core.place import MAIN, SLUG
 from core.quantities import QUANTITIES
-from ingest.decoder import Decoder, Example, Record, Refusal
+from ingest.decoder import LARGEST, Decoder, Example, Plain, Record, Refusal
+from ingest.instants import instant
 
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-_LARGEST = 2**63 - 1  # what every store and database takes as an integer
 _OLDEST_AGE_S = 10 * 366 * 86_400.0
 _DEVICE_KEYS = {"battery": "device.battery", "rssi": "device.rssi", "snr": "device.snr"}
 
-
-class _Object(msgspec.Struct, gc=False):
-    """What a healthy device sends; msgspec refuses anything else, and then the tolerant step looks closer."""
-
-    readings: dict[str, float] = {}
-    channels: dict[str, dict[str, float]] = {}
-    time: _Instant | None = None
-    age_s: float | None = None
-    seq: int | None = None
-    boot: int | None = None
-    battery: float | None = None
-    rssi: float | None = None
-    snr: float | None = None
-
-
-# msgspec rounds a time to whole microseconds, and .2509999 would become .251; ours are floored
-_ROUNDED_UP = re.compile(rb":\d\d\.\d{3}999[5-9]\d*[Zz+-]")
-_BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
-
-_fast = msgspec.json.Decoder(_Object | list[_Object])
+_plain = msgspec.json.Decoder(Plain | list[Plain]).decode
 _known_layouts: dict[tuple[str, ...], bool] = {}
 
 
 def decode(payload: bytes) -> list[Record]:
     """All objects of a message. Raises DecodeError (`malformed`) where it is no JSON object or array."""
-    if b"999" in payload and _ROUNDED_UP.search(payload):
-        return _tolerant(payload)
     try:
-        found = _fast.decode(payload)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        found = _plain(payload)
+    except (ValueError, RecursionError):  # also what msgspec raises
         return _tolerant(payload)
-    if type(found) is _Object:
-        return [_record(found)]
-    return [_record(item) for item in found]
+    return [record(found)] if type(found) is Plain else [record(item) for item in found]
 
 
-def _record(item: _Object) -> Record:
+def record(item: Plain) -> Record:
+    """What becomes of a plain object."""
     channels: list[tuple[str, dict[str, float]]] = []
     refused: list[Refusal] = []
     if item.readings and (kept := item.readings if _all_known(item.readings) else _keep_known(MAIN, item.readings, refused)):
@@ -86,14 +61,7 @@ def _record(item: _Object) -> Record:
         device["device.snr"] = item.snr
     if device:
         channels.append((MAIN, device))
-    seq, boot = item.seq, item.boot
-    if seq is not None and not 0 <= seq <= _LARGEST:
-        seq = _number(seq, "seq", refused)
-    if boot is not None and not 0 <= boot <= _LARGEST:
-        boot = _number(boot, "boot", refused)
-    if item.time is not None:
-        return Record(seq, boot, to_ms(item.time), None, channels, refused, b"")
-    return _checked(seq, boot, None, item.age_s, channels, refused)
+    return _checked(item.seq, item.boot, _time(item.time, refused), item.age_s, channels, refused)
 
 
 def _all_known(readings: dict[str, float]) -> bool:
@@ -145,7 +113,7 @@ def _bad_channel(channel: str) -> Refusal:
 def _number(value: object, name: str, refused: list[Refusal]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         refused.append(Refusal("no_identity", name, f"{name} = {_shown(value)} must be a whole number from 0 to 2^63 − 1"))
         return None
     return value
@@ -248,16 +216,14 @@ def _channels(item: dict[str, Any], refused: list[Refusal]) -> list[tuple[str, d
 def _time(value: object, refused: list[Refusal]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, str):
-        try:
-            return to_ms(msgspec.convert(_BEYOND_MICROSECONDS.sub(r"\1", value), _Instant))
-        except (msgspec.ValidationError, OverflowError):
-            refused.append(Refusal("bad_time", "time", f"time {value[:60]!r} is not RFC 3339 with a zone, such as 2026-03-02T10:05:00+07:00"))
-            return None
-    refused.append(
-        Refusal("bad_time", "time", f"time = {_shown(value)}: give text with a zone, such as 2026-03-02T03:05:00Z (numbers are ambiguous: s, ms or ns)")
-    )
-    return None
+    if not isinstance(value, str):
+        text = f"time = {_shown(value)}: give text with a zone, such as 2026-03-02T03:05:00Z (numbers are ambiguous: s, ms or ns)"
+        refused.append(Refusal("bad_time", "time", text))
+        return None
+    time = instant(value)
+    if time is None:
+        refused.append(Refusal("bad_time", "time", f"time {value[:60]!r} is not RFC 3339 with a zone, such as 2026-03-02T10:05:00+07:00"))
+    return time
 
 
 def _age(value: object, refused: list[Refusal]) -> float | None:
@@ -273,6 +239,8 @@ DECODER = Decoder(
     name="native",
     kind="telemetry",
     decode=decode,
+    plain=_plain,
+    record=record,
     quantities={},
     examples=(
         Example(

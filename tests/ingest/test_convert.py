@@ -30,9 +30,9 @@ class Desk:
 
     def __init__(self, *deployments: Deployment) -> None:
         self.table = SeriesTable()
-        self.layouts: Layouts = {}
-        self.roles: dict[int, str] = {}
+        self.layouts = Layouts(lambda *_: None, self.table)
         self.refused: list[tuple[str, str]] = []
+        self.added = 0
         self.register(*deployments)
 
     def register(self, *deployments: Deployment) -> None:
@@ -48,15 +48,16 @@ class Desk:
                 waterways=(),
             )
         )
-        self.layouts.clear()
+        self.layouts.clear(self.directory.series_key)
 
     def columns(self) -> Columns:
-        return Columns(self.directory.series_key, self.table, self.layouts, self.roles)
+        return Columns(self.layouts)
 
     def add(
         self, columns: Columns, values: dict[str, float], *, time: int = NOON, device: str = "kl01", channel: str = "main", fallen_back: bool = False
     ) -> None:
-        got = columns.add(device, channel, values, time=time, received=time + 5, fallen_back=fallen_back)
+        self.added += 1
+        got = columns.add(device, channel, values, time=time, received=time + 5, at=self.added, fallen_back=fallen_back)
         self.refused += [(r.reason, r.key) for r in got]
 
     def batch(self, *records: tuple[dict[str, float], int]) -> Batch:
@@ -66,6 +67,8 @@ class Desk:
         return columns.batch()
 
     def rows(self, batch: Batch) -> list[Row]:
+        """In the order of their times; those of one time in the order their series were met."""
+        batch = batch.take(np.lexsort((batch.series, batch.time)))
         keys = [self.table.keys[i] for i in batch.series.tolist()]
         return [(f"{k.station}/{k.point} {k.sensor}", k.quantity, t, v) for k, t, v in zip(keys, batch.time.tolist(), batch.value.tolist(), strict=True)]
 
@@ -85,9 +88,10 @@ def test_the_station_is_looked_up_by_the_readings_time() -> None:
     desk = Desk(at("kenh-lau", end=NOON), at("cai-lon", start=NOON))
     times = [NOON - HOUR, NOON, NOON - 1, NOON + HOUR, NOON - 2 * HOUR]
     batch = desk.batch(*(({"water.level": 1.0}, t) for t in times))
-    assert [row[0] for row in desk.rows(batch)] == [f"{s}/main kl01" for s in ("kenh-lau", "cai-lon", "kenh-lau", "cai-lon", "kenh-lau")]
-    assert batch.time.tolist() == times
-    assert batch.received.tolist() == [t + 5 for t in times]
+    stood = dict(zip(times, ("kenh-lau", "cai-lon", "kenh-lau", "cai-lon", "kenh-lau"), strict=True))
+    assert {time: place for place, _, time, _ in desk.rows(batch)} == {time: f"{station}/main kl01" for time, station in stood.items()}
+    assert len(batch) == len(times)
+    assert batch.received.tolist() == [t + 5 for t in batch.time.tolist()]
 
 
 def test_a_move_learned_later() -> None:
@@ -137,7 +141,7 @@ def test_a_check_sensor_keeps_its_role() -> None:
     desk.add(columns, {"water.ec": 2.0})
     desk.add(columns, {"water.ec": 2.1}, device="kl02")
     columns.batch()
-    roles = {(desk.table.keys[i].sensor, desk.table.keys[i].quantity): role for i, role in desk.roles.items()}
+    roles = {(desk.table.keys[i].sensor, desk.table.keys[i].quantity): role for i, role in desk.layouts.roles.items()}
     assert roles == {
         **dict.fromkeys([("kl01", "water.ec"), ("kl01", "water.salinity")], "primary"),
         **dict.fromkeys([("kl02", "water.ec"), ("kl02", "water.salinity")], "check"),
@@ -219,20 +223,24 @@ def test_a_clock_fallen_back_marks_all_of_its_object() -> None:
     desk.add(columns, {"water.ec": 2.0}, time=NOON + 1, fallen_back=True)
     desk.add(columns, {"water.level": 1.0}, time=NOON + 2)
     batch = columns.batch()
-    marked = {(q, t - NOON) for (_, q, t, _), bits in zip(desk.rows(batch), batch.tests.tolist(), strict=True) if bits == 1 << CLOCK_BIT}
+    rows = zip(batch.series.tolist(), batch.time.tolist(), batch.tests.tolist(), strict=True)
+    marked = {(desk.table.keys[series].quantity, t - NOON) for series, t, bits in rows if bits == 1 << CLOCK_BIT}
     assert marked == {("water.ec", 1), ("water.salinity", 1)}
     assert sorted(set(batch.tests.tolist())) == [0, 1 << CLOCK_BIT]
 
 
 def test_where_a_row_came_from() -> None:
-    """The journal position of the message that last gave a row of that identity."""
+    """The place, in the order of arrival, of the message that last gave a row of that identity; whatever the mixture of its values."""
     desk = Desk(at("kenh-lau"))
     columns = desk.columns()
-    for position, (time, level) in enumerate([(NOON, 1.0), (NOON + 1, 2.0), (NOON, 3.0)]):
-        columns.add("kl01", "main", {"water.ec": 2.0, "water.level": level}, time=time, received=NOON, position=position * 100)
+    for place, (time, level) in enumerate([(NOON, 1.0), (NOON + 1, 2.0), (NOON, 3.0)]):
+        columns.add("kl01", "main", {"water.ec": 2.0, "water.level": level}, time=time, received=NOON, at=place * 100)
+    columns.add("kl01", "main", {"water.ec": 2.5}, time=NOON + 1, received=NOON, at=300)
+    columns.batch()
     series = {key.quantity: i for i, key in enumerate(desk.table.keys)}
     assert columns.origin(series["water.level"], NOON) == 200
-    assert columns.origin(series["water.salinity"], NOON + 1) == 100
+    assert columns.origin(series["water.salinity"], NOON + 1) == 300
+    assert columns.origin(series["water.level"], NOON + 1) == 100
     assert columns.origin(series["water.level"], NOON + 2) is None
 
 
@@ -247,6 +255,6 @@ def test_another_sensor_of_the_same_name_elsewhere() -> None:
     """The device's own quantities go to point `device` of the station where its probes stand, by time."""
     desk = Desk(replace(at("kenh-lau"), end=NOON), replace(at("cai-lon"), start=NOON))
     batch = desk.batch(({"device.battery": 3.7}, NOON - 1), ({"device.battery": 3.6}, NOON))
-    assert [desk.table.keys[i] for i in batch.series.tolist()] == [
-        SeriesKey("default", station, "device", "kl01", "device.battery") for station in ("kenh-lau", "cai-lon")
+    assert [(desk.table.keys[i], t - NOON) for i, t in zip(batch.series.tolist(), batch.time.tolist(), strict=True)] == [
+        (SeriesKey("default", station, "device", "kl01", "device.battery"), at) for station, at in (("kenh-lau", -1), ("cai-lon", 0))
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from core.deadletter import HEAD_BYTES
 from core.message import Message
 from core.state import DeviceStatus
-from ingest.mail import _MAX_ROUTES, Mail, Reader
+from ingest.mail import Mail, Reader
+from ingest.senders import MOST_SENDERS
 
 NOON = 1_772_420_400_000
 GOOD = b'{"time":"2026-03-02T03:00:00Z","readings":{"water.ec":2.31}}'
@@ -24,7 +25,7 @@ def test_the_good_ones_are_opened_beside_the_bad() -> None:
     mail = opened(
         message("canhman/default/kl01/telemetry"), message("canhman/default/kl01/telemetry", b"{"), message("x/y"), message("canhman/default/bc01/telemetry")
     )
-    assert [(o.position, o.route.device) for o in mail.opened] == [(0, "kl01"), (300, "bc01")]
+    assert [(position, sender.device) for _, position, _, sender, _ in mail.opened] == [(0, "kl01"), (300, "bc01")]
     assert [(d.position, d.reason, d.org, d.device, d.topic, d.head) for d in mail.dead] == [
         (100, "malformed", "default", "kl01", "canhman/default/kl01/telemetry", b"{"),
         (200, "bad_topic", "", "", "x/y", GOOD),
@@ -65,6 +66,6 @@ def test_statuses() -> None:
 def test_a_sender_that_invents_topics_fills_no_memory() -> None:
     """The memory of routes is bounded."""
     reader = Reader("j")
-    batch = [(n, message(f"canhman/default/d{n}/status", b"online")) for n in range(_MAX_ROUTES + 10)]
+    batch = [(n, message(f"canhman/default/d{n}/status", b"online")) for n in range(MOST_SENDERS + 10)]
     assert len(reader.open(batch).statuses) == len(batch)
-    assert len(reader._routes) <= _MAX_ROUTES
+    assert len(reader.senders.by_topic) <= MOST_SENDERS

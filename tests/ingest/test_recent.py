@@ -30,5 +30,8 @@ def test_it_counts_what_a_dict_of_the_newest_would(rows: list[tuple[int, int, fl
         for (series, time), value in seen.items():
             if time >= newest.get(series, (0, 0.0))[0]:
                 newest[series] = (time, value)
-        found = recent.overwritten(Batch.of([r[0] for r in part], [r[1] for r in part], [r[2] for r in part]))
+        part.sort(key=lambda row: row[:2])  # stable, as the columns are sorted
+        arrived = Batch.of([r[0] for r in part], [r[1] for r in part], [r[2] for r in part])
+        found = recent.overwritten(arrived)
+        recent.keep(arrived.distinct())
         assert Counter(found.tolist()) == +want

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import ingest.convert
 import ingest.run
 from core.clock import rfc3339
+from core.derived import DERIVED
 from core.errors import JournalFullError, UnavailableError
 from core.message import Message
 from core.place import Deployment, Device, Station
+from core.seawater import salinity_from_ec
 from ingest import mail
 from ingest.convert import Columns
 from ingest.decoder import Decoder, Record
@@ -284,25 +288,58 @@ def test_poison_that_waits_for_approval(make_line: Callable[..., Any], monkeypat
     assert line.ask(line.database.waiting_devices()) == []
 
 
-def test_a_fault_behind_the_decoder(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever in the conversion of one message our code fails, the others are stored and counted once."""
+@pytest.mark.parametrize("where", ["columns", "careful"])
+def test_a_fault_behind_the_decoder(line: Any, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Wherever our code fails over one message, the others are stored and counted once, their numbers too."""
     add = Columns.add
 
+    def breaking(ec: Any) -> Any:
+        if 6.66 in ec:
+            raise IndexError("list index out of range")
+        return salinity_from_ec(ec)
+
     def broken(self: Columns, device: str, channel: str, values: dict[str, float], **more: Any) -> Any:
-        if values.get("water.ec") == 6.66:
+        if values.get("water.level") == 6.66:
             raise IndexError("list index out of range")
         return add(self, device, channel, values, **more)
 
-    monkeypatch.setattr(Columns, "add", broken)
+    if where == "careful":
+        monkeypatch.setattr(Columns, "add", broken)
+    else:
+        monkeypatch.setattr(ingest.convert, "DERIVED", [replace(d, compute=breaking) if d.quantity == "water.salinity" else d for d in DERIVED])
     for n, value in enumerate([1.0, 2.0, 6.66, 3.0]):
-        line.send("kl01", at(NOON + n, value))
-        line.send("kl01", json.dumps({"seq": n, "boot": 1, "age_s": 5, "readings": {"water.level": value}}), received=NOON + n)
+        line.send("kl01", json.dumps({"seq": n, "boot": 1, "time": rfc3339(NOON + n), "readings": {"water.ec": value}}))
+        line.send("kl02", json.dumps({"seq": n, "boot": 1, "age_s": 5, "readings": {"water.level": value}}), received=NOON + n)
     line.send("kl01", "{")
     Rig(line, monkeypatch, [nothing]).run()
-    assert [v for _, v, _ in line.rows("kl01")] == [1.0, 2.0, 3.0]
-    assert [v for _, v, _ in line.rows("kl01", "water.level")] == [1.0, 2.0, 6.66, 3.0]
+    all_of_them, but_one = [1.0, 2.0, 6.66, 3.0], [1.0, 2.0, 3.0]
+    assert [v for _, v, _ in line.rows("kl01")] == (all_of_them if where == "careful" else but_one)
+    assert [v for _, v, _ in line.rows("kl02", "water.level")] == (but_one if where == "careful" else all_of_them)
     assert line.counters() == {"refused:malformed": 2}
     assert sum("our fault" in d.text for d in line.ask(line.database.dead_letters())) == 1
+    assert line.ask(line.database.boots("kl01"))[0].holes == (() if where == "careful" else ((2, 2),)), "a message nobody stored was not received"
+
+
+def test_a_poisonous_message_is_found_by_halving(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One among a thousand costs some twenty tries, not a thousand."""
+    line.station("kl01")
+    for n in range(1000):
+        line.send("kl01", at(NOON + n) if n != 700 else at(NOON + n, 6.66))
+    tries = []
+    batch = Columns.batch
+
+    def broken(self: Columns) -> Any:
+        tries.append(1)
+        rows = batch(self)
+        if 6.66 in rows.value:
+            raise IndexError("list index out of range")
+        return rows
+
+    monkeypatch.setattr(Columns, "batch", broken)
+    Rig(line, monkeypatch, [nothing], judging=False).run()
+    assert len(line.rows("kl01")) == 999
+    assert len(tries) <= 2 * 10 + 1
+    assert [d.position for d in line.ask(line.database.dead_letters())] == [line.journal.read(0, limit=1000).records[700][0]]
 
 
 def test_a_judge_with_a_fault_stops_no_rows(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
