@@ -24,7 +24,7 @@ from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.record import Day, Score
 from core.series import SeriesKey
-from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
+from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 # ---------------------------------------------------------------- messages in
 
@@ -342,6 +342,14 @@ class Identities(Protocol):
 
     async def boots(self, device: str) -> list[BootSpan]:
         """What a device with a clock sent, by boot."""
+        ...
+
+    async def gaps(self, device: str | None = None) -> list[Gap]:
+        """Numbers that never came (of one device), by device and boot."""
+        ...
+
+    async def device_clocks(self) -> list[DeviceClock]:
+        """How each device's clock was last measured."""
         ...
 
     async def device_statuses(self) -> list[DeviceStatus]:

@@ -27,6 +27,7 @@ def write(c: Connection, commit: Commit, *, at: int) -> None:
     identities.write_seen(c, commit.seen, cursor=commit.state_cursor)
     identities.write_boots(c, commit.boots)
     identities.write_statuses(c, commit.statuses)
+    identities.write_clocks(c, commit.clocks)
     if commit.state_cursor > covered:
         identities.add_counters(c, commit.counters)
         upsert(

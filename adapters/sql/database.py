@@ -19,7 +19,7 @@ from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
 from core.record import Day, Score
-from core.state import BootSpan, Commit, DeviceStatus, Judged, Seen, SeriesState, Waiting, WaitingDevice
+from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 
 def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
@@ -199,6 +199,16 @@ class SqlDatabase:
         """What a device with a clock sent, by boot (its last 1,000 boots)."""
         with reading(self._engine) as c:
             return identities.boots(c, device)
+
+    async def gaps(self, device: str | None = None) -> list[Gap]:
+        """Numbers that never came (of one device), by device and boot."""
+        with reading(self._engine) as c:
+            return identities.gaps(c, device)
+
+    async def device_clocks(self) -> list[DeviceClock]:
+        """How each device's clock was last measured."""
+        with reading(self._engine) as c:
+            return identities.device_clocks(c)
 
     async def device_statuses(self) -> list[DeviceStatus]:
         """The last word of every device."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, case, delete, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, and_, bindparam, case, cast, delete, or_, select
 
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, others, upsert
-from core.state import SEEN_BYTES, SEEN_OBJECTS, BootSpan, DeviceStatus, Seen
+from core.state import SEEN_BYTES, SEEN_OBJECTS, BootSpan, DeviceClock, DeviceStatus, Gap, Seen
 
 BOOTS = 1000  # remembered of a device with a clock
 
@@ -77,6 +77,15 @@ def write_statuses(c: Connection, rows: Sequence[DeviceStatus]) -> None:
     upsert(c, t.device_status, values, key=["device"], update=update)
 
 
+def write_clocks(c: Connection, rows: Sequence[DeviceClock]) -> None:
+    """The last measurement of each device's clock: one of earlier messages changes nothing."""
+    names = ("verdict", "offset_ms", "spread_ms", "drift_ms", "at", "reset_at", "reset_to", "memory")
+    values = [{"device": k.device, **{name: getattr(k, name) for name in names}} for k in rows]
+    new, old = incoming(t.device_clock), t.device_clock.c
+    update = {name: case((new.at >= old.at, new[name]), else_=old[name]) for name in names}
+    upsert(c, t.device_clock, values, key=["device"], update=update)
+
+
 def add_counters(c: Connection, added: Mapping[str, int]) -> None:
     """Add to each counter."""
     values = [{"name": name, "value": int(n)} for name, n in sorted(added.items())]
@@ -93,6 +102,21 @@ def boots(c: Connection, device: str) -> list[BootSpan]:
     """By boot."""
     rows = c.execute(select(t.boot_span).where(t.boot_span.c.device == device).order_by(t.boot_span.c.boot))
     return [BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes), "fallen_back": tuple(row.fallen_back)}) for row in rows]
+
+
+def gaps(c: Connection, device: str | None) -> list[Gap]:
+    """By device and boot; a boot without a hole is none."""
+    query = select(t.boot_span).where(cast(t.boot_span.c.holes, Text) != "[]")
+    rows = c.execute(query if device is None else query.where(t.boot_span.c.device == device))
+    found = [
+        Gap(device=r.device, boot=r.boot, lowest=r.lowest, highest=r.highest, holes=tuple((a, z) for a, z in r.holes), last_time=r.last_time) for r in rows
+    ]
+    return sorted(found, key=lambda gap: (gap.device, gap.last_time, gap.boot))
+
+
+def device_clocks(c: Connection) -> list[DeviceClock]:
+    """By device."""
+    return sorted((DeviceClock(**row._mapping) for row in c.execute(select(t.device_clock))), key=lambda clock: clock.device)
 
 
 def device_statuses(c: Connection) -> list[DeviceStatus]:

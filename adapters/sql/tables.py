@@ -232,6 +232,20 @@ boot_span = Table(
     Column("fallen_back", JSON, nullable=False),
 )
 
+device_clock = Table(
+    "device_clock",
+    metadata,
+    _id("device", key=True),
+    _text("verdict"),
+    Column("offset_ms", BigInteger),
+    Column("spread_ms", BigInteger),
+    Column("drift_ms", Double),
+    _int("at"),
+    Column("reset_at", BigInteger),
+    Column("reset_to", BigInteger),
+    Column("memory", JSON, nullable=False),
+)
+
 device_status = Table("device_status", metadata, _id("device", key=True), _text("status"), _int("at"))
 
 sim_clock = Table(

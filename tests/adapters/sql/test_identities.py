@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from adapters.sql import SqlDatabase
 from core.clock import SimTime
-from core.state import SEEN_BYTES, BootSpan, Commit, DeviceStatus, Seen
+from core.state import SEEN_BYTES, BootSpan, Commit, DeviceClock, DeviceStatus, Seen
 
 
 def seen(seq: int, *, device: str = "kl01", boot: int = 1, digest: bytes = b"d", time: int = 5) -> Seen:
@@ -75,6 +75,26 @@ def test_the_last_status(database: SqlDatabase) -> None:
         DeviceStatus(device="bc01", status="online", at=1),
         DeviceStatus(device="kl01", status="offline", at=20),
     ]
+
+
+def test_the_last_measurement_of_a_clock(database: SqlDatabase) -> None:
+    """Field by field, also without an offset; one of earlier messages, read again at a restart, changes nothing."""
+    known = DeviceClock(device="kl01", verdict="zone", offset_ms=25_200_000, spread_ms=40, drift_ms=1.5, at=20, memory={"delays": [1, None]})
+    lost = DeviceClock(device="bc01", verdict="lost", offset_ms=None, spread_ms=None, drift_ms=None, at=9, reset_at=9, reset_to=-5)
+    for clocks in ((known, lost), (replace(known, at=19, verdict="good"), replace(lost, at=10, verdict="good"))):
+        asyncio.run(database.commit(Commit(journal="j", state_cursor=1, clocks=clocks)))
+    assert asyncio.run(database.device_clocks()) == [replace(lost, at=10, verdict="good"), known]
+
+
+def test_gaps_by_device(database: SqlDatabase) -> None:
+    """Only boots with holes, all devices' or one's, the boot with the newest reading last."""
+    span = BootSpan(device="kl01", boot=9, lowest=0, highest=20, holes=((4, 5), (7, 7)), last_time=50)
+    commit(database, boots=(span, replace(span, boot=3, last_time=60), replace(span, boot=4, holes=()), replace(span, device="bc01", holes=((1, 1),))))
+    found = asyncio.run(database.gaps())
+    assert [(g.device, g.boot, g.missing) for g in found] == [("bc01", 9, 1), ("kl01", 9, 3), ("kl01", 3, 3)]
+    assert asyncio.run(database.gaps("kl01")) == found[1:]
+    assert found[1].holes == ((4, 5), (7, 7))
+    assert asyncio.run(database.gaps("kl02")) == []
 
 
 def test_clock(database: SqlDatabase) -> None:
