@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.faults import page
 from bench.faults.run import cases, kept, rows, run
+from bench.peers.rows import ROWS
 from canhman import terminal
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +27,10 @@ ROOT = Path(__file__).parents[2]
 def main(words: list[str]) -> int:
     """0 where no row that is ours lost or doubled anything."""
     given = _options(words)
-    unknown = set(given.row) - set(rows())
+    known = [*rows(), *(name for name in ROWS if name not in rows())]
+    unknown = set(given.row) - set(known)
     if unknown:
-        terminal.say(f"no row is called {sorted(unknown)[0]}; known: {', '.join(rows())}")
+        terminal.say(f"no row is called {sorted(unknown)[0]}; known: {', '.join(known)}")
         return 2
     file = given.kept / ("short.json" if given.short else "full.json")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     form = argparse.ArgumentParser(prog="make faults", description="Run the fault suite with real servers, and write docs/faults.md.")
     form.add_argument("--short", action="store_true", help="a few hundred messages a row; nothing is written")
     form.add_argument("--row", action="append", default=[], help="only this row (again, even where it is kept)")
-    form.add_argument("--path", action="append", default=[], help="only this path: paho, own, listener")
+    form.add_argument("--path", action="append", default=[], help="only this path: paho, own, listener, peers:synchronous, peers:batching, peers:paho …")
     form.add_argument("--json", action="store_true", help="results as JSON")
     form.add_argument("--again", action="store_true", help="run everything again")
     form.add_argument("--seed", type=int, help="repeats the moments of an earlier run")

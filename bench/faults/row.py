@@ -6,7 +6,7 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bench.faults.world import BROKER, LISTENER, Stored, World
@@ -48,10 +48,9 @@ class FaultRow:
     what: str  # what is done, on the page
     run: Callable[[Any, Scale, str], Outcome]
     kinds: tuple[str, ...] = (BROKER, LISTENER)
-    peers: bool = False  # whether the scripts of bench/peers go through it too
+
     ours: bool = True  # False: not ours to win, reported all the same
     own_world: bool = False  # it leaves its world in a state others should not find
-    tags: tuple[str, ...] = field(default=())
 
 
 def tally(

@@ -16,9 +16,14 @@ from typing import Any
 import bench.faults.rows
 from bench.faults import world as worlds
 from bench.faults.row import FaultRow, Outcome, Scale
+from bench.peers.rows import FORMS, ROWS
+from bench.peers.world import PeerWorld
 from core.plugins import collect
 
 Told = Callable[[str], None]
+
+
+PEERS = "peers"  # a path of its own: the rows of bench/peers, against the scripts and ours
 
 
 def rows() -> dict[str, FaultRow]:
@@ -32,21 +37,25 @@ def paths() -> list[str]:
 
 
 def cases(chosen: Sequence[str] = (), on: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """(path, row): path by path, so that a world is made once."""
+    """(path, row): path by path, so that a world is made once. `peers:FORM` are the scripts, `peers:paho` and so on ours in the same rows."""
     every = rows()
-    return [
+    found = [
         (path, name)
         for path in on or paths()
         for name, row in every.items()
+        if not path.startswith(PEERS)
         if (worlds.LISTENER if path == "listener" else worlds.BROKER) in row.kinds and (not chosen or name in chosen)
     ]
+    asked = [path.partition(":")[2] for path in on if path.startswith(PEERS)] if on else [*FORMS, *(path for path in paths() if path != "listener")]
+    return found + [(f"{PEERS}:{form}", name) for form in asked for name in ROWS if not chosen or name in chosen]
 
 
 @contextmanager
-def made(path: str, bytecode: Path) -> Iterator[worlds.OurWorld]:
+def made(path: str, bytecode: Path) -> Iterator[Any]:
     """A world of its own, in a folder of its own, whose processes end with it."""
     with tempfile.TemporaryDirectory(prefix="canhman-faults-") as folder:
-        world = worlds.make(path, Path(folder), bytecode)
+        name = path.removeprefix(f"{PEERS}:")
+        world = PeerWorld(Path(folder), name) if name in FORMS else worlds.make(name, Path(folder), bytecode)
         try:
             yield world
         finally:
@@ -70,9 +79,9 @@ def one(world: Any, row: FaultRow, name: str, *, short: bool, seed: int) -> dict
 
 def run(todo: Sequence[tuple[str, str]], *, short: bool, seed: int, told: Told, done: Callable[[str, str, Mapping[str, Any]], None]) -> None:
     """Every case in turn; `done` is called with each result."""
-    every = rows()
     with tempfile.TemporaryDirectory(prefix="canhman-bytecode-") as bytecode:
         for path in dict.fromkeys(path for path, _ in todo):
+            every = ROWS if path.startswith(PEERS) else rows()
             names = [name for of, name in todo if of == path]
             shared = [name for name in names if not every[name].own_world]
             groups = [shared] if shared else []

@@ -90,6 +90,10 @@ class World(Protocol):
         """The store stands still (SIGSTOP, or a lock on its file), and goes on."""
         ...
 
+    def store_stopped(self, seconds: float) -> None:
+        """The store is stopped and started again."""
+        ...
+
     def close(self) -> None:
         """End every process."""
         ...
@@ -138,7 +142,9 @@ class OurWorld:
         """`port`: of a proxy before the listener or broker."""
         login = self.rig.login
         who = f"load-{next(_numbers)}"
-        return Sender(login.host, port or login.port, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat)
+        return Sender(
+            login.host, port or login.port, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat
+        )
 
     # ------------------------------------------------------------ what is stored
 
@@ -229,6 +235,11 @@ class OurWorld:
         else:
             with self.rig.store_away():
                 yield
+
+    def store_stopped(self, seconds: float) -> None:
+        """The store is stopped (SIGTERM) and started again."""
+        with self.rig.store_away():
+            time.sleep(seconds)
 
     def store_killed(self, seconds: float) -> None:
         """kill -9 of the store, and a new start after `seconds`. SQLite runs in ingest itself: that is killed."""

@@ -37,6 +37,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=90,
     title="a burst of 50,000 backlog messages after an outage",
-    what="50,000 readings of 50 devices are published while ingest is away (with the listener: devices keep them and send as fast as they are taken); then it starts.",
+    what="50,000 readings of 50 devices are published while ingest is away (with the listener: devices keep them and send as fast as they are "
+    "taken); then it starts.",
     run=run,
 )

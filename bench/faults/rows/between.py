@@ -58,7 +58,7 @@ def once(world: OurWorld, point: tuple[str, str, int], tag: str) -> Outcome:
 ROW = FaultRow(
     order=70,
     title="ingest killed between write and cursor",
-    what="Ingest kills itself (SIGKILL) right after a batch was written and before the cursor moved, and at the points beside it: after the fsync, before and after "
-    "an acknowledgement, before and after the database's commit. Half of the devices have no clock.",
+    what="Ingest kills itself (SIGKILL) right after a batch was written and before the cursor moved, and at the points beside it: after the fsync, "
+    "before and after an acknowledgement, before and after the database's commit. Half of the devices have no clock.",
     run=run,
 )

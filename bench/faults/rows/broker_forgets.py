@@ -41,7 +41,8 @@ def once(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=200,
     title="broker killed while ingest is away",
-    what="Ingest is stopped, 2,000 readings a second are published, Mosquitto (persistence, `autosave_interval 1`) is killed at a random moment and started again; then ingest starts. Three times.",
+    what="Ingest is stopped, 2,000 readings a second are published, Mosquitto (persistence, `autosave_interval 1`) is killed at a random moment and "
+    "started again; then ingest starts. Three times.",
     run=run,
     kinds=(BROKER,),
     ours=False,

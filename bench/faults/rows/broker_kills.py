@@ -40,9 +40,9 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=20,
     title="broker killed (`kill -9`) while ingest keeps up",
-    what="Mosquitto with persistence and `autosave_interval 1` is killed at a random moment and started again, ten times, while 1,000 readings a second go through it. "
-    "A recording line between it and ingest keeps every PUBLISH it handed over. Lost is what went by there and is not stored; what Mosquitto "
-    "acknowledged and forgot before it went by is told beside it.",
+    what="Mosquitto with persistence and `autosave_interval 1` is killed at a random moment and started again, ten times, while 1,000 readings a "
+    "second go through it. A recording line between it and ingest keeps every PUBLISH it handed over. Lost is what went by there and is not "
+    "stored; what Mosquitto acknowledged and forgot before it went by is told beside it.",
     run=run,
     kinds=(BROKER,),
 )

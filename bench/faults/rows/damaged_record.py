@@ -16,7 +16,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     """The store is away, ingest is killed, bits of some records are flipped; the store comes back and ingest starts."""
     count, damaged = scale.pick(5000, 400), scale.pick(7, 3)
     found = readings(tag, count)
-    first = readings(f"{tag}x", 1, devices=1)
+    first = readings(f"first-{tag}", 1, devices=1)
     world.start()
     sending = world.sender(first).start()
     assert sending.join(30)
@@ -49,7 +49,9 @@ def damage(world: OurWorld, tag: str, scale: Scale, count: int) -> set[str]:
     last = world.last_segment
     data = bytearray(last.read_bytes())
     from_ = max(0, world.cursor - int(last.stem)) + 2000
-    places = [m for m in re.finditer(rb"canhman/default/(" + tag.encode() + rb"\d\d)/telemetry.{0,40}?\"seq\": (\d+)", bytes(data), re.DOTALL) if m.start() > from_]
+    places = [
+        m for m in re.finditer(rb"canhman/default/(" + tag.encode() + rb"\d\d)/telemetry.{0,40}?\"seq\": (\d+)", bytes(data), re.DOTALL) if m.start() > from_
+    ]
     # not the last of a device: what is missing at the end no number tells of
     places = [m for m in places if int(m[2]) > 0][:-40]
     chosen = scale.dice.sample(places, count)
@@ -62,8 +64,8 @@ def damage(world: OurWorld, tag: str, scale: Scale, count: int) -> set[str]:
 ROW = FaultRow(
     order=210,
     title="journal records damaged on disk before they were processed",
-    what="With the store away 5,000 readings are acknowledged and wait in the journal; ingest is killed, a bit is flipped in seven records, and it starts again. Lost may be exactly those, "
-    "each named by its missing `seq`.",
+    what="With the store away 5,000 readings are acknowledged and wait in the journal; ingest is killed, a bit is flipped in seven records, and it "
+    "starts again. Lost may be exactly those, each named by its missing `seq`.",
     run=run,
     ours=False,
     own_world=True,

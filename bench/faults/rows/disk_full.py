@@ -53,12 +53,17 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         before = len(sending.acknowledged)
         time.sleep(scale.pick(3.0, 0.3))
         grown = len(sending.acknowledged) - before
+        began, end = time.monotonic(), world.journal_end
         room()
-        recovered = world.recovered(sending)
+        until(lambda: world.journal_end > end, 30, lambda: f"it goes on:\n{world.rig.log[-2000:]}", every=0.005)
+        world.level()
+        recovered = time.monotonic() - began
         wait_all(world, sending)
         rows = world.stored(tag)
         world.stop()
-    note = f"{how}; full after {before}" + (f", acknowledged while full: {grown}" if world.kind == LISTENER else " (the broker keeps what comes meanwhile)")
+    note = f"{how}; " + (
+        f"full after {before} readings, acknowledged while full: {grown}" if world.kind == LISTENER else "the broker keeps what comes meanwhile"
+    )
     return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered], note=note)
 
 

@@ -34,7 +34,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=100,
     title="duplicated deliveries, with and without a clock",
-    what="Every message is sent three times (the second and third marked as duplicates), ingest is killed in the middle, and the last 4,000 are sent once more with their ages counted "
-    "anew. Half of the devices have no clock: their readings are told by age, and a redelivery tells another.",
+    what="Every message is sent three times (the second and third marked as duplicates), ingest is killed in the middle, and the last 4,000 are sent "
+    "once more with their ages counted anew. Half of the devices have no clock: their readings are told by age, and a redelivery tells another.",
     run=run,
 )

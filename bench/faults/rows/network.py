@@ -44,7 +44,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=80,
     title="network cut, slowed, gone",
-    what="A TCP proxy before ingest (between broker and ingest; with the listener between device and listener) resets the connection 20 times at random moments, then passes "
-    "30 kB a second, then nothing for 10 s. A third of the devices have no clock.",
+    what="A TCP proxy before ingest (between broker and ingest; with the listener between device and listener) resets the connection 20 times at "
+    "random moments, then passes 30 kB a second, then nothing for 10 s. A third of the devices have no clock.",
     run=run,
 )

@@ -39,5 +39,4 @@ ROW = FaultRow(
     title="SIGTERM in the middle of a batch",
     what="Readings come in as fast as they go; ingest is asked to stop (SIGTERM) at a random moment and started again, ten times.",
     run=run,
-    peers=True,
 )

@@ -42,8 +42,8 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=40,
     title="store answers 500, 429, 503, nothing, or after a part of the batch",
-    what="An HTTP proxy before InfluxDB, for 3 s each: 500; 429 with Retry-After; 503; half of the lines written and the line broken; half written and 500; all written and "
-    "the line broken before the answer; and for 13 s no answer at all.",
+    what="An HTTP proxy before InfluxDB, for 3 s each: 500; 429 with Retry-After; 503; half of the lines written and the line broken; half written "
+    "and 500; all written and the line broken before the answer; and for 13 s no answer at all.",
     run=run,
     kinds=(BROKER,),
 )

@@ -41,6 +41,7 @@ def once(world: OurWorld, scale: Scale, tag: str) -> Outcome:
 ROW = FaultRow(
     order=60,
     title="the journal's last records torn",
-    what="200 readings are journalled and not acknowledged, as in a crash; ingest is killed, and 1 to 2,000 bytes are cut off the end of the journal. Ten times.",
+    what="200 readings are journalled and not acknowledged, as in a crash; ingest is killed, and 1 to 2,000 bytes are cut off the end of the "
+    "journal. Ten times.",
     run=run,
 )
