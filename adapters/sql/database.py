@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine
 
 from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
-from adapters.sql import cursors, deadletters, enrolment, identities, leases, people, records, registry, schema, simclock, states
+from adapters.sql import cursors, deadletters, enrolment, identities, leases, people, records, redecodes, registry, schema, simclock, states
 from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
 from core.alert import Alert, AlertEvent, Intent, Step
@@ -19,6 +19,7 @@ from core.person import Person
 from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
 from core.record import Day, Score
+from core.redecode import Change, Run, Touched
 from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 
@@ -37,7 +38,7 @@ def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
 
 
 class SqlDatabase:
-    """Implements Registry, States, DeadLetters, Enrolment, Identities, SimClockRow, Forecasts, Records, Alerts, Cursors, Leases and People.
+    """Implements Registry, States, DeadLetters, Redecodes, Enrolment, Identities, SimClockRow, Forecasts, Records, Alerts, Cursors, Leases and People.
 
     The methods are async for the ports' sake and *block*: they run for milliseconds, in a loop of their own thread, or
     where others must not wait behind `adapters.offload.offload`.
@@ -170,6 +171,43 @@ class SqlDatabase:
         """Marked and not yet done, oldest first."""
         with reading(self._engine) as c:
             return deadletters.replays(c, journal, limit)
+
+    # ------------------------------------------------------------ Redecodes
+
+    async def begin_redecode(self, run: Run) -> int:
+        """A new run; returns its id."""
+        with writing(self._engine) as c:
+            return redecodes.begin(c, run)
+
+    async def log_redecode(self, run: int, changes: Sequence[Change]) -> None:
+        """What is about to be written."""
+        with writing(self._engine) as c:
+            redecodes.log(c, run, changes)
+
+    async def finish_redecode(self, run: int, *, state: str = "finished", counts: Mapping[str, int]) -> None:
+        """The end of a run."""
+        with writing(self._engine) as c:
+            redecodes.finish(c, run, state=state, counts=counts, at=self._clock.now_ms())
+
+    async def redecode_runs(self, *, limit: int = 100, state: str | None = None) -> list[Run]:
+        """The newest first."""
+        with reading(self._engine) as c:
+            return redecodes.runs(c, limit=limit, state=state)
+
+    async def redecode_run(self, id: int) -> Run:
+        """One of them. Raises NotFoundError."""
+        with reading(self._engine) as c:
+            return redecodes.run(c, id)
+
+    async def redecode_touched(self, run: int) -> list[Touched]:
+        """What a run did to each series, by key."""
+        with reading(self._engine) as c:
+            return redecodes.touched(c, run)
+
+    async def redecode_changes(self, run: int, *, limit: int = 1000, after: int = 0) -> list[tuple[int, Change]]:
+        """Its changes with their ids, beyond the id `after`."""
+        with reading(self._engine) as c:
+            return redecodes.changes(c, run, limit=limit, after=after)
 
     # ------------------------------------------------------------ Enrolment
 

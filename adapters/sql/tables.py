@@ -415,3 +415,43 @@ login_failure = Table(
     _int("at"),
     Index("ix_login_failure_key", "key", "at"),
 )
+
+# ---------------------------------------------------------------- the past, decoded again
+
+redecode_run = Table(
+    "redecode_run",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    _int("at"),
+    _text("actor"),
+    _text("reason"),
+    _text("device"),
+    _text("org"),
+    _int("since"),
+    _int("until"),
+    Column("state", String(20), nullable=False),
+    Column("finished_at", BigInteger),
+    Column("counts", JSON, nullable=False),
+)
+
+redecode_series = Table(
+    "redecode_series",
+    metadata,
+    Column("run", BigInteger, ForeignKey("redecode_run.id"), primary_key=True),
+    *(_id(name, key=True) for name in ("org", "station", "point", "sensor", "quantity")),
+    _int("since"),
+    _int("until"),
+    *(_int(name) for name in ("new", "value", "withdrawn", "restored")),
+)
+
+redecode_change = Table(
+    "redecode_change",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("run", BigInteger, ForeignKey("redecode_run.id"), nullable=False, index=True),
+    *(_id(name) for name in ("org", "station", "point", "sensor", "quantity")),
+    _int("time"),
+    Column("kind", String(20), nullable=False),
+    Column("old", Double),
+    Column("new", Double),
+)
