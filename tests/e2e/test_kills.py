@@ -47,11 +47,14 @@ def moments(dice: random.Random, size: int) -> list[int]:
     return sorted(int(size * dice.uniform(0.02, 0.95)) for _ in range(KILLS))
 
 
-@pytest.mark.parametrize("options", [(), ("--batch", "1")], ids=["arrays", "single"])
-def test_a_replay_through_mosquitto_into_influxdb(mosquitto_influx: MosquittoInflux, recorded: Path, dice: random.Random, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("options", "client"), [((), "paho"), (("--batch", "1"), "own")], ids=["arrays-paho", "single-own"])
+def test_a_replay_through_mosquitto_into_influxdb(
+    mosquitto_influx: MosquittoInflux, recorded: Path, dice: random.Random, options: tuple[str, ...], client: str
+) -> None:
     """Three kills during `canhman replay --speed max`: what plain InfluxQL reads back is the file, judged, `series_state` true."""
     rig = mosquitto_influx
     truth = read_file(recorded)
+    rig.use(client)
     rig.start()
     replay = rig.replaying(str(recorded), "--speed", "max", *options)
     try:
@@ -130,7 +133,8 @@ def kill_in_rounds(rig: Installation, dice: random.Random, publisher: PlainClien
 
 
 def test_nothing_of_a_clockless_device_is_doubled(rig: Installation, dice: random.Random) -> None:
-    """paho resends the bytes of its first attempt, and Mosquitto what it kept: late by the outage at most, and never twice."""
+    """paho resends the bytes of its first attempt, and Mosquitto what it kept: late by the outage at most, and never twice (our own client reads)."""
+    rig.use("own")
     rig.start()
     kill_in_rounds(rig, dice, PlainClient(rig), late_ms=25_000)
 

@@ -37,6 +37,7 @@ def test_what_was_acknowledged_is_there_afterwards(mosquitto_influx: MosquittoIn
 
 def outage(rig: Installation) -> None:
     """Readings go on through the outage and are acknowledged within it; afterwards every one is stored, and doctor is green again."""
+    rig.use("own")
     rig.start()
     assert red_parts(rig) == (0, {})
     client = PlainClient(rig)

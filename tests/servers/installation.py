@@ -75,6 +75,9 @@ class Installation:
         self.login: Login
         self._process: subprocess.Popen[bytes] | None = None
 
+    def use(self, client: str) -> None:
+        """Read from the broker, where there is one, with `paho` or with our `own` client from the next start on."""
+
     # ------------------------------------------------------------ ingest, the process
 
     def start(self, *options: str, through: Sequence[str] = ("-m", "canhman")) -> None:
@@ -281,6 +284,10 @@ class MosquittoInflux(Installation):
         except BaseException:
             self.close()
             raise
+
+    def use(self, client: str) -> None:
+        """Read from the broker with `paho` or with our `own` client from the next start on."""
+        self.env["CANHMAN_BROKER"] = f"{self.env['CANHMAN_BROKER'].partition('?')[0]}?client={client}"
 
     def sync(self) -> None:
         """`canhman broker sync`, and Mosquitto reads the files again."""
