@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.listener_bench import bench, made, qos1, run
+from servers.listener_bench import Wire, bench, made, qos1, run
 
 from adapters.listener import Listener
 from adapters.listener_connection import Connection
@@ -163,31 +163,6 @@ def test_500_connections_at_once() -> None:
 
 
 # ---------------------------------------------------------------- laws, on transports that are not there
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
-        self.sent = b""
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closed
-        self.sent += bytes(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def get_write_buffer_size(self) -> int:
-        return 0
 
 
 def wired(listener: Listener, device: str, serial: int, version: int, keep_alive: int = 0) -> tuple[Connection, Wire]:

@@ -49,7 +49,7 @@ class Doorman:
         return topic.startswith(f"canhman/{name}/" if kind == "org" else f"canhman/kg/{name}/")
 
     def may_subscribe(self, principal: str, topic_filter: str) -> bool:
-        return topic_filter.endswith(f"canhman/kg/{principal.removeprefix('device:')}/command")
+        return topic_filter == f"canhman/kg/{principal.removeprefix('device:')}/command"
 
 
 class Peer:
@@ -93,6 +93,31 @@ class Peer:
         """The connection breaks (RST), no goodbye."""
         self.writer.transport.abort()
         await asyncio.sleep(0)
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.sent = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closed
+        self.sent += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
