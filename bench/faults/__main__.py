@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
         def done(path: str, name: str, result: Mapping[str, Any]) -> None:
             nonlocal count
             count += 1
-            found[f"{path}/{name}"] = dict(result) | {"seed": seed}
+            found[f"{path}/{name}"] = dict(result) | {"seed": seed, "on": page.now()}
             file.write_text(json.dumps(found, ensure_ascii=False, indent=1))
             terminal.say(page.line(path, name, result))
             bar(count, name)

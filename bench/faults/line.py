@@ -6,18 +6,14 @@ import asyncio
 import contextlib
 import re
 import struct
-import sys
 import threading
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.load.packets import PUBLISH, Stream
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-
 from servers.ports import free_port
+
+from bench.load.packets import PUBLISH, Stream
 
 CHUNK = 65_536
 _SEQ = re.compile(rb'"seq": ?(\d+)')

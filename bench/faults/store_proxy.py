@@ -8,7 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from servers.ports import free_port  # bench.faults.line has put tests/ on the path
+from servers.ports import free_port
 
 SILENT_S = 30.0
 

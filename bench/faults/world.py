@@ -10,23 +10,19 @@ import itertools
 import json
 import sqlite3
 import struct
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from bench.load.readings import Reading, encoded, readings
-from bench.load.sender import Sender
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-
 from servers.influxd import InfluxD
 from servers.installation import Installation, ListenerSqlite, MosquittoInflux
 from servers.mosquitto import Mosquitto
 from servers.waiting import until
 
+from bench.load.readings import Reading, encoded, readings
+from bench.load.sender import Sender
 from registry.broker_files import INGEST_USER
 
 BROKER, LISTENER = "broker", "listener"
@@ -141,10 +137,8 @@ class OurWorld:
     def sender(self, found: Sequence[Reading], *, window: int = 200, rate: float | None = None, repeat: int = 0, port: int = 0) -> Sender:
         """`port`: of a proxy before the listener or broker."""
         login = self.rig.login
-        who = f"load-{next(_numbers)}"
-        return Sender(
-            login.host, port or login.port, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat
-        )
+        who, at = f"load-{next(_numbers)}", port or login.port
+        return Sender(login.host, at, encoded(found), client_id=who, user=login.user, password=login.key, window=window, rate=rate, repeat=repeat)
 
     # ------------------------------------------------------------ what is stored
 

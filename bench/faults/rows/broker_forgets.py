@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from bench.faults.row import FaultRow, Outcome, Scale, tally, together, wait_all
 from bench.faults.world import BROKER, OurWorld
@@ -31,11 +32,11 @@ def once(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     world.committed()
     rows, holes = world.stored(tag), world.holes(tag)
     world.stop()
-    outcome = tally(found, sending.acknowledged, rows, published=sending.published)
+    outcome = tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered])
     named = {f"{device} seq {seq}" for device, seq in holes}
     wrong = len(named - set(outcome.lost))
     note = f"Mosquitto forgot {len(outcome.lost)}, the `seq` report named {len(named & set(outcome.lost))}" + (f" and {wrong} that are there" if wrong else "")
-    return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered], note=note)
+    return replace(outcome, note=note)
 
 
 ROW = FaultRow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 from servers.waiting import until
 
@@ -39,9 +40,9 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     world.stop()
     outcome = tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered])
     named = {f"{device} seq {seq}" for device, seq in holes}
-    exactly = set(outcome.lost) == hurt
-    note = f"{len(hurt)} records damaged; {'exactly those are' if exactly else 'NOT exactly those are'} lost; the `seq` report names {len(named & set(outcome.lost))} of them"
-    return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered], note=f"{note}; the log tells of {said} damaged parts")
+    exactly = "exactly those are" if set(outcome.lost) == hurt else "NOT exactly those are"
+    note = f"{len(hurt)} records damaged, {exactly} lost; the `seq` report names {len(named & set(outcome.lost))}; the log tells of {said} damaged parts"
+    return replace(outcome, note=note)
 
 
 def damage(world: OurWorld, tag: str, scale: Scale, count: int) -> set[str]:
@@ -49,9 +50,8 @@ def damage(world: OurWorld, tag: str, scale: Scale, count: int) -> set[str]:
     last = world.last_segment
     data = bytearray(last.read_bytes())
     from_ = max(0, world.cursor - int(last.stem)) + 2000
-    places = [
-        m for m in re.finditer(rb"canhman/default/(" + tag.encode() + rb"\d\d)/telemetry.{0,40}?\"seq\": (\d+)", bytes(data), re.DOTALL) if m.start() > from_
-    ]
+    record = rb"canhman/default/(" + tag.encode() + rb"\d\d)/telemetry.{0,40}?\"seq\": (\d+)"
+    places = [m for m in re.finditer(record, bytes(data), re.DOTALL) if m.start() > from_]
     # not the last of a device: what is missing at the end no number tells of
     places = [m for m in places if int(m[2]) > 0][:-40]
     chosen = scale.dice.sample(places, count)

@@ -61,9 +61,8 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         wait_all(world, sending)
         rows = world.stored(tag)
         world.stop()
-    note = f"{how}; " + (
-        f"full after {before} readings, acknowledged while full: {grown}" if world.kind == LISTENER else "the broker keeps what comes meanwhile"
-    )
+    full_after = f"full after {before} readings, acknowledged while full: {grown}"
+    note = f"{how}; {full_after if world.kind == LISTENER else 'the broker keeps what comes meanwhile'}"
     return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered], note=note)
 
 
