@@ -136,6 +136,11 @@ class Identities:
         """The memory of a device that was loaded."""
         return self._devices[device]
 
+    def is_clockless(self, device: str) -> bool:
+        """Whether it was met without a clock."""
+        memory = self._devices.get(device)
+        return memory is not None and memory.objects is not None
+
     def load(self, device: str, seen: Iterable[Seen], boots: Iterable[BootSpan]) -> None:
         """Take in what the database remembers of a device."""
         memory = Memory()

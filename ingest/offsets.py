@@ -45,8 +45,9 @@ DRIFT_MS = 5_000  # a day
 DRIFTED_MS = 30_000  # over all half days known
 
 MOST_ROWS = 200_000  # kept until the next `take`
+LARGE = 1_000  # rows of a batch that are worth looking at series by series first
 MOST_RUNS = 200  # stretches of arrivals looked at one by one; a sparser backlog is looked at more coarsely
-WRITE_EVERY_MS = HOUR  # an estimate that hardly changes is written so often
+WRITE_EVERY_MS = HOUR  # an estimate of a good clock that hardly changes is written so often
 CHANGE_MS = 5_000  # a change of the offset that is worth a row
 
 
@@ -180,8 +181,13 @@ class Offsets:
         if len(keys) > len(self._device_of):
             more = [self._number(key.sensor.partition("/")[0]) for key in keys[len(self._device_of) :]]
             self._device_of = np.append(self._device_of, np.array(more, dtype=np.int64))
-        self._rows.append((batch.series.astype(np.int64, copy=False), batch.time, batch.received))
-        self._kept += len(batch)
+        series, time, received = batch.series, batch.time, batch.received
+        if len(batch) > LARGE and received.min() // SLOT_MS == received.max() // SLOT_MS and (series[1:] >= series[:-1]).all():
+            first = np.append(0, np.flatnonzero(series[1:] != series[:-1]) + 1)
+            delay, received = np.minimum.reduceat(received - time, first), np.maximum.reduceat(received, first)
+            series, time = series[first], received - delay
+        self._rows.append((self._device_of[series], time, received))
+        self._kept += len(series)
         if self._kept > MOST_ROWS:
             self._digest()
 
@@ -223,24 +229,21 @@ class Offsets:
         self._refused = {}
         if not self._rows:
             return
-        series, time, received = (np.concatenate(column) for column in zip(*self._rows, strict=True))
+        device, time, received = (np.concatenate(column) for column in zip(*self._rows, strict=True))
         self._rows, self._kept = [], 0
-        if (received[1:] < received[:-1]).any():
-            order = np.argsort(received, kind="stable")
-            series, time, received = series[order], time[order], received[order]
-        device = self._device_of[series]
-        # the values of one message stand together, and say the same
-        other = np.append(True, (time[1:] != time[:-1]) | (received[1:] != received[:-1]) | (device[1:] != device[:-1]))
-        device, time, received = device[other], time[other], received[other]
         delay, minutes = received - time, received // SLOT_MS
-        ends = [*(np.flatnonzero(minutes[1:] != minutes[:-1]) + 1).tolist(), len(minutes)]
+        ends = [len(minutes)]
+        if minutes.min() != minutes.max():
+            order = np.argsort(minutes, kind="stable")
+            device, delay, received, minutes = device[order], delay[order], received[order], minutes[order]
+            ends = [*(np.flatnonzero(minutes[1:] != minutes[:-1]) + 1).tolist(), len(minutes)]
         start = 0
         for end in ends[-1 :: -max(1, len(ends) // MOST_RUNS)][::-1]:
             of = device[start:end]
             lowest = np.full(len(self._names), NONE, dtype=np.int64)
             np.minimum.at(lowest, of, delay[start:end])
             arrived = np.zeros(len(self._names), dtype=np.int64)
-            arrived[of] = received[start:end]  # of several the last, which is the latest
+            np.maximum.at(arrived, of, received[start:end])
             met = np.flatnonzero(lowest < NONE)
             self._observe(met, lowest[met], arrived[met])
             start = end
@@ -308,7 +311,8 @@ class Offsets:
         self._changed[changed] = False
         offset, spread, said = self._estimates(changed)
         told = self._told[changed]
-        moved = (np.abs(offset - told[:, 1]) > CHANGE_MS) | (self._last[changed] - told[:, 2] >= WRITE_EVERY_MS)
+        since = self._last[changed] - told[:, 2]
+        moved = (np.abs(offset - told[:, 1]) > CHANGE_MS) | (since >= WRITE_EVERY_MS) | ((since >= SLOT_MS) & (said != VERDICTS.index("good")))
         fallen = np.array([self._fallen(d) for d in changed.tolist()]) if self._reset else np.full(len(changed), NONE)
         news = np.flatnonzero((said != told[:, 0]) | moved | (fallen != told[:, 3]))
         self._told[changed[news]] = np.stack([said, offset, self._last[changed], fallen], axis=1)[news]

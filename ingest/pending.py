@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.batch import Batch
 from core.deadletter import DeadLetter
 from core.series import SeriesKey
-from core.state import BootSpan, Commit, DeviceStatus, Latest, Seen, Waiting, Written
+from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Latest, Seen, Waiting, Written
 
 _FOREVER = np.iinfo(np.int64).max
 
@@ -69,6 +69,8 @@ class Pending:
         self.counters: Counter[str] = Counter()
         self.done_waiting: list[int] = []
         self.done_replays: list[int] = []
+        self.failed_replays: list[tuple[int, str]] = []
+        self.clocks: dict[str, DeviceClock] = {}
         self._seen: dict[tuple[str, int, int, bytes], Seen] = {}
         self._boots: dict[tuple[str, int], BootSpan] = {}
 
@@ -109,6 +111,8 @@ class Pending:
             counters=dict(self.counters),
             done_waiting=tuple(self.done_waiting),
             done_replays=tuple(self.done_replays),
+            failed_replays=tuple(self.failed_replays),
+            clocks=tuple(self.clocks.values()),
         )
 
     def _written(self, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Iterator[Written]:

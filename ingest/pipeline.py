@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -29,16 +29,18 @@ from core.deadletter import HEAD_BYTES, DeadLetter
 from core.errors import UnavailableError
 from core.message import Message
 from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, Registry, SeriesStore, States
-from core.series import SeriesTable
-from core.state import WaitingDevice
+from core.series import SeriesKey, SeriesTable
+from core.state import DeviceStatus, WaitingDevice
 from ingest.admission import MAX_CHANNELS, Admission, explained
+from ingest.clock_words import hint
 from ingest.convert import Columns, Layouts
 from ingest.decoder import Plain, Refusal
 from ingest.events import Event
 from ingest.identity import AHEAD_MS, FALLEN_BACK_MS, IMPLIED_BOOT
 from ingest.identity import Identities as Memory
-from ingest.instants import Instants
+from ingest.instants import SECONDS, Instants
 from ingest.mail import MESSAGE, OBJECT, Opened, Reader, record
+from ingest.offsets import Offsets
 from ingest.pending import Pending
 from ingest.recent import Recent
 from quality.judge import judge, row_tests
@@ -51,6 +53,7 @@ __all__ = ["MAX_CHANNELS", "Database", "Processor", "Work"]
 log = structlog.get_logger()
 
 Records = Sequence[tuple[int, Message]]
+Shifts = Mapping[tuple[int, str], int]  # by position of the message and place of the object in it, as `[0]`
 
 
 class Database(Registry, States, DeadLetters, Enrolment, Identities, Protocol):
@@ -99,6 +102,7 @@ class Processor:
         self._memory = Memory()
         self._instants = Instants()
         self._recent = Recent()
+        self._offsets = Offsets()
         self._counted_to = 0  # up to here a commit before this start has counted
         self._fresh = Pending()  # of the batch that is being converted
         self._admission = Admission(
@@ -112,6 +116,7 @@ class Processor:
         """Find the place to go on from. Raises what store or database raise."""
         await self.refresh()
         self.now_waits(await self._database.waiting_devices())
+        self._offsets.load(await self._database.device_clocks())
         self._counted_to = await self._database.state_cursor(self._journal.id)
         self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
         if self._journal.end > self.cursor:
@@ -140,17 +145,22 @@ class Processor:
         return self._admission.directory
 
     @property
+    def keys(self) -> Sequence[SeriesKey]:
+        """The series that `Work.rows` index; it grows."""
+        return self._table.keys
+
+    @property
     def held(self) -> int:
         """How much waits for a commit that grows with bad input rather than with the registry."""
         return len(self.pending) + self._memory.held
 
     # ------------------------------------------------------------ one batch
 
-    async def process(self, records: Records, *, shifts: Mapping[int, int] | None = None) -> Work:
+    async def process(self, records: Records, *, shifts: Shifts | None = None) -> Work:
         """Open, enrol and convert a batch of journal records; its rows are judged by the row tests.
 
-        `shifts` moves the times of single messages (by position) [ms], for a replay after a clock was found wrong. Where
-        it raises, everything is as it was before, so that the batch may be tried again.
+        `shifts` moves the times of single objects [ms], for a replay after a clock was found wrong. Where it raises,
+        everything is as it was before, so that the batch may be tried again.
         """
         columns, place = Columns(self._layouts), self._memory.begin()
         pending = self._fresh = Pending()
@@ -164,23 +174,22 @@ class Processor:
             raise
         return Work(rows=rows, pending=pending, origins=[(columns, records)], settled=self._memory.place)
 
-    async def _process(self, records: Records, shifts: Mapping[int, int], columns: Columns) -> Batch:
+    async def _process(self, records: Records, shifts: Shifts, columns: Columns) -> Batch:
         with contextlib.suppress(UnavailableError):  # where the database is away nobody registers anything either
             await self.refresh()  # what was registered before these messages came counts for them
-        mail = self._reader.open(records)
-        self._fresh.dead += mail.dead
-        for letter in mail.dead:
-            self._count("refused", letter.reason, letter.position)
-        opened = mail.opened
-        if mail.strange:
+        statuses: list[tuple[str, DeviceStatus]] = []
+        done = self._place_all(records, columns, shifts, statuses)
+        if done < len(records):  # from there on something must be looked up first
+            opened = self._reader.open(records[done:]).opened
             settled = (self.cursor, self._counted_to)
-            opened = await self._admission.admit(opened, refuse=self._refuse, park=self._fresh.waiting.append, settled=settled)
-            await self._recall(opened)
-        for org, status in mail.statuses:  # after it: a device that registers itself may have said both in one batch
+            admitted = await self._admission.admit(opened, refuse=self._refuse, park=self._fresh.waiting.append, settled=settled)
+            await self._recall(admitted)
+            turned_away = {entry[1] for entry in opened}.difference(entry[1] for entry in admitted)
+            self._place_all(records, columns, shifts, statuses, begin=done, but=turned_away)
+        for org, status in statuses:  # after it: a device that registers itself may have said both in one batch
             device = self.directory.device(status.device)
             if device is not None and device.org == org:  # the word of a stranger, or under another org, is nobody's
                 self._fresh.statuses[status.device] = status
-        self._place_all(opened, columns, shifts)
         arrived = columns.batch()
         replaced = self._recent.overwritten(arrived)
         rows = arrived.distinct()
@@ -212,6 +221,14 @@ class Processor:
         self._memory.settle(work.settled)
         if cursor is not None:
             self.cursor = cursor
+            self._measure(work, batch)
+
+    def _measure(self, work: Work, batch: Batch) -> None:
+        """What these messages, on their first way, tell of their devices' clocks."""
+        self._offsets.saw(batch, self._table.keys)
+        for letter in work.pending.dead:
+            if letter.reason == "clock" and letter.offset_ms is not None:
+                self._offsets.refused(letter.device, letter.offset_ms, letter.received)
 
     def abandon(self) -> None:
         """What is converted and not written will not be: a stop came while the store was away."""
@@ -220,6 +237,7 @@ class Processor:
     async def commit(self) -> None:
         """One transaction with everything written since the last one. Raises what the database raises, and then keeps it."""
         self.pending.remember(*self._memory.forget())
+        self.pending.clocks |= {clock.device: clock for clock in self._offsets.take(self._memory.is_clockless)}
         await self._database.commit(self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles))
         self.pending = Pending()
 
@@ -228,61 +246,92 @@ class Processor:
     async def _recall(self, opened: Sequence[Opened]) -> None:
         """Load what the database remembers of devices not met since start."""
         for _, _, _, sender, _ in opened:
-            if sender.memory is None:
+            if not sender.recalled:
                 if not self._memory.knows(sender.device):
                     self._memory.load(sender.device, await self._database.seen(sender.device), await self._database.boots(sender.device))
                 sender.memory = self._memory.of(sender.device)
 
-    def _place_all(self, opened: Sequence[Opened], columns: Columns, shifts: Mapping[int, int]) -> None:
-        """Give every object its time and put its values into the columns. The hot loop: a line here is paid for by every message."""
+    def _place_all(
+        self,
+        records: Records,
+        columns: Columns,
+        shifts: Shifts,
+        statuses: list[tuple[str, DeviceStatus]],
+        *,
+        begin: int | None = None,
+        but: Container[int] = (),
+    ) -> int:
+        """Read every message, give its objects their time and put their values into the columns; returns how many messages that was.
+
+        It ends before a message whose sender or channel must be looked at first. With `begin` it goes on from there, after
+        that was done, to the end, leaving out the positions in `but`. The hot loop: a line here is paid for by every message.
+        """
         memory, instants, layouts, used = self._memory, self._instants, self._layouts, columns.used
-        stamp = memory.stamp
-        for entry in opened:
-            at, position, message, sender, item = entry
-            if type(item) is not Plain or item.channels or item.time is None or message[5] or shifts:  # 5: it was retained
-                self._place(columns, entry, shifts.get(position, 0))
+        senders, minutes, seconds, stamp = self._reader.senders.by_topic, instants.minutes, SECONDS, memory.stamp
+        at = MESSAGE * ((begin or 0) - 1)
+        for position, message in records if begin is None else records[begin:]:
+            at += MESSAGE
+            topic, payload, received, _, _, retained, _, refused, _ = message
+            sender = senders.get(topic)
+            # a healthy message of a device that is known: all but a few
+            if sender is not None and (plain := sender.plain) is not None and not retained and not refused and not shifts:
+                try:
+                    item = plain(payload)
+                except (ValueError, RecursionError):
+                    item = None
+                if type(item) is Plain and not item.channels and (text := item.time) is not None:
+                    time = minutes.get(text[:17])
+                    second = seconds.get(text[17:])
+                    if time is None or second is None:
+                        time, second = instants.read(text), 0
+                    if time is not None and Y2000_MS <= (time := time + second) <= received + AHEAD_MS:
+                        readings, battery, rssi, snr = item.readings, item.battery, item.rssi, item.snr
+                        extra = (battery is not None) + 2 * (rssi is not None) + 4 * (snr is not None)
+                        names, layout = tuple(readings), sender.layout
+                        if layout is None or layout.names != names or layout.extra != extra or not layout.start <= time < layout.end:
+                            layout = sender.lay_out(layouts, names, extra, time)
+                        if layout is not None:
+                            fallen_back = False
+                            if (seq := item.seq) is not None:
+                                known = sender.memory
+                                boot, span = item.boot, known.current
+                                if (
+                                    span is not None
+                                    and seq == span.highest + 1
+                                    and span.boot == (IMPLIED_BOOT if boot is None else boot)
+                                    and time >= span.last_time - FALLEN_BACK_MS
+                                ):  # the next number of the boot it spoke in last
+                                    if span.stamp != stamp:
+                                        memory.touch(span)
+                                    span.highest, span.last_time = seq, time
+                                else:
+                                    duplicate, fallen_back = memory.count(known, sender.device, boot, seq, time, received)
+                                    if duplicate:
+                                        self._count("duplicate", sender.device, position)
+                            form = layout.form
+                            if not form.about:
+                                used.append(form)
+                            form.about += (layout.row, time, received, at)
+                            form.values += readings.values()
+                            if extra == 3:
+                                form.values += (battery, rssi)  # type: ignore[arg-type] # that is what `extra` says
+                            elif extra:
+                                form.values += [value for value in (battery, rssi, snr) if value is not None]
+                            if fallen_back:
+                                columns.fallen_back.append(at)
+                            continue
+            if position in but:
                 continue
-            time, received = instants[item.time], message[2]
-            if time is None or not Y2000_MS <= time <= received + AHEAD_MS:
-                self._place(columns, entry, 0)
-                continue
-            readings, battery, rssi, snr = item.readings, item.battery, item.rssi, item.snr
-            extra = (battery is not None) + 2 * (rssi is not None) + 4 * (snr is not None)
-            names, layout = tuple(readings), sender.layout
-            if layout is None or layout.names != names or layout.extra != extra or not layout.start <= time < layout.end:
-                layout = sender.lay_out(layouts, names, extra, time)
-                if layout is None:
-                    self._place(columns, entry, 0)
-                    continue
-            fallen_back = False
-            if (seq := item.seq) is not None:
-                known = sender.memory
-                assert known is not None  # noqa: S101 it was recalled when the sender was admitted
-                boot, span = item.boot, known.current
-                if (
-                    span is not None
-                    and seq == span.highest + 1
-                    and span.boot == (IMPLIED_BOOT if boot is None else boot)
-                    and time >= span.last_time - FALLEN_BACK_MS
-                ):  # the next number of the boot it spoke in last: all but a few
-                    if span.stamp != stamp:
-                        memory.touch(span)
-                    span.highest, span.last_time = seq, time
-                else:
-                    duplicate, fallen_back = memory.count(known, sender.device, boot, seq, time, received)
-                    if duplicate:
-                        self._count("duplicate", sender.device, position)
-            form = layout.form
-            if not form.about:
-                used.append(form)
-            form.about += (layout.row, time, received, at)
-            form.values += readings.values()
-            if extra == 3:
-                form.values += (battery, rssi)  # type: ignore[arg-type] # that is what `extra` says
-            elif extra:
-                form.values += [value for value in (battery, rssi, snr) if value is not None]
-            if fallen_back:
-                columns.fallen_back.append(at)
+            mail = self._reader.open([(position, message)], at=at)
+            if mail.strange and begin is None:
+                return at // MESSAGE
+            statuses += mail.statuses
+            self._fresh.dead += mail.dead
+            for letter in mail.dead:
+                self._count("refused", letter.reason, position)
+            for entry in mail.opened:
+                self._place(columns, entry, shifts.get((position, _place_of(entry[0])), 0) if shifts else 0)
+        return len(records)
 
     def _place(self, columns: Columns, entry: Opened, shift: int) -> None:
         """The careful way: whatever of an object is refused, the rest goes on."""
@@ -307,7 +356,7 @@ class Processor:
         time = resolved.time + shift
         if not Y2000_MS <= time <= message.received + AHEAD_MS:
             offset = time - message.received
-            text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong"
+            text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong{hint(device, offset)}"
             self._fresh.dead.append(self._reader.letter(position, message, Refusal("clock", _place_of(at), text), offset_ms=offset))
             self._count("refused", "clock", position)
             self._count("clock", device, position)

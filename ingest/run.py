@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
@@ -18,15 +18,17 @@ from core.errors import CanhManError, JournalFullError, RefusedError, Unavailabl
 from core.message import Message
 from core.ports import Journal, MessageSource
 from ingest.health import Health
-from ingest.pipeline import Database, Processor, Work
+from ingest.pipeline import Database, Processor, Shifts, Work
 from quality.rules import QcConfig
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-BATCH = 2000
+BATCH = 4000
 COMMIT_S = 1.0
+HOUSE_SHARE = 9  # a commit that takes long comes seldomer: once in ten times its own time
 MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
+GONE = "; it cannot be read again: the journal does not keep its message any more"
 STOP_S = 5.0  # how long a stop may go on with what is already in the journal
 
 Judge = Callable[[], Awaitable[int]]
@@ -130,7 +132,7 @@ class Worker:
 
     # ------------------------------------------------------------ batches
 
-    async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Mapping[int, int] | None = None) -> Work:
+    async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None = None) -> Work:
         """Rows of a batch; a message that makes our own code fail becomes a dead letter and never stalls the rest."""
         try:
             return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts))
@@ -143,13 +145,15 @@ class Worker:
         middle = len(records) // 2
         return Work.join([await self._convert(records[:middle], shifts), await self._convert(records[middle:], shifts)])
 
-    async def _again(self, places: Mapping[int, int], shifts: Mapping[int, int]) -> list[int]:
-        """Read single messages again, {row id: position}; returns the ids that are done with."""
-        records = [(position, message) for position in sorted(set(places.values())) if (message := self._journal.get(position)) is not None]
+    async def _again(self, positions: Collection[int], shifts: Shifts | None = None) -> set[int]:
+        """Read single messages again; returns where they stand, without those the journal does not keep any more."""
+        records = [(position, message) for position in sorted(set(positions)) if (message := self._journal.get(position)) is not None]
         if records:
             work = await self._convert(records, shifts)
+            if shifts is not None:
+                work.pending.counters.clear()  # what these messages are was counted when they came
             await self._patiently("store", lambda: self._processor.write(work, None))
-        return list(places)
+        return {position for position, _ in records}
 
     # ------------------------------------------------------------ once a second
 
@@ -158,8 +162,8 @@ class Worker:
         self._kept_house_at = time.monotonic()
         try:
             await self._processor.commit()
-            # tens of thousands of series that all changed take a second: then seldomer, a fifth of this thread at most
-            self._house_every = max(COMMIT_S, 4 * (time.monotonic() - self._kept_house_at))
+            # tens of thousands of series that all changed take a second: then seldomer
+            self._house_every = max(COMMIT_S, HOUSE_SHARE * (time.monotonic() - self._kept_house_at))
             if self._config is not None:
                 self._processor.use(self._config)
             if not last:
@@ -181,17 +185,20 @@ class Worker:
             if self._processor.directory.device(device.device) is None:
                 continue
             while rows := await self._database.waiting(device.device, self._journal.id):
-                self._processor.pending.done_waiting += await self._again({row.id: row.position for row in rows}, {})
+                await self._again([row.position for row in rows])
+                self._processor.pending.done_waiting += [row.id for row in rows]
                 await self._processor.commit()
                 log.info("stored what had waited for approval", device=device.device, messages=len(rows))
 
     async def _replays(self) -> None:
         """Dead letters somebody asked to read again."""
         while rows := await self._database.replays(self._journal.id):
-            done = await self._again({row.id: row.position for row in rows}, {row.position: row.shift_ms for row in rows})
-            self._processor.pending.done_replays += done
+            read = await self._again([row.position for row in rows], {(row.position, place_of(row.key)): row.shift_ms for row in rows})
+            pending = self._processor.pending
+            pending.done_replays += [row.id for row in rows if row.position in read]
+            pending.failed_replays += [(row.id, f"{row.text.removesuffix(GONE)}{GONE}") for row in rows if row.position not in read]
             await self._processor.commit()
-            log.info("read dead letters again", messages=len(rows))
+            log.info("read dead letters again", messages=len(read), gone=len({row.position for row in rows} - read))
 
     async def _judge_now(self, *, last: bool) -> None:
         if self._judge is None or (time.monotonic() < self._judge_at and not last):
@@ -230,6 +237,11 @@ class Worker:
             time.sleep(min(seconds, 0.2))
         else:
             self._stop.wait(seconds)
+
+
+def place_of(key: str) -> str:
+    """Which object of its message a dead letter is about: `[0]` of `[0].water.ec`; empty where the message holds but one."""
+    return key[: key.index("]") + 1] if key.startswith("[") and "]" in key else ""
 
 
 class _Stopped(Exception):  # noqa: N818 it is no error, it ends the loop
