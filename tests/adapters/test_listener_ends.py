@@ -106,23 +106,6 @@ def test_the_same_client_takes_its_connection_over(version: int) -> None:
     run(scene())
 
 
-def test_keep_alive_ends_a_silent_connection() -> None:
-    """After 1.5 times its keep-alive without a byte the peer is taken for dead, and its will is left."""
-
-    async def scene() -> None:
-        async with bench() as b:
-            old, new = await b.login(V311, "kl01", keep_alive=1, will=WILL), await b.login(V5, "kl01", client_id="5", keep_alive=1, will=WILL)
-            patient = await b.login(V5, "kl02", keep_alive=60)
-            assert await new.receive() == Disconnect(reason=Reason.KEEP_ALIVE_TIMEOUT)
-            assert await new.receive() is None
-            assert await old.receive() is None
-            assert [m.payload for m in await b.messages(2)] == [b"offline"] * 2
-            assert await patient.quiet()
-            b.delta(keepalive=2, will=2)
-
-    run(scene())
-
-
 # ---------------------------------------------------------------- strangers
 
 

@@ -115,7 +115,7 @@ def test_back_pressure(options: dict[str, int]) -> None:
 
 def test_a_peer_that_does_not_read_is_not_read() -> None:
     """Answers pile up in the peer's own socket, not in our memory; when it reads again, all come."""
-    total = 600_000
+    total = 500_000
 
     async def scene() -> None:
         async with bench() as b:
