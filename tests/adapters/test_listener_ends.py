@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
-from servers.listener_bench import NOW, TOPIC, Doorman, FixedClock, bench, qos1, run
+from servers.listener_bench import NOW, TOPIC, Doorman, FixedClock, bench, qos1, run, tls_contexts
 from servers.ports import free_port
 
 from adapters.listener import Listener
@@ -237,16 +235,11 @@ def test_an_address_that_cannot_be_used_is_named() -> None:
 
 def test_tls(tmp_path: Path) -> None:
     """The same over TLS."""
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
-    made += f" -keyout {key} -out {cert}"
-    subprocess.run(made.split(), check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
+    server, client = tls_contexts(tmp_path)
 
     async def scene() -> None:
-        async with bench(ssl=context) as b:
-            peer = await b.dial(tls=ssl.create_default_context(cafile=str(cert)))
+        async with bench(ssl=server) as b:
+            peer = await b.dial(tls=client)
             await peer.send(Connect(client_id="c", username="kl01", password=b"pw"), qos1(1, payload=b"x" * 500_000))
             assert isinstance(await peer.receive(), Connack)
             b.listener.acknowledge(await b.messages(1))
