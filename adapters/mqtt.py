@@ -64,15 +64,15 @@ class PahoSource:
             timeout_s=timeout_s,
         )
         self._clock: Clock = clock or SystemClock()
-        self._wanted = tuple(shared_form(f, share) for f in filters)
-        self._unwanted = other_forms({*filters, *FILTERS}, share, self._wanted)
+        self._share = share
+        self._want(filters)
         self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch)
         self.counters = self._inbox.counters
         self._read: list[Message] = []  # in this turn of the loop
         self._duplicates = 0  # of them
         self._arrivals = 0
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}  # mid of a SUBSCRIBE or UNSUBSCRIBE
-        self._opened = False
+        self._opened = self._clean = False
         self.found_session = False  # whether the broker still had our session when `open` connected
         self._link = Link(endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost), reads=max_batch)
 
@@ -106,9 +106,30 @@ class PahoSource:
         if packet_ids:
             self._link.flush()
 
+    async def change(self, filters: Sequence[str]) -> None:
+        """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
+        self._want(filters)
+        if self.connected:
+            await self._hold()
+        elif self._opened:
+            raise UnavailableError(f"{self._link.endpoint} is away")
+
+    def _want(self, filters: Sequence[str]) -> None:
+        self._wanted = tuple(shared_form(f, self._share) for f in filters)
+        self._unwanted = other_forms({*filters, *FILTERS}, self._share, self._wanted)
+
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
         await self._link.close()
+
+    async def forget(self) -> None:
+        """End the session at the broker, with all that waits in it. For a source that is not open. Raises as `open`."""
+        self._clean = True
+        try:
+            await self._link.open()
+            await self._link.close()
+        finally:
+            self._clean = False
 
     # ------------------------------------------------------------ the link's events
 
@@ -117,7 +138,7 @@ class PahoSource:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=where.client_id,
-            clean_session=False,
+            clean_session=self._clean,
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
@@ -131,10 +152,13 @@ class PahoSource:
 
     async def _up(self, connack: Connack) -> None:
         """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
-        if connack.session_present and self._opened:
+        if self._clean or (connack.session_present and self._opened):
             return
         if not self._opened:
             self.found_session = connack.session_present
+        await self._hold()
+
+    async def _hold(self) -> None:
         client = self._link.client
         asked = [(f, self._ask(*client.subscribe(f, 1))) for f in self._wanted]
         client.subscribe(BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes

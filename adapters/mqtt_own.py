@@ -74,8 +74,7 @@ class OwnSource:
         self._clock: Clock = clock or SystemClock()
         self._share = share
         self._receive_maximum = receive_maximum
-        self._wanted = tuple(shared_form(f, share) for f in filters)
-        self._unwanted = other_forms({*filters, *FILTERS}, share, self._wanted)
+        self._want(filters)
         self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum)
         self.counters = self._inbox.counters
         self._keeper = Keeper(self._endpoint, self._connect, self._read_on)
@@ -83,7 +82,7 @@ class OwnSource:
         self._stream = BrokerStream()
         self._numbers = itertools.count()
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}  # packet identifier of a SUBSCRIBE or UNSUBSCRIBE
-        self._opened = False
+        self._opened = self._clean = False
         self._tls: ssl.SSLContext | None = None
         self.found_session = False  # whether the broker still had our session when `open` connected
 
@@ -116,11 +115,33 @@ class OwnSource:
         if packet_ids and self._line is not None:
             self._line.send(struct.pack(f">{len(packet_ids)}I", *[_PUBACK | number for number in packet_ids]))
 
+    async def change(self, filters: Sequence[str]) -> None:
+        """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
+        self._want(filters)
+        if self._line is not None and self.connected:
+            await self._hold(self._line)
+        elif self._opened:
+            raise UnavailableError(f"{self._endpoint} is away")
+
+    def _want(self, filters: Sequence[str]) -> None:
+        self._wanted = tuple(shared_form(f, self._share) for f in filters)
+        self._unwanted = other_forms({*filters, *FILTERS}, self._share, self._wanted)
+
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
         await self._keeper.close()
         if self._line is not None:
             await self._line.goodbye()
+
+    async def forget(self) -> None:
+        """End the session at the broker, with all that waits in it. For a source that is not open. Raises as `open`."""
+        self._clean = True
+        self._tls = tls_context(self._endpoint.tls_ca) if self._endpoint.tls else None
+        try:
+            await self._keeper.open()
+            await self.close()
+        finally:
+            self._clean = False
 
     # ------------------------------------------------------------ connecting
 
@@ -151,19 +172,19 @@ class OwnSource:
         where = self._endpoint
         return Connect(
             client_id=where.client_id,
-            clean_start=False,
+            clean_start=self._clean,
             keep_alive=where.keepalive_s,
             username=where.username or None,
             password=where.password.encode() if where.username else None,
             properties=Properties(
-                session_expiry_interval=FOR_EVER if self._share is None else SHARE_EXPIRY_S,
+                session_expiry_interval=0 if self._clean else FOR_EVER if self._share is None else SHARE_EXPIRY_S,
                 receive_maximum=self._receive_maximum,
             ),
         )
 
     async def _subscribe(self, line: Line, connack: Connack) -> None:
         """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
-        if connack.session_present and self._opened:
+        if self._clean or (connack.session_present and self._opened):
             return
         where, says = self._endpoint, connack.properties
         if not self._opened:
@@ -172,6 +193,10 @@ class OwnSource:
             raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
         if says.session_expiry_interval is not None:
             log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
+        await self._hold(line)
+
+    async def _hold(self, line: Line) -> None:
+        where = self._endpoint
         asked = [(f, self._ask(line, f, 1)) for f in self._wanted]
         self._ask(line, BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
         # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.

@@ -103,13 +103,13 @@ def _services(services: Mapping[str, Service]) -> list[Metric]:
         troubles.add_metric([name], len(service.troubles))
         for figure, value in sorted(service.figures.items()):
             figures.add_metric([name, figure], value)
-    ingest = services.get("ingest")
+    ingests = [service.figures for name, service in services.items() if name.partition("-")[0] == "ingest"]  # one, or each that shares
     for figure, family in (
         ("readings_written", counter("canhman_readings_written")),
         ("bytes_behind", gauge("canhman_journal_behind_bytes")),
     ):
-        if ingest is not None and figure in ingest.figures:
-            family.add_metric([], ingest.figures[figure])
+        if found_in := [figures[figure] for figures in ingests if figure in figures]:
+            family.add_metric([], sum(found_in))
             found.append(family)
     return found
 

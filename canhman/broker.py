@@ -7,19 +7,20 @@ import hashlib
 import hmac
 import os
 import pwd
+import re
 import secrets
 import shlex
 import shutil
 import signal
 import stat
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 
-from canhman import broker_record, heartbeat, terminal, wiring
+from canhman import broker_record, heartbeat, terminal, wiring, words_seat
 from canhman.settings import Settings
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.ports import RegistrySnapshot
-from registry.broker_files import INGEST_USER, SALT_BYTES, BrokerTls, acl_file, configuration, hash_password
+from registry.broker_files import EXPIRATION, INGEST_USER, SALT_BYTES, BrokerTls, acl_file, configuration, hash_password
 from registry.broker_files import password_file as password_text
 
 CONFIGURATION = "mosquitto.conf"
@@ -55,11 +56,12 @@ def ingest_password(settings: Settings) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write_configuration(folder: Path, *, host: str | None, port: int | None, certfile: str, keyfile: str) -> str:
+def write_configuration(folder: Path, *, host: str | None, port: int | None, certfile: str, keyfile: str, shared: bool = False) -> str:
     """`mosquitto.conf` in `folder`, and the folder for the broker's own persistence; returns what was done, for people.
 
     A file that is there stays as it stands where nothing is given (host and port None, no certificate): somebody chose
-    its port and its TLS, and may have written lines of their own.
+    its port and its TLS, and may have written lines of their own. `shared`: for several ingests; a file that stands gets the
+    one line they need.
     """
     home = folder.resolve()
     path = home / CONFIGURATION
@@ -71,6 +73,9 @@ def write_configuration(folder: Path, *, host: str | None, port: int | None, cer
         raise ConfigError(f"{error.filename or home}: {error.strerror}") from error
     _give_to_mosquitto(queue)
     if stood is not None and host is None and port is None and not certfile:
+        if shared and not re.search(rb"(?m)^persistent_client_expiration\b", stood):
+            _write(path, f"{stood.decode('utf-8', 'surrogateescape').rstrip()}\n{EXPIRATION}\n", 0o644)
+            return f"written {path}: {EXPIRATION}, for ingests that share; restart Mosquitto, a reload does not read it"
         return f"kept {path} as it stands (--host, --port or --certfile write it anew)"
     text = configuration(
         password_path=str(home / "passwd"),
@@ -79,6 +84,7 @@ def write_configuration(folder: Path, *, host: str | None, port: int | None, cer
         host=host or "",
         port=port or 1883,
         tls=BrokerTls(certfile=certfile, keyfile=keyfile) if certfile else None,
+        shared=shared,
     )
     _write(path, text, 0o644)
     listens = f"port {port or 1883}, {host or 'every address'}, {'TLS' if certfile else 'no TLS'}"
@@ -191,7 +197,7 @@ def check_session(settings: Settings, folder: Path) -> None:
     if ingest_runs(settings):
         return
     try:
-        stood = asyncio.run(make_session(settings, ingest_password(settings), wait_s=0))
+        stood = asyncio.run(make_sessions(settings, ingest_password(settings), workers=broker_record.workers(settings), wait_s=0))
     except (UnavailableError, RefusedError):  # stopped, with the session on its disk, or not reloaded since the password changed
         return
     if not stood:
@@ -200,26 +206,43 @@ def check_session(settings: Settings, folder: Path) -> None:
 
 def ingest_runs(settings: Settings) -> bool:
     """Whether an ingest runs on this CANHMAN_DATA now."""
-    beat = heartbeat.read(settings.data, "ingest")
-    return beat is not None and beat.is_fresh
+    return any(beat.is_fresh for beat in heartbeat.ingests(settings.data).values())
 
 
-async def make_session(settings: Settings, password: str, *, wait_s: float) -> bool:
-    """Ingest's persistent session with its subscriptions; whether the broker had it already.
+async def make_sessions(settings: Settings, password: str, *, workers: Sequence[str] = (), wait_s: float) -> bool:
+    """The persistent session of ingest, or of each of the `workers` that share the broker; whether it had all of them already.
 
     A publish before the first subscription is acknowledged and gone.
     """
-    address = settings.broker_address
+    stood = True
+    for worker in workers or [""]:
+        stood &= await _make_session(settings, password, worker, wait_s=wait_s)
+        broker_record.remember_session(settings, worker)
+    return stood
+
+
+async def _make_session(settings: Settings, password: str, worker: str, *, wait_s: float) -> bool:
+    words = True
+    if worker:
+        db = wiring.database(settings)
+        words = await words_seat.take(db, worker)
+        db.close()
 
     async def once() -> bool:
-        source = wiring.broker_source(settings, user=address.user or INGEST_USER, password=password)
+        user = settings.broker_address.user or INGEST_USER
+        source = wiring.broker_source(settings, worker=worker, user=user, password=password, filters=words_seat.filters(words))
         await source.open()
         await source.close()
         return source.found_session
 
-    stood = await wiring.patient(once, wait_s=wait_s, say=terminal.say)
-    broker_record.remember_session(settings)
-    return stood
+    return await wiring.patient(once, wait_s=wait_s, say=terminal.say)
+
+
+async def end_lone_session(settings: Settings, password: str) -> None:
+    """The session of the lone ingest gives way to those of workers: it would collect everything once more, for nobody."""
+    user = settings.broker_address.user or INGEST_USER
+    await wiring.broker_source(settings, worker="", user=user, password=password).forget()
+    broker_record.forget_session(settings)
 
 
 def reload(pid_file: Path) -> int:

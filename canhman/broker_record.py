@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from canhman import wiring
@@ -16,18 +17,23 @@ NAME = "broker.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerRecord:
-    """`folder` of Mosquitto's files (empty: none was written), `session`: where ingest's stands (host:port; empty: nowhere yet)."""
+    """`folder` of Mosquitto's files (empty: none was written), `session`: where ingest's stands (host:port; empty: nowhere yet).
+
+    `workers`: where the session of each of several ingests stands, by its name.
+    """
 
     folder: str = ""
     session: str = ""
+    workers: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(settings: Settings) -> BrokerRecord:
     """The record; an empty one where nothing was done, or what is there cannot be read: then `broker init` is done once more, which harms nothing."""
     try:
         found = json.loads((settings.data / NAME).read_text("utf-8"))
-        return BrokerRecord(folder=str(found["folder"]), session=str(found["session"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        workers = {str(name): str(where) for name, where in found.get("workers", {}).items()}
+        return BrokerRecord(folder=str(found["folder"]), session=str(found["session"]), workers=workers)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return BrokerRecord()
 
 
@@ -36,9 +42,24 @@ def remember_folder(settings: Settings, folder: Path) -> None:
     _write(settings, replace(read(settings), folder=str(folder.resolve())))
 
 
-def remember_session(settings: Settings) -> None:
-    """Ingest's session was made, or taken up, at CANHMAN_BROKER. Raises ConfigError."""
-    _write(settings, replace(read(settings), session=where(settings)))
+def remember_session(settings: Settings, worker: str = "") -> None:
+    """The session of ingest, or of one `worker` of several, was made or taken up at CANHMAN_BROKER. Raises ConfigError."""
+    record = read(settings)
+    if worker:
+        _write(settings, replace(record, workers={**record.workers, worker: where(settings)}))
+    else:
+        _write(settings, replace(record, session=where(settings)))
+
+
+def forget_session(settings: Settings) -> None:
+    """The session of the lone ingest was ended. Raises ConfigError."""
+    _write(settings, replace(read(settings), session=""))
+
+
+def workers(settings: Settings) -> list[str]:
+    """The names of the ingests that share CANHMAN_BROKER; empty where a lone one reads from it."""
+    at = where(settings)
+    return sorted(name for name, place in read(settings).workers.items() if place == at)
 
 
 def where(settings: Settings) -> str:
@@ -48,8 +69,8 @@ def where(settings: Settings) -> str:
 
 
 def has_session(settings: Settings) -> bool:
-    """Whether ingest's session was ever made at CANHMAN_BROKER."""
-    return not settings.broker_address.embedded and read(settings).session == where(settings)
+    """Whether a session of ingest was ever made at CANHMAN_BROKER."""
+    return not settings.broker_address.embedded and (read(settings).session == where(settings) or bool(workers(settings)))
 
 
 def _write(settings: Settings, record: BrokerRecord) -> None:

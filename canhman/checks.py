@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import shutil
 import stat
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,15 +179,27 @@ def _journal(settings: Settings) -> list[Finding]:
     elif room.is_short(settings.journal_keep):
         mark, text = "warn", f"{text}; make room on its disk, or keep less (CANHMAN_JOURNAL_KEEP, CANHMAN_JOURNAL_MAX)"
     found = [Finding(part="journal", mark=mark, text=text)]
-    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
-    if beat is not None and (damaged := beat.figures.get("journal_damaged_bytes")):
+    damaged = sum(beat.figures.get("journal_damaged_bytes", 0) for beat in heartbeat.ingests(wiring.data_folder(settings)).values())
+    if damaged:
         text = f"{damaged} damaged bytes were skipped; canhman journal verify names what is lost"
         found.append(Finding(part="journal", mark="red", text=text))
     return found
 
 
 def _ingest(settings: Settings) -> list[Finding]:
-    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
+    beats = heartbeat.ingests(wiring.data_folder(settings))
+    if settings.broker_address.embedded or not broker_record.workers(settings):
+        return _one_ingest(settings, "ingest", beats.get("ingest"))
+    names = [heartbeat.ingest_name(worker) for worker in broker_record.workers(settings)]
+    return [finding for name in names for finding in _one_ingest(settings, name, beats.get(name))]
+
+
+def _one_ingest(settings: Settings, name: str, beat: heartbeat.Heartbeat | None) -> list[Finding]:
+    if (beat is None or not beat.is_fresh) and name != "ingest":  # the others do not get its share before the broker forgets it
+        silent_h = (time.time() - beat.at) / 3600 if beat is not None else 0.0
+        text = f"it does not run (CANHMAN_WORKER={name.removeprefix('ingest-')} canhman ingest): its share of the messages waits for it at the broker, "
+        text += f"and is lost in {max(0.0, 24 - silent_h):.0f} h" if beat is not None else "and is lost after 24 h"
+        return [Finding(part=name, mark="red" if silent_h > 1 else "warn", text=text)]
     if beat is None or not beat.is_fresh:
         if settings.broker_address.embedded:  # nobody takes what devices send: a broker would keep it
             why = "canhman ingest or canhman up; as a service: systemctl start canhman, and journalctl -u canhman says why it ended"
@@ -194,10 +207,10 @@ def _ingest(settings: Settings) -> list[Finding]:
         why = "canhman ingest; as a service: systemctl start canhman-ingest, and journalctl -u canhman-ingest says why it ended"
         return [Finding(part="ingest", mark="warn", text=f"no ingest runs on this CANHMAN_DATA now; the broker keeps what devices send ({why})")]
     if beat.troubles:
-        return [Finding(part=f"ingest: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
+        return [Finding(part=f"{name}: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
     behind = beat.figures.get("bytes_behind", 0)
     text = f"{behind} bytes of the journal not stored yet" if behind else "everything in the journal is stored"
-    return [Finding(part="ingest", mark="ok", text=f"process {beat.pid}, {text}", figures=beat.figures)]
+    return [Finding(part=name, mark="ok", text=f"process {beat.pid}, {text}", figures=beat.figures)]
 
 
 def _services(settings: Settings) -> list[Finding]:
@@ -269,7 +282,7 @@ def _session(settings: Settings) -> list[Finding]:
     if not broker_record.has_session(settings):
         text = "ingest's session was never made here: what devices send is acknowledged by the broker and lost; " + again
         return [Finding(part="broker", mark="red", text=text)]
-    if asyncio.run(broker.make_session(settings, wiring.broker_password(settings), wait_s=0)):
+    if asyncio.run(broker.make_sessions(settings, wiring.broker_password(settings), workers=broker_record.workers(settings), wait_s=0)):
         return []
     text = "it had lost ingest's session (was its queue folder emptied?), and what devices sent since; the session is made again"
     return [Finding(part="broker", mark="red", text=text)]
@@ -344,8 +357,7 @@ def _client(settings: Settings, directory: Directory) -> PahoPublisher:
 
 
 def _runs(settings: Settings) -> bool:
-    beat = heartbeat.read(wiring.data_folder(settings), "ingest")
-    return beat is not None and beat.is_fresh
+    return broker.ingest_runs(settings)
 
 
 async def _knock(client: PahoPublisher) -> None:

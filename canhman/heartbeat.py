@@ -10,6 +10,7 @@ from pathlib import Path
 
 EVERY_S = 2.0
 STALE_S = 10.0
+_SUFFIX = ".heartbeat.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +30,24 @@ class Heartbeat:
         return time.time() - self.at < STALE_S
 
 
+def ingest_name(worker: str) -> str:
+    """The service's name of an ingest: `ingest`, or of one among several `ingest-WORKER`."""
+    return f"ingest-{worker}" if worker else "ingest"
+
+
+def ingests(folder: Path) -> dict[str, Heartbeat]:
+    """Every ingest that runs, or ran, on this CANHMAN_DATA, by name."""
+    names = sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"ingest*{_SUFFIX}"))
+    return {name: beat for name in names if (name == "ingest" or name.startswith("ingest-")) and (beat := read(folder, name)) is not None}
+
+
 def write(folder: Path, service: str, troubles: dict[str, str], figures: dict[str, int], facts: dict[str, str] | None = None) -> None:
     """Replace the file of `service`. A full disk is no reason to stop a service: then the old file stays."""
     beat = Heartbeat(service=service, pid=os.getpid(), at=time.time(), troubles=troubles, figures=figures, facts=facts or {})
     draft = folder / f".{service}.heartbeat.new"
     try:
         draft.write_text(json.dumps(asdict(beat), ensure_ascii=False))
-        draft.replace(folder / f"{service}.heartbeat.json")
+        draft.replace(folder / f"{service}{_SUFFIX}")
     except OSError:
         return
 
@@ -43,6 +55,6 @@ def write(folder: Path, service: str, troubles: dict[str, str], figures: dict[st
 def read(folder: Path, service: str) -> Heartbeat | None:
     """The last word of `service`; None where it never ran here."""
     try:
-        return Heartbeat(**json.loads((folder / f"{service}.heartbeat.json").read_text()))
+        return Heartbeat(**json.loads((folder / f"{service}{_SUFFIX}").read_text()))
     except (OSError, ValueError, TypeError):
         return None

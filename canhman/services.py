@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
 from adapters.sql.database import SqlDatabase
-from canhman import broker_record, descriptors, heartbeat, journal_house, wiring
+from canhman import broker_record, descriptors, heartbeat, journal_house, wiring, words_seat
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
@@ -88,7 +88,9 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     config = qc(settings)
     at = await wiring.clock(settings, db)
     health = Health(tell)
-    async with _opened(settings, db, at, wait_s, shared=not judging) as (journal, store, source, authority):
+    words = await words_seat.take(db, settings.worker)
+    shared = bool(settings.worker) or not judging
+    async with _opened(settings, db, at, wait_s, shared=shared, filters=words_seat.filters(words)) as (journal, store, source, authority):
         processor = Processor(journal=journal, store=store, database=db, config=config.current, clock=at, mode=settings.enrol, public=settings.enrol_public)
         seat = JudgeSeat(wiring.data_folder(settings), db)
 
@@ -99,20 +101,21 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
         config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
         async with journal_house.kept(settings, journal, processor, db, at):
-            await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor)
+            also = [lambda: words_seat.follow(db, source, settings.worker, words)] if settings.worker and isinstance(source, PahoSource | OwnSource) else []
+            await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor, also)
         await seat.release()
     db.close()
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, db: SqlDatabase, at: Clock, wait_s: float, *, shared: bool
+    settings: Settings, db: SqlDatabase, at: Clock, wait_s: float, *, shared: bool, filters: Sequence[str]
 ) -> AsyncIterator[tuple[FileJournal, SeriesStore, MessageSource, RegistryAuthority]]:
     """Store, journal and source, opened in this order and closed in the other."""
     say = log.warning
     store = wiring.store(settings, shared=shared)
     authority = RegistryAuthority(db, wiring.secret(settings), closed=settings.enrol == "closed")
-    source = wiring.source(settings, authority, at)
+    source = wiring.source(settings, authority, at, filters=filters)
     journal = wiring.journal(settings, at)
     try:
         await wiring.patient(store.open, wait_s=wait_s, say=say)
@@ -125,7 +128,7 @@ async def _opened(
         await asyncio.to_thread(authority.read)
         await wiring.patient(source.open, wait_s=wait_s, say=say)
         if not settings.broker_address.embedded:
-            broker_record.remember_session(settings)
+            broker_record.remember_session(settings, settings.worker)
         yield journal, store, source, authority
     finally:
         await source.close()
@@ -149,6 +152,7 @@ async def _until_stopped(
     at: Clock,
     health: Health,
     processor: Processor,
+    also: Sequence[Callable[[], Awaitable[None]]],
 ) -> None:
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
@@ -172,7 +176,7 @@ async def _until_stopped(
                 figures |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in source.counters.items()}
             if dropped := figures.get("broker_dropped"):
                 health.red("broker", f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
-            await asyncio.to_thread(heartbeat.write, folder, "ingest", health.troubles, figures)
+            await asyncio.to_thread(heartbeat.write, folder, heartbeat.ingest_name(settings.worker), health.troubles, figures)
             await asyncio.sleep(heartbeat.EVERY_S)
 
     tasks = [
@@ -180,6 +184,7 @@ async def _until_stopped(
         asyncio.create_task(for_ever(beat)),
         asyncio.create_task(for_ever(authority.follow)),
     ]
+    tasks += [asyncio.create_task(for_ever(work)) for work in also]
     if isinstance(at, FollowedClock):
         tasks.append(asyncio.create_task(for_ever(at.follow)))
     await signals.wait()

@@ -238,14 +238,15 @@ class Readiness:
 
 def services(folder: Path) -> dict[str, Service]:
     """The services that run, or ran, on this CANHMAN_DATA, as they last spoke."""
-    beats = {name: heartbeat.read(folder, name) for name in SERVICES}
+    beats: dict[str, heartbeat.Heartbeat | None] = {name: heartbeat.read(folder, name) for name in SERVICES}
+    beats |= heartbeat.ingests(folder)
     return {name: Service(fresh=b.is_fresh, troubles=b.troubles, figures=b.figures) for name, b in beats.items() if b is not None}
 
 
 def trouble_of(name: str, service: Service) -> str:
     """What is wrong with a service in words, or nothing."""
     if not service.fresh:
-        return f"it has gone quiet: start canhman {name} again; where it was stopped for good, remove {name}.heartbeat.json from CANHMAN_DATA"
+        return f"it has gone quiet: start canhman {name.partition('-')[0]} again; where it was stopped for good, remove {name}.heartbeat.json from CANHMAN_DATA"
     return "; ".join(f"{part}: {text}" for part, text in sorted(service.troubles.items()))
 
 

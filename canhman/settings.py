@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
+from core.place import SLUG
 
 PREFIX = "CANHMAN_"
 
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
         default=None,
         description="File of the authority that signed the broker's certificate (default: those the machine trusts)",
         examples=["/etc/canhman/ca.pem"],
+    )
+    worker: str = Field(
+        default="",
+        description="Name of this ingest where several share one broker (a-z, 0-9 and -): its share, session and journal are its own; empty: it is alone",
+        examples=["a"],
     )
     tls_cert: Path | None = Field(default=None, description="Certificate chain of our own listener (embeddeds://)", examples=["/etc/canhman/listener.pem"])
     tls_key: Path | None = Field(default=None, description="Private key of our own listener (embeddeds://)", examples=["/etc/canhman/listener.key"])
@@ -188,6 +194,16 @@ def read_settings() -> Settings:
     _check_webhook(settings.webhook.get_secret_value())
     _check_grafana(settings.grafana)
     return settings
+
+
+def check_worker(name: str, broker: BrokerAddress, where: str = "CANHMAN_WORKER") -> None:
+    """A worker's name is part of a client id and of a folder's name. Raises ConfigError."""
+    if not name:
+        return
+    if not SLUG.match(name):
+        raise ConfigError(f"{where}={name!r}: expected 1 to 64 of a-z, 0-9 and -, such as a")
+    if broker.embedded:
+        raise ConfigError(f"{where}={name!r} is for several ingests behind a broker; our own listener (CANHMAN_BROKER=embedded://…) is one: leave it out")
 
 
 def _expected(kind: str, context: Mapping[str, object], said: str) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from core.place import Org
 from core.ports import MessageSource, Mirror, SeriesStore
 from registry.broker_files import INGEST_USER, SALT_BYTES, broker_user, hash_password, join_key
 from registry.directory import Directory
+from registry.permissions import FILTERS
 
 if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
     from adapters.influx import InfluxStore
@@ -35,7 +36,8 @@ if TYPE_CHECKING:  # what a command does not use it does not import: half a seco
 
 T = TypeVar("T")
 
-INGEST_CLIENT_ID = "canhman-ingest"  # of the session `canhman broker init` makes and ingest takes up: one name, or it is lost
+# Of a lone ingest, and with the name of a worker behind it: of the session `canhman broker init` makes and ingest takes up: one name, or it is lost
+INGEST_CLIENT_ID = "canhman-ingest"
 BROKER_PASSWORD = "broker-password"  # noqa: S105 a file's name
 
 
@@ -177,7 +179,7 @@ def store(settings: Settings, *, shared: bool = False, journalled: bool = True, 
         from adapters.sqlite_store import SqliteStore
 
         return SqliteStore(address.path, synchronous="NORMAL" if journalled else "FULL")
-    return influx(settings, shared=shared, patience_s=patience_s, cursor_path=data_folder(settings) / "journal" / "influx.cursor")
+    return influx(settings, shared=shared, patience_s=patience_s, cursor_path=journal_folder(settings) / "influx.cursor")
 
 
 def influx(settings: Settings, *, shared: bool = True, patience_s: float = 60.0, cursor_path: Path | None = None) -> InfluxStore:
@@ -207,11 +209,16 @@ def influx(settings: Settings, *, shared: bool = True, patience_s: float = 60.0,
     )
 
 
+def journal_folder(settings: Settings) -> Path:
+    """Where this ingest's journal is: each of several has its own."""
+    return data_folder(settings) / (f"journal-{settings.worker}" if settings.worker else "journal")
+
+
 def journal(settings: Settings, at: Clock) -> FileJournal:
     """The journal in CANHMAN_DATA, not opened."""
     from adapters.journal import SPARE, FileJournal
 
-    return FileJournal(data_folder(settings) / "journal", max_bytes=settings.journal_max_bytes, spare=SPARE, clock=at)
+    return FileJournal(journal_folder(settings), max_bytes=settings.journal_max_bytes, spare=SPARE, clock=at)
 
 
 def journal_folders(settings: Settings) -> list[Path]:
@@ -227,20 +234,38 @@ def message_at(settings: Settings, journal: str, position: int) -> Message | Non
     return next((message for folder in folders if (message := find(folder, journal, position)) is not None), None)
 
 
-def source(settings: Settings, authority: RegistryAuthority, at: Clock) -> MessageSource:
-    """Where messages come from, not opened."""
+def source(settings: Settings, authority: RegistryAuthority, at: Clock, *, filters: Sequence[str] = FILTERS) -> MessageSource:
+    """Where messages come from, not opened; `filters` are those of a broker."""
     address = settings.broker_address
     if not address.embedded:
-        return broker_source(settings, user=address.user, password=broker_password(settings), at=at)
+        return broker_source(settings, worker=settings.worker, filters=filters, user=address.user, password=broker_password(settings), at=at)
     from adapters.listener import Listener
     from canhman.listener_tls import server_context
 
-    return Listener(address.host, address.port, authority=authority, clock=at, ssl=server_context(settings) if address.tls else None)
+    return Listener(
+        address.host,
+        address.port,
+        authority=authority,
+        clock=at,
+        sessions=data_folder(settings) / "mqtt-sessions",
+        ssl=server_context(settings) if address.tls else None,
+    )
 
 
-def broker_source(settings: Settings, *, user: str, password: str, at: Clock | None = None) -> PahoSource | OwnSource:
-    """Ingest's session at the broker of CANHMAN_BROKER, held by the client it names, not opened."""
+def client_id(worker: str) -> str:
+    """The name of an ingest's session at the broker."""
+    return f"{INGEST_CLIENT_ID}-{worker}" if worker else INGEST_CLIENT_ID
+
+
+def broker_source(
+    settings: Settings, *, worker: str, user: str, password: str, filters: Sequence[str] = FILTERS, at: Clock | None = None
+) -> PahoSource | OwnSource:
+    """The session of an ingest at the broker of CANHMAN_BROKER, held by the client it names, not opened.
+
+    A `worker` shares the data with all the others; who of them takes what cannot be shared, `words_seat` says.
+    """
     from adapters.mqtt import PahoSource
+    from adapters.mqtt_filters import DEFAULT_SHARE
     from adapters.mqtt_own import OwnSource
 
     address = settings.broker_address
@@ -248,7 +273,9 @@ def broker_source(settings: Settings, *, user: str, password: str, at: Clock | N
     return client(
         address.host,
         address.port,
-        client_id=INGEST_CLIENT_ID,
+        client_id=client_id(worker),
+        share=DEFAULT_SHARE if worker else None,
+        filters=filters,
         username=user,
         password=password,
         clock=at,

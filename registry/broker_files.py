@@ -22,6 +22,7 @@ ITERATIONS = 101
 MAX_PACKET_BYTES = 1 << 20
 """As our own listener: a device whose backlog fits there must not be hung up on, again and again, when it moves to Mosquitto."""
 
+EXPIRATION = "persistent_client_expiration 1d"
 SALT_BYTES = 12  # Mosquitto 2.0 reads no other length from a password file
 _HASH_BYTES = 64
 _HASH = re.compile(r"\$7\$([0-9]{1,7})\$([A-Za-z0-9+/]{16})\$([A-Za-z0-9+/]{86}==)\Z")
@@ -110,8 +111,12 @@ def configuration(
     tls: BrokerTls | None = None,
     max_queued_bytes: int = 2 << 30,
     max_packet_size: int = MAX_PACKET_BYTES,
+    shared: bool = False,
 ) -> str:
-    """The `mosquitto.conf` this project ships; an empty `host` listens on every interface. Paths must exist for Mosquitto's user."""
+    """The `mosquitto.conf` this project ships; an empty `host` listens on every interface. Paths must exist for Mosquitto's user.
+
+    `shared`: several ingests share the subscription.
+    """
     lines = [
         "# Written by `canhman broker init`. Mosquitto's defaults lose readings; each line below says what it prevents.",
         f"listener {port} {host}".rstrip(),
@@ -137,9 +142,9 @@ def configuration(
         "# A reading has some 200 bytes; whoever sends more than this is disconnected.",
         f"max_packet_size {max_packet_size}",
         "",
-        "# Leave it out for a lone ingest, whose session must wait for it for ever. With several ingests behind $share a dead",
+        "# Not for a lone ingest, whose session must wait for it for ever. With several ingests behind $share a dead",
         "# member keeps its share until this is over:",
-        "# persistent_client_expiration 1d",
+        EXPIRATION if shared else f"# {EXPIRATION}",
     ]
     return "\n".join(lines) + "\n"
 

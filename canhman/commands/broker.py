@@ -22,6 +22,10 @@ def init(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port Mosquitto listens on (default: 1883).")] = None,
     certfile: Annotated[str, typer.Option(help="TLS: certificate chain, on the broker's machine.")] = "",
     keyfile: Annotated[str, typer.Option(help="TLS: private key, on the broker's machine.")] = "",
+    worker: Annotated[
+        list[str] | None, typer.Option(help="Name of an ingest (CANHMAN_WORKER) where several share this broker: its session is made. May be given again.")
+    ] = None,
+    end_lone: Annotated[bool, typer.Option("--end-lone", help="With --worker: end the session of the lone ingest there was, with what waits in it.")] = False,
     wait: Wait = 0,
 ) -> None:
     """Write Mosquitto's files with ingest's account alone, and make ingest's session as soon as the broker answers.
@@ -29,21 +33,28 @@ def init(
     The session must stand before any device has an account: what is published before anybody subscribed is
     acknowledged by the broker and gone. So: init, start Mosquitto, init again, then `canhman broker sync`.
     A mosquitto.conf that is there stays as it stands; with --host, --port or --certfile it is written anew.
+    Several ingests that share this broker each have a name and a session: --worker a --worker b.
     """
     import asyncio
     import shlex
 
-    from canhman import broker, terminal
-    from canhman.settings import read_settings
+    from canhman import broker, broker_record, terminal
+    from canhman.settings import check_worker, read_settings
     from canhman.usage import UsageError
     from core.errors import UnavailableError
 
     settings = read_settings()
+    workers = list(dict.fromkeys(worker or ([settings.worker] if settings.worker else [])))
+    if end_lone and not workers:
+        raise UsageError("--end-lone needs the names of the ingests that come in its place: --worker a --worker b")
+    for name in workers:
+        if not settings.broker_address.embedded:
+            check_worker(name, settings.broker_address, where="--worker")
     if bool(certfile) != bool(keyfile):
         raise UsageError("TLS needs both --certfile and --keyfile")
     folder = broker.folder_of(settings, folder)
     password = broker.ingest_password(settings)
-    terminal.result(broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile))
+    terminal.result(broker.write_configuration(folder, host=host, port=port, certfile=certfile, keyfile=keyfile, shared=bool(workers)))
     for path in broker.write_accounts(folder, settings, password=password, only_ingest=not (folder / broker.SYNCED).exists()):
         terminal.result(f"written {path}")
     if barrier := broker.barred_for_mosquitto(folder):
@@ -51,7 +62,7 @@ def init(
     terminal.result(f"ingest logs in as canhman-ingest; its password is in {broker.password_file(settings)} (or give CANHMAN_BROKER_PASSWORD)")
     address = settings.broker_address
     quoted = shlex.quote(str(folder))
-    again = f"canhman broker init --folder {quoted}"
+    again = f"canhman broker init --folder {quoted}{''.join(f' --worker {shlex.quote(name)}' for name in workers)}"
     if address.embedded:
         terminal.say(
             f"Next: start Mosquitto with {folder / broker.CONFIGURATION}, set CANHMAN_BROKER=mqtt{'s' if certfile else ''}://canhman-ingest@{host or 'HOST'}"
@@ -60,11 +71,20 @@ def init(
         )
         return
     try:
-        asyncio.run(broker.make_session(settings, password, wait_s=wait))
+        asyncio.run(broker.make_sessions(settings, password, workers=workers, wait_s=wait))
+        if end_lone:
+            asyncio.run(broker.end_lone_session(settings, password))
     except UnavailableError as error:
         what = f"the files are written: start Mosquitto with {folder / broker.CONFIGURATION}, then `{again}` again"
         raise UnavailableError(f"{error}; {what}") from error
-    terminal.result(f"ingest's session stands at {address.host}:{address.port}; now `canhman broker sync --folder {quoted}` lets devices in")
+    whose = f"the sessions of {', '.join(workers)} stand" if workers else "ingest's session stands"
+    terminal.result(f"{whose} at {address.host}:{address.port}; now `canhman broker sync --folder {quoted}` lets devices in")
+    if workers and broker_record.read(settings).session == broker_record.where(settings):
+        terminal.say(
+            "The session of the lone ingest still collects everything there. Start the workers; once the lone ingest has nothing left in its "
+            f"journal (canhman doctor), stop it and run `{again} --end-lone`.",
+            style="yellow",
+        )
 
 
 @APP.command("sync", epilog="Example: canhman broker sync --folder /etc/mosquitto/canhman --pid-file /run/mosquitto/mosquitto.pid")
