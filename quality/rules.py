@@ -121,7 +121,8 @@ class Rules:
 
     def __init__(self, config: QcConfig, keys: Sequence[SeriesKey]) -> None:
         self.config = config
-        self._keys = keys
+        self.keys = keys
+        self.windowed = np.zeros(0, dtype=np.bool_)  # whether a test that needs context applies to the series
         self._index: dict[SeriesKey, int] = {}
         self._columns: dict[str, dict[str, Floats]] = {t: {p: np.zeros(0) for p in test.params} for t, test in config.tests.items()}
         # source_columns[d] is (k, sources): the series each derived quantity d came from, -1 where it is another quantity
@@ -130,20 +131,28 @@ class Rules:
     def grow(self) -> None:
         """Take in keys appended since the last call; costs nothing where there are none."""
         known = len(self._index)
-        if known == len(self._keys):
+        if known == len(self.keys):
             return
-        new = self._keys[known:]
+        new = self.keys[known:]
         for i, key in enumerate(new, known):
             self._index[key] = i
+        windowed = np.zeros(len(new), dtype=np.bool_)
         for name, test in self.config.tests.items():
             rows = [self.config.params(test, key.station, key.quantity) for key in new]
+            if not test.is_row_test:
+                windowed |= [_applies(test, row) for row in rows]
             for param, column in self._columns[name].items():
                 self._columns[name][param] = np.concatenate([column, [row[param] for row in rows]])
+        self.windowed = np.append(self.windowed, windowed)
         for d, derived in enumerate(DERIVED):
             more = np.full((len(new), len(derived.sources)), -1, dtype=np.int32)
             self.sources[d] = np.concatenate([self.sources[d], more])
         for i, key in enumerate(new, known):
             self._link(i, key)
+
+    def index(self, key: SeriesKey) -> int:
+        """The number of `key`; −1 where it is none of the list, as of the last `grow`."""
+        return self._index.get(key, -1)
 
     def _link(self, i: int, key: SeriesKey) -> None:
         """The sources of series i, and the series that i is a source of: either may be registered first."""
@@ -158,3 +167,9 @@ class Rules:
     def params(self, test: str, series: NDArray[np.int32]) -> dict[str, Floats]:
         """The parameters of `test`, one value per row of `series` (n,)."""
         return {name: column[series] for name, column in self._columns[test].items()}
+
+
+def _applies(test: QcTest, params: Mapping[str, float]) -> bool:
+    """False where none of the parameters that must be configured is: then the test says nothing of any row."""
+    must = [name for name, default in test.params.items() if math.isnan(default)]
+    return not must or not all(math.isnan(params[name]) for name in must)

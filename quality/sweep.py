@@ -1,32 +1,30 @@
 """The judge's round: whatever was written since it last passed is read back from the store, judged, and cleared.
 
-One mechanism for live data, late data, backlogs and restarts: flags are a function of what the store holds, so any
-split, order of arrival, duplicate or restart ends in the flags of the batch form. `series_state.dirty_from` wakes it.
+One mechanism for late data, backlogs and restarts (and for all data where `quality.tails` does not judge it at once): flags
+are a function of what the store holds, so any split, order of arrival, duplicate or restart ends in the flags of the batch
+form. `series_state.dirty_from` wakes it. Many groups of series are read and judged together, in one block of columns.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.batch import Batch
-from core.flags import Flag
-from core.place import ALWAYS, FOREVER
 from core.ports import SeriesStore, States
-from core.series import SeriesKey
-from core.state import Judged, Latest, SeriesState
-from quality.judge import context, judge
-from quality.qc import HOUR_MS, Context
-from quality.rules import QcConfig, Rules
+from core.state import Judged, SeriesState
+from quality.blocks import Learn
+from quality.round import Round
+from quality.rules import QcConfig
 
 BLOCK_ROWS = 50_000
-GAPS = 20  # an interval is the median of so many last gaps
-FEW_GAPS = 3  # fewer say little: they only stand where nothing is known yet
-ANSWERS = 200  # series answered in one transaction: its fsync costs more than judging a station
+TOGETHER = 600  # series read at once: what a call to the store costs by itself is small beside them
+DAY_MS = 86_400_000
+ANSWERS = 3_000  # series answered in one transaction: its fsync costs more than judging a hundred
+FEW_STATIONS = 50  # up to so many are asked for one by one
+
+GoOn = Callable[[], Awaitable[bool]]
+"""Asked between blocks: whether this process is still the judge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,150 +37,65 @@ class Sweep:
     cleared: int
 
 
-async def sweep(states: States, store: SeriesStore, config: QcConfig, *, block_rows: int = BLOCK_ROWS) -> Sweep:
-    """Judge every dirty series once. Raises what the store or the database raise; what had no answer yet stays dirty then."""
-    dirty = sorted(await states.dirty(), key=lambda s: s.key)
-    judged_rows = changed_rows = cleared = 0
+async def sweep(
+    states: States, store: SeriesStore, config: QcConfig, *, block_rows: int = BLOCK_ROWS, learn: Learn | None = None, go_on: GoOn | None = None
+) -> Sweep:
+    """Judge every dirty series once. Raises what the store or the database raise; what had no answer yet stays dirty then.
+
+    `learn` hears what was read of each series up to its end.
+    """
+    dirty = await states.dirty()
+    judged = changed = cleared = 0
     answers: list[Judged] = []
-    for station, rows in itertools.groupby(dirty, key=lambda s: s.key.station):
-        wanted = {_group(s.key) for s in rows}
-        known = await states.states(station=station)
-        for group in sorted(wanted):
-            members = [s for s in known if _group(s.key) == group]
-            round_ = _Round(members, store, config, block_rows)
-            answers += await round_.run()
-            judged_rows += round_.judged
-            changed_rows += round_.changed
+    for groups in _together(await _groups(states, dirty)):
+        if go_on is not None and not await go_on():
+            break
+        round_ = Round(groups, store, config, block_rows, learn)
+        answers += await round_.run()
+        judged += round_.judged
+        changed += round_.changed
         if len(answers) >= ANSWERS:
             cleared += await states.judged(answers)
             answers = []
     cleared += await states.judged(answers)
-    return Sweep(series=len(dirty), judged=judged_rows, changed=changed_rows, cleared=cleared)
+    return Sweep(series=len(dirty), judged=judged, changed=changed, cleared=cleared)
 
 
-def _group(key: SeriesKey) -> tuple[str, str, str]:
+def _group(state: SeriesState) -> tuple[str, str, str, str]:
     """Series that are judged together: a derived value needs its sources beside it."""
-    return (key.point, key.sensor, key.quantity.split(".", 1)[0])
+    return (state.key.station, state.key.point, state.key.sensor, state.key.quantity.split(".", 1)[0])
 
 
-class _Round:
-    """One group of series (one sensor at one point) from its earliest dirty time to its newest row."""
-
-    def __init__(self, members: Sequence[SeriesState], store: SeriesStore, config: QcConfig, block_rows: int) -> None:
-        self._members = sorted(members, key=lambda s: s.key)
-        self._keys = [s.key for s in self._members]
-        self._store = store
-        self._config = config
-        self._rules = Rules(config, self._keys)
-        self._before, self._after = context(config.tests.values())
-        self._block_rows = block_rows
-        self._newest: dict[int, Latest] = {}
-        self._good: dict[int, Latest] = {}
-        self._last: dict[int, NDArray[np.int64]] = {}  # times of the last rows read of each series, rising
-        self.judged = 0
-        self.changed = 0
-
-    async def run(self) -> list[Judged]:
-        """Judge block after block; the answers are for every series that was dirty or whose flags changed."""
-        dirty_from = min(s.dirty_from for s in self._members if s.dirty_from is not None)
-        start = await self._reach_back(dirty_from, self._after)
-        touched: set[int] = {i for i, s in enumerate(self._members) if s.dirty_from is not None}
-        since = start
-        while since < FOREVER:
-            batch, until = await self._read(since)
-            self._remember(batch)
-            touched |= await self._judge(batch, since, until)
-            since = until
-        return [await self._answer(i, start) for i in sorted(touched) if i in self._newest]
-
-    async def _read(self, since: int) -> tuple[Batch, int]:
-        """Rows from the context before `since` on, and the time up to which (excluded) they can be judged now."""
-        start = await self._reach_back(since, self._before)
-        rows = self._block_rows
-        while True:
-            batch = await self._store.read(self._keys, start, FOREVER, limit=rows)
-            counts = np.bincount(batch.series, minlength=len(self._keys))
-            # where a series goes on behind the block, its last rows still lack what comes after them
-            until = min((self._needs_after(batch, int(i)) for i in np.flatnonzero(counts >= rows)), default=FOREVER)
-            if until > since:
-                return batch, until
-            rows *= 4
-
-    def _remember(self, batch: Batch) -> None:
-        """Keep the last times of each series; blocks overlap by their context."""
-        for i in range(len(self._keys)):
-            times = batch.time[batch.series == i][-1 - GAPS :]
-            self._last[i] = np.union1d(self._last.get(i, times), times)[-1 - GAPS :]
-
-    def _interval(self, i: int) -> int | None:
-        """The median of the last gaps [ms]; None leaves what is known: one row after a long time says nothing."""
-        gaps = np.diff(self._last[i])
-        if not len(gaps) or (len(gaps) < FEW_GAPS and self._members[i].interval_ms is not None):
-            return None
-        return round(float(np.median(gaps)))
-
-    def _needs_after(self, batch: Batch, series: int) -> int:
-        times = batch.time[batch.series == series]
-        by_hours = int(times[-1]) - int(self._after.hours * HOUR_MS)
-        by_samples = int(times[-1 - self._after.samples]) if len(times) > self._after.samples else int(times[0])
-        return min(by_hours, by_samples)
-
-    async def _judge(self, batch: Batch, since: int, until: int) -> set[int]:
-        flags, bits = judge(batch, self._rules)
-        mine = (batch.time >= since) & (batch.time < until)
-        differs = mine & ((flags != batch.flag) | (bits != batch.tests))
-        fresh = Batch(series=batch.series, time=batch.time, value=batch.value, flag=flags, tests=bits, received=batch.received)
-        if differs.any():
-            await self._store.write_flags(fresh.take(differs), self._keys)
-        self.judged += int(mine.sum())
-        self.changed += int(differs.sum())
-        for i in range(len(self._keys)):
-            rows = np.flatnonzero(mine & (batch.series == i))
-            if len(rows):
-                self._newest[i] = _latest(fresh, int(rows[-1]))
-            good = rows[flags[rows] == Flag.GOOD]
-            if len(good):
-                self._good[i] = _latest(fresh, int(good[-1]))
-        return set(np.unique(batch.series[differs]).tolist())
-
-    async def _answer(self, i: int, start: int) -> Judged:
-        state = self._members[i]
-        good = self._good.get(i)
-        if good is None:
-            good = state.good
-            if good is not None and good.time >= start:  # it was good before this round and is no more
-                good = await self._last_good_before(self._keys[i], start)
-        # rows before `start` still have the flags of the configuration they were judged by: its hash stands until all are judged anew
-        older = state.config if state.config and start > ALWAYS else self._config.hash
-        return Judged(key=self._keys[i], changed=state.changed, newest=self._newest[i], good=good, config=older, interval_ms=self._interval(i))
-
-    async def _last_good_before(self, key: SeriesKey, end: int) -> Latest | None:
-        span = 24 * HOUR_MS
-        while end > ALWAYS:
-            start = max(ALWAYS, end - span)
-            batch = await self._store.read([key], start, end)
-            good = np.flatnonzero(batch.flag == Flag.GOOD)
-            if len(good):
-                return _latest(batch, int(good[-1]))
-            end, span = start, span * 8
-        return None
-
-    async def _reach_back(self, time: int, need: Context) -> int:
-        """A time far enough before `time` that every series has `need` there (or begins later)."""
-        by_hours = max(ALWAYS, time - int(need.hours * HOUR_MS))
-        if not need.samples:
-            return by_hours
-        reach, lacking, span = by_hours, self._keys, 6 * HOUR_MS
-        while lacking:
-            start = max(ALWAYS, time - span)
-            batch = await self._store.read(lacking, start, time)
-            back = [batch.time[batch.series == i][-need.samples :] for i in range(len(lacking))]
-            reach = min([reach, *(int(times[0]) for times in back if len(times))])
-            # the others are not read again: one that fell silent long ago must not cost a year of its neighbours
-            lacking = [] if start == ALWAYS else [key for key, times in zip(lacking, back, strict=True) if len(times) < need.samples]
-            span *= 8
-        return reach
+async def _groups(states: States, dirty: Sequence[SeriesState]) -> list[list[SeriesState]]:
+    """Each group with a dirty series, with its clean ones, the one that was dirty from the latest time on first."""
+    stations = {s.key.station for s in dirty}
+    known: list[SeriesState] = []
+    if len(stations) > FEW_STATIONS:
+        known = await states.states()
+    else:
+        for station in sorted(stations):
+            known += await states.states(station=station)
+    wanted = {_group(s) for s in dirty}
+    found = [list(members) for name, members in groupby(sorted(known, key=_group), key=_group) if name in wanted]
+    return sorted((group for group in found if any(s.dirty_from is not None for s in group)), key=_since, reverse=True)
 
 
-def _latest(batch: Batch, row: int) -> Latest:
-    return Latest(time=int(batch.time[row]), value=float(batch.value[row]), flag=int(batch.flag[row]))
+def _since(group: Sequence[SeriesState]) -> int:
+    return min(s.dirty_from for s in group if s.dirty_from is not None)
+
+
+def _together(groups: Sequence[list[SeriesState]]) -> Iterator[list[list[SeriesState]]]:
+    """Groups for one block: not too many series, and none that is read from long before its own time because of another."""
+    block: list[list[SeriesState]] = []
+    size, first = 0, 0
+    for group in groups:
+        since = _since(group)
+        if block and (size + len(group) > TOGETHER or first - since > DAY_MS):
+            yield block
+            block, size = [], 0
+        if not block:
+            first = since
+        block.append(group)
+        size += len(group)
+    if block:
+        yield block
