@@ -17,10 +17,11 @@ from adapters.mqtt_look import lets_in, read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import broker, broker_record, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
+from canhman import broker, broker_record, device_facts, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.service_lines import counted
 from canhman.settings import Settings
+from core.clock import SystemClock
 from core.errors import CanhManError, ConfigError, UnavailableError
 from registry.broker_files import INGEST_USER, broker_user
 from registry.directory import Directory
@@ -127,10 +128,15 @@ async def _registered(db: SqlDatabase, config: str) -> list[Finding]:
     if waiting:
         names = ", ".join(w.device for w in waiting[:5]) + (" …" if len(waiting) > 5 else "")
         found.append(Finding(part="enrolment", mark="warn", text=f"{len(waiting)} devices wait for approval: {names} (canhman devices approve ID)"))
+    if cut := [run.id for run in await db.redecode_runs(state="running")]:
+        text = f"run {cut[0]} of canhman redecode has not come to its end; where it does not run any more, run it again: canhman redecode list"
+        found.append(Finding(part="redecode", mark="warn", text=text))
     dead = await db.dead_letter_counts()
     if dead:
         text = ", ".join(f"{reason} {count}" for reason, count in sorted(dead.items()))
-        found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters list)"))
+        found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters count)"))
+    facts = device_facts.findings(await db.device_clocks(), await db.gaps(), SystemClock().now_ms())
+    found += [Finding(part=part, mark="warn", text=text) for part, text in facts]
     states = await db.states()
     other = {s.config for s in states if config and s.config and s.config != config}
     if other:

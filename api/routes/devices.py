@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 
 from api.access import OFFICER, Caller
 from api.backend import Backend
+from api.language import accepted
 from api.paging import PAGE, Next, PageSize, decode, encode
-from api.schemas.devices import DeploymentShape, DeviceShape, DevicesPage, NewestShape, WaitingShape
+from api.problem import Problem
+from api.schemas.devices import ClockShape, DeploymentShape, DeviceShape, DevicesPage, GapShape, GapsShape, HoleShape, NewestShape, WaitingShape
 from core.clock import rfc3339
 from core.place import ALWAYS, FOREVER, Deployment, Device
-from core.state import DeviceStatus, SeriesState, WaitingDevice
+from core.state import DeviceClock, DeviceStatus, Gap, SeriesState, WaitingDevice
+from ingest.clock_words import sentence
 from registry.directory import Directory
 
 router = APIRouter(prefix="/devices", tags=["devices"])
@@ -22,7 +25,7 @@ router = APIRouter(prefix="/devices", tags=["devices"])
 
 @router.get("")
 async def devices(request: Request, caller: Annotated[Caller, OFFICER], limit: PageSize = PAGE, next: Next = None) -> DevicesPage:
-    """Devices by id, with deployments, last status, newest reading, counters, and messages that wait for approval."""
+    """Devices by id, with deployments, last status, newest reading, clock, counters, what is missing, and messages that wait for approval."""
     backend: Backend = request.app.state.backend
     directory: Directory = await request.app.state.present.directory()
     after = decode("devices", next, str, str)
@@ -34,6 +37,9 @@ async def devices(request: Request, caller: Annotated[Caller, OFFICER], limit: P
     statuses = {s.device: s for s in await backend.identities.device_statuses()}
     counters = _by_device(await backend.identities.counters(), ids)
     states = _newest(await backend.states.states(), ids)
+    clocks = {c.device: c for c in await backend.identities.device_clocks()}
+    gaps = _missing(await backend.identities.gaps(), ids)
+    lang = accepted(request.headers.get("accept-language", ""))
     now = backend.clock.now_ms()
     items = [
         _shape(
@@ -44,11 +50,58 @@ async def devices(request: Request, caller: Annotated[Caller, OFFICER], limit: P
             status=statuses.get(place[0]) if place in known else None,
             counters=counters[place[0]] if place in known else {},
             newest=states.get(place[0]) if place in known else None,
+            clock=_clock(clocks.get(place[0]), lang, now) if place in known else None,
+            missing=gaps[place[0]] if place in known else 0,
             now=now,
         )
         for place in page
     ]
     return DevicesPage(items=items, next=encode("devices", *page[-1]) if len(mine) > limit else None)
+
+
+@router.get("/{id}/gaps", summary="Messages a device numbered and we never got")
+async def gaps(request: Request, caller: Annotated[Caller, OFFICER], id: Annotated[str, Path(max_length=64, pattern=r"^[^\x00]*$")]) -> GapsShape:
+    """By boot, the newest last. A number that is missing was lost before it reached our socket, or is still on its way."""
+    backend: Backend = request.app.state.backend
+    device = (await request.app.state.present.directory()).device(id)
+    if device is None or not caller.sees(org=device.org, public=False):
+        raise Problem(404, "no_device", parameter="id", value=id)
+    found = await backend.identities.gaps(id)
+    return GapsShape(device=id, missing=sum(gap.missing for gap in found), items=[_gap(gap) for gap in found])
+
+
+def _gap(gap: Gap) -> GapShape:
+    return GapShape(
+        boot=gap.boot if gap.boot >= 0 else None,
+        lowest=gap.lowest,
+        highest=gap.highest,
+        missing=gap.missing,
+        last_time=rfc3339(gap.last_time),
+        holes=[HoleShape(first=first, last=last) for first, last in gap.holes],
+    )
+
+
+def _missing(gaps: Iterable[Gap], ids: set[str]) -> Counter[str]:
+    """Of each device how many."""
+    found: Counter[str] = Counter()
+    for gap in gaps:
+        if gap.device in ids:
+            found[gap.device] += gap.missing
+    return found
+
+
+def _clock(clock: DeviceClock | None, lang: str, now: int) -> ClockShape | None:
+    if clock is None:
+        return None
+    return ClockShape(
+        verdict=clock.verdict,
+        offset_s=None if clock.offset_ms is None else clock.offset_ms / 1000,
+        spread_s=None if clock.spread_ms is None else clock.spread_ms / 1000,
+        drift_s_per_day=None if clock.drift_ms is None else round(clock.drift_ms / 1000, 1),
+        at=rfc3339(clock.at),
+        lost_at=None if clock.reset_at is None else rfc3339(clock.reset_at),
+        text=sentence(clock, lang, now),
+    )
 
 
 def _by_device(counters: dict[str, int], ids: set[str]) -> defaultdict[str, dict[str, int]]:
@@ -80,6 +133,8 @@ def _shape(
     status: DeviceStatus | None,
     counters: dict[str, int],
     newest: SeriesState | None,
+    clock: ClockShape | None,
+    missing: int,
     now: int,
 ) -> DeviceShape:
     deployments = [] if device is None else sorted(directory.deployments_of(device.id), key=lambda d: (d.channel, d.start))
@@ -100,6 +155,8 @@ def _shape(
         interval_s=interval,
         counters=counters,
         waiting=None if waiting is None else _waiting(waiting),
+        clock=clock,
+        missing=missing,
     )
 
 

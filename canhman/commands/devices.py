@@ -23,14 +23,18 @@ Point = Annotated[str, typer.Option(help="Point of the station: main, in, out, d
 
 @APP.command("list", epilog="Example: canhman devices list --json")
 def list_(json: Json = False) -> None:
-    """List devices, where they stand, their last word, and what waits for approval."""
+    """List devices, where they stand, their last word, their clocks, what is missing, and what waits for approval."""
     from canhman import terminal, wiring
+    from canhman.device_facts import clock_as_json, missing_of
     from canhman.settings import read_settings
     from core.clock import SystemClock, rfc3339
+    from ingest.clock_words import short
 
     with wiring.registry(read_settings()) as (directory, run):
         waiting = run(lambda db: db.waiting_devices())
         statuses = {s.device: s for s in run(lambda db: db.device_statuses())}
+        clocks = {c.device: c for c in run(lambda db: db.device_clocks())}
+        missing = missing_of(run(lambda db: db.gaps()))
     now = SystemClock().now_ms()
     devices: list[dict[str, Any]] = []
     for d in directory.snapshot.devices:
@@ -45,6 +49,8 @@ def list_(json: Json = False) -> None:
                 "places": [f"{x.station}/{x.point}" for x in places],
                 "status": word.status if word else None,
                 "status_at": rfc3339(word.at) if word else None,
+                "clock": clock_as_json(clocks.get(d.id), now),
+                "missing": missing[d.id],
             }
         )
     waits = [
@@ -54,14 +60,91 @@ def list_(json: Json = False) -> None:
     if json:
         terminal.as_json({"devices": devices, "waiting": waits})
         return
-    rows = [[d["id"], d["org"], d["model"], "own" if d["credential"] else "join key", ", ".join(d["places"]), d["status"]] for d in devices]
-    terminal.table(["id", "org", "model", "credential", "stands at", "status"], rows, empty="No devices yet.")
+    rows = [
+        [
+            *(d["id"], d["org"], d["model"], "own" if d["credential"] else "join key", ", ".join(d["places"]), d["status"]),
+            *(short(clocks.get(d["id"]), now), d["missing"] or None),
+        ]
+        for d in devices
+    ]
+    terminal.table(["id", "org", "model", "credential", "stands at", "status", "clock", "missing"], rows, empty="No devices yet.")
     if waits:
         terminal.result("")
         terminal.result("waiting for approval (canhman devices approve ID, or reject ID):")
         terminal.table(
             ["id", "org", "messages", "bytes", "last message"], [[w["id"], w["org"], w["messages"], w["bytes"], w["head"][:100]] for w in waits], empty=""
         )
+
+
+@APP.command("show", epilog="Example: canhman devices show kl01")
+def show(id: Id, json: Json = False) -> None:
+    """Show one device: where its sensors stand, its newest reading, its clock in words, what is missing, and what was counted."""
+    from canhman import terminal, wiring
+    from canhman.device_facts import clock_as_json, gap_as_json, holes_as_text
+    from canhman.settings import read_settings
+    from core.clock import SystemClock, rfc3339
+    from core.deadletter import Choice
+    from core.errors import NotFoundError
+
+    with wiring.registry(read_settings()) as (directory, run):
+        device = directory.device(id)
+        if device is None:
+            raise NotFoundError(f"no device is called {id!r}; `canhman devices list` shows them")
+        clock = next((c for c in run(lambda db: db.device_clocks()) if c.device == id), None)
+        gaps = run(lambda db: db.gaps(id))
+        word = next((s for s in run(lambda db: db.device_statuses()) if s.device == id), None)
+        states = [s for s in run(lambda db: db.states()) if s.key.sensor.partition("/")[0] == id]
+        counters = {name.partition(":")[0]: n for name, n in run(lambda db: db.counters()).items() if name.partition(":")[2] == id}
+        letters = {t.reason: t.open for t in run(lambda db: db.dead_letter_tallies(Choice(device=id, is_open=True)))}
+    now = SystemClock().now_ms()
+    places = sorted(directory.deployments_of(id), key=lambda d: (d.channel, d.start))
+    newest = max(states, key=lambda s: s.newest.time, default=None)
+    told = clock_as_json(clock, now)
+    facts: dict[str, Any] = {
+        "id": device.id,
+        "org": device.org,
+        "model": device.model,
+        "credential": bool(device.credential),
+        "places": [f"{d.channel}: {d.station}/{d.point} ({d.role})" for d in places if d.start <= now < d.end],
+        "status": f"{word.status} since {rfc3339(word.at)}" if word else None,
+        "newest": rfc3339(newest.newest.time) if newest else None,
+        "received": rfc3339(newest.received) if newest else None,
+        "clock": told,
+        "missing": sum(gap.missing for gap in gaps),
+        "gaps": [gap_as_json(gap) for gap in gaps],
+        "counters": counters,
+        "dead_letters": letters,
+    }
+    if json:
+        terminal.as_json(facts)
+        return
+    shown = facts | {
+        "credential": "own" if device.credential else "join key",
+        "places": ", ".join(facts["places"]) or "nowhere",
+        "clock": told["text"] if told else "not measured",
+        "gaps": "; ".join(f"{'boot ' + str(g.boot) + ': ' if g.boot >= 0 else ''}{holes_as_text(g)}" for g in gaps),
+        "counters": ", ".join(f"{name} {n}" for name, n in counters.items()),
+        "dead_letters": ", ".join(f"{reason} {n}" for reason, n in letters.items()),
+    }
+    for name, value in shown.items():
+        terminal.result(f"{name:12} {'' if value is None else value}")
+
+
+@APP.command("gaps", epilog="Example: canhman devices gaps --device kl01")
+def gaps(device: Annotated[str | None, typer.Option(help="Only this device.")] = None, json: Json = False) -> None:
+    """List messages that devices numbered and we never got: lost before they reached our socket, or still on their way."""
+    from canhman import terminal, wiring
+    from canhman.device_facts import gap_as_json, holes_as_text
+    from canhman.settings import read_settings
+    from core.clock import rfc3339
+
+    with wiring.registry(read_settings()) as (_, run):
+        found = run(lambda db: db.gaps(device))
+    if json:
+        terminal.as_json({"missing": sum(gap.missing for gap in found), "items": [gap_as_json(gap) for gap in found]})
+        return
+    rows = [[g.device, g.boot if g.boot >= 0 else None, g.missing, holes_as_text(g), f"{g.lowest}-{g.highest}", rfc3339(g.last_time)] for g in found]
+    terminal.table(["device", "boot", "missing", "numbers", "of", "newest reading"], rows, empty="Nothing is missing.")
 
 
 @APP.command("add", epilog="Example: canhman devices add kl01 --station kenh-lau --name 'Kênh Lầu'")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from servers.front import Front
 
 from adapters.journal import FileJournal
+from adapters.sql.database import SqlDatabase
+from canhman.device_facts import findings
 from core.clock import SystemClock
 from core.deadletter import REASONS, DeadLetter
 from core.message import Message
-from core.state import Commit, DeviceStatus, Waiting
+from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Waiting
 from registry.broker_files import verify_password
 
 T0 = 1_772_420_400_000
@@ -305,6 +308,53 @@ def test_a_dead_letter_with_its_whole_message(front: Front) -> None:
     journal.close()
     shutil.rmtree(front.data / "journal")
     assert front.ok("deadletters", "show", "1", "--json").json["kept"] is False
+
+
+def test_clocks_and_gaps_of_devices(front: Front) -> None:
+    """In the list a short word, in show and doctor the sentence with its way out; gaps by boot and number; who is well is not named."""
+    front.ok("migrate")
+    for name in ("kl01", "kl02", "kl03"):
+        front.ok("devices", "add", name)
+    assert "Nothing is missing" in front.ok("devices", "gaps").out
+    now = SystemClock().now_ms()
+
+    def clock(name: str, verdict: str, offset: int) -> DeviceClock:
+        return DeviceClock(device=name, verdict=verdict, offset_ms=offset, spread_ms=300, drift_ms=None, at=now)
+
+    clocks = (clock("kl01", "zone", 25_199_000), replace(clock("kl02", "good", -400), reset_at=now - 1000, reset_to=0), clock("kl03", "good", -400))
+    spans = (
+        BootSpan(device="kl01", boot=4, lowest=1, highest=20, holes=((3, 5), (9, 9)), last_time=now),
+        BootSpan(device="kl03", boot=-1, lowest=1, highest=9),
+    )
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=1, clocks=clocks, boots=spans)))
+    listed = front.ok("devices", "list").out
+    assert re.search(r"kl01 .*\+7 h \(zone\?\) +4 *\n", listed)
+    assert re.search(r"kl02 .*ok \(was lost\) *\n", listed)
+    way = "canhman deadletters replay --reason clock --device kl01 --shift -7h"
+    shown = front.ok("devices", "show", "kl01", "--json").json
+    assert way in shown["clock"]["text"]
+    assert (shown["missing"], shown["gaps"][0]["holes"]) == (4, [[3, 5], [9, 9]])
+    assert "boot 4: 3-5, 9" in front.ok("devices", "show", "kl01").out
+    assert "not measured" not in front.ok("devices", "show", "kl03").out
+    assert "no device is called 'zz'" in front("devices", "show", "zz").line
+    gaps = front.ok("devices", "gaps", "--json").json
+    assert (gaps["missing"], [g["device"] for g in gaps["items"]]) == (4, ["kl01"])
+    assert front.ok("devices", "gaps", "--device", "kl03", "--json").json == {"missing": 0, "items": []}
+    told = front.database(_told_by_doctor)
+    assert ("gaps", "4 messages were numbered by devices and never came: kl01 4 (canhman devices gaps)") in told
+    words = " ".join(text for part, text in told if part == "clock")
+    assert way in words
+    assert "kl02: It lost its clock" in words
+    assert "kl03" not in words
+    same = tuple(clock(name, "ahead", 300_000) for name in ("kl01", "kl02", "kl03"))
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=1, clocks=same)))
+    assert [text.partition(" (")[0] for part, text in front.database(_told_by_doctor) if part == "clock"] == [
+        "most devices agree that this machine's clock is 5 min behind: is its time synchronised"
+    ]
+
+
+async def _told_by_doctor(db: SqlDatabase) -> list[tuple[str, str]]:
+    return findings(await db.device_clocks(), await db.gaps(), SystemClock().now_ms())
 
 
 @pytest.mark.parametrize("words", [("list",), ("replay",), ("replay", "1")])
