@@ -1,18 +1,20 @@
-"""What a message costs in ingest, stage by stage: `python bench/ingest_stages.py [DEVICES …]`.
+"""What a message costs in ingest, stage by stage: `python bench/ingest_stages.py [DEVICES …] [--store lines] [--judge] [--json]`.
 
-Messages of some 200 bytes with three readings, a battery and a signal (7 rows stored) over 50, 1,000 and 10,000
-registered devices go from a journal on disk to SQLite and the database in batches of 2,000, a commit every 20,000 and a
-round of the judge in the end. CPU µs per message (all threads), the fsync's wait beside it; a minute or two in all.
-The judge's price is one of devices, not of messages, and is measured where there are 1,000 at most.
+Messages of some 200 bytes with three readings, a battery and a signal (6 rows stored) over 50, 1,000 and 10,000
+registered devices go from a journal on disk to the store and the database in batches as `canhman ingest` makes them, a
+commit as often as there. CPU µs per message of this thread, the fsync's wait beside it; half a minute in all.
+
+`--store lines` is InfluxDB without a server: lines are made, and an answer of 204 is made up. `--judge` adds a round of the
+judge, whose price is one of devices, not of messages, where there are 1,000 at most. `--live N` makes batches of N.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import json
 import random
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -21,7 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import ingest.pipeline
+from adapters.influx import InfluxStore
+from adapters.influx_send import Answer
 from adapters.journal import FileJournal
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
@@ -33,14 +39,15 @@ from core.message import Message
 from core.place import Deployment, Device, Station
 from ingest.convert import Columns
 from ingest.pipeline import Processor
+from ingest.run import BATCH, HOUSE_SHARE
+from quality.judge import judge
 from quality.sweep import sweep
 
-MESSAGES = 40_000
-BATCH = 2000
-COMMIT_EVERY = 20_000
+MESSAGES = 80_000
+COMMIT_S = 1.0  # of CPU; while much is written the clock on the wall allows it less often (`ingest.run`)
 STEP_MS = 900_000
 JUDGED_DEVICES = 1000
-STAGES = ("append", "read", "open", "admit", "recall", "place", "columns", "row tests", "store", "remember", "commit")
+STAGES = ("append", "read", "registry", "decode and place", "columns", "row tests", "rest", "store", "remember", "commit")
 
 
 class Stages:
@@ -54,10 +61,10 @@ class Stages:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Everything within belongs to `name`, but for stages of its own."""
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = time.thread_time(), time.perf_counter()
         self._inner.append(0.0)
         yield
-        spent = time.process_time() - cpu
+        spent = time.thread_time() - cpu
         self.cpu[name] += spent - self._inner.pop()
         self.wall[name] += time.perf_counter() - wall
         self._inner[-1] += spent
@@ -95,98 +102,140 @@ def messages(devices: int, count: int) -> list[Message]:
     """Each device in turn, every 15 minutes, up to now."""
     rng = random.Random(1)
     now = time.time_ns() // 1_000_000
-    begin = now - (count // devices + 1) * STEP_MS
+    begin = (now // 1000 - 900 * (count // devices + 2)) * 1000
     found = []
     for n in range(count):
         turn, device = divmod(n, devices)
         readings = {"water.ec": round(rng.uniform(1, 9), 2), "water.temperature": round(rng.uniform(26, 31), 1), "water.level": round(rng.uniform(0, 2), 2)}
-        at = begin + turn * STEP_MS + device % STEP_MS
+        at = begin + turn * STEP_MS + device % 900 * 1000
         body = {"seq": turn, "boot": 12, "time": rfc3339(at), "readings": readings, "battery": 3.71, "rssi": -97}
         found.append(Message(f"canhman/default/dev{device:05}/telemetry", json.dumps(body).encode(), now))
     return found
 
 
-async def run(devices: int, folder: Path) -> tuple[Stages, int, float]:
+class _LinesOnly:
+    """Answers every body of lines as InfluxDB does when all is well."""
+
+    def send(self, body: bytes) -> Answer:
+        return Answer(status=204, text="", page=False)
+
+    def create(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def opened_store(kind: str, folder: Path) -> Any:
+    """SQLite, or InfluxDB without a server."""
+    if kind == "sqlite":
+        return SqliteStore(folder / "series.db", synchronous="NORMAL")
+    store = InfluxStore("http://127.0.0.1:1", cursor_path=folder / "journal" / "influx.cursor")
+    store._sender = _LinesOnly()
+    store._influxql = object()  # type: ignore[assignment] # nobody asks it
+    if store._newest is not None:
+        store._newest.may_exist = lambda ask, grouped, places: np.zeros(len(grouped.time), dtype=np.bool_)  # type: ignore[method-assign] # it would ask the server
+    return store
+
+
+async def run(devices: int, folder: Path, kind: str, *, judging: bool, live: int) -> tuple[Stages, int, float]:
     """One measured run; returns stages, messages, and the seconds of one round of the judge over all of it."""
     url = f"sqlite:///{folder / 'registry.db'}"
     prepare(url)
-    database, store, journal = open_database(url), SqliteStore(folder / "series.db", synchronous="NORMAL"), FileJournal(folder / "journal")
-    await store.open()
+    database, store, journal = open_database(url), opened_store(kind, folder), FileJournal(folder / "journal")
     journal.open()
+    if kind == "sqlite":
+        await store.open()
     await register(database, devices)
     config = read_qc(None)
     processor = Processor(journal=journal, store=store, database=database, config=config, clock=SystemClock(), mode="closed", public=False)
     await processor.start()
-    count = max(MESSAGES, devices * 3)
+    count = 20_000 if live else max(MESSAGES, devices * 8)
     batch = messages(devices, count + devices)
 
     stages = Stages()
-    await drain(stages, processor, journal, batch[:devices])  # layouts, identities and series are met once
-    if devices <= JUDGED_DEVICES:
+    judging = judging and kind == "sqlite" and devices <= JUDGED_DEVICES
+    await drain(stages, processor, journal, batch[:devices], BATCH)  # layouts, identities and series are met once
+    if judging:
         await sweep(database, store, config)
     stages = Stages()
     gc.collect()
     gc.freeze()  # this and the thresholds as in `canhman ingest`
     gc.set_threshold(*GC_THRESHOLDS)
-    judge, columns = ingest.pipeline.judge, Columns.batch
-    ingest.pipeline.judge, Columns.batch = stages.sync("row tests", judge), stages.sync("columns", columns)  # type: ignore[method-assign,assignment] # measured for the time being
-    processor._reader.open = stages.sync("open", processor._reader.open)  # type: ignore[method-assign] # as above
-    processor._admit = stages.awaited("admit", processor._admit)  # type: ignore[method-assign] # as above
-    processor._recall = stages.awaited("recall", processor._recall)  # type: ignore[method-assign] # as above
-    store.write = stages.awaited("store", store.write)  # type: ignore[method-assign] # as above
+    columns = Columns.batch
+    setattr(ingest.pipeline, "judge", stages.sync("row tests", judge))  # noqa: B010 measured for the time being
+    Columns.batch = stages.sync("columns", columns)  # type: ignore[method-assign] # as above
+    processor.refresh = stages.awaited("registry", processor.refresh)  # type: ignore[method-assign] # as above
+    processor._place_all = stages.sync("decode and place", processor._place_all)  # type: ignore[method-assign] # as above
+    store.write = stages.awaited("store", store.write)
     try:
-        await drain(stages, processor, journal, batch[devices:])
+        await drain(stages, processor, journal, batch[devices:], live or BATCH)
     finally:
         gc.unfreeze()
-        ingest.pipeline.judge, Columns.batch = judge, columns  # type: ignore[method-assign] # and back
-    began = time.process_time()
-    if devices <= JUDGED_DEVICES:
+        setattr(ingest.pipeline, "judge", judge)  # noqa: B010 and back
+        Columns.batch = columns  # type: ignore[method-assign] # and back
+    began = time.thread_time()
+    if judging:
         await sweep(database, store, config)
-    judged = time.process_time() - began
+    judged = time.thread_time() - began
     journal.close()
-    await store.close()
+    if kind == "sqlite":
+        await store.close()
     database.close()
     return stages, count, judged
 
 
-async def drain(stages: Stages, processor: Processor, journal: FileJournal, batch: list[Message]) -> None:
-    """To the journal in groups of 500, and from there to the store."""
-    for first in range(0, len(batch), 500):
+async def drain(stages: Stages, processor: Processor, journal: FileJournal, batch: list[Message], size: int) -> None:
+    """To the journal in groups of 500 (of `size`, where that is less), and from there to the store."""
+    group = min(500, size)
+    for first in range(0, len(batch), group):
         with stages.stage("append"):
-            journal.append(batch[first : first + 500])
-    since = 0
+            journal.append(batch[first : first + group])
+    due, began = COMMIT_S, time.thread_time()
     while True:
         with stages.stage("read"):
-            found = journal.read(processor.cursor, limit=BATCH)
+            found = journal.read(processor.cursor, limit=size)
         if not found.records:
             break
-        with stages.stage("place"):
-            rows = await processor.process(found.records)
+        with stages.stage("rest"):
+            work = await processor.process(found.records)
         with stages.stage("remember"):
-            await processor.write(rows, found.next)
-        since += len(found.records)
-        if since >= COMMIT_EVERY:
-            since = 0
+            await processor.write(work, found.next)
+        if time.thread_time() - began >= due:
+            began = time.thread_time()
             with stages.stage("commit"):
                 await processor.commit()
+            due = max(COMMIT_S, HOUSE_SHARE * (time.thread_time() - began))
+            began = time.thread_time()
     with stages.stage("commit"):
         await processor.commit()
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: list[int], kind: str, *, judging: bool, live: int, as_json: bool) -> None:
     """Print one column per number of devices."""
     columns = []
     for devices in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            columns.append(asyncio.run(run(devices, Path(folder))))
+            columns.append(asyncio.run(run(devices, Path(folder), kind, judging=judging, live=live)))
+    figures: dict[str, list[float]] = {name: [stages.cpu[name] / count * 1e6 for stages, count, _ in columns] for name in STAGES}
+    figures["all"] = [sum(stages.cpu.values()) / count * 1e6 for stages, count, _ in columns]
+    figures["append, with its fsync"] = [stages.wall["append"] / count * 1e6 for stages, count, _ in columns]
+    if judging:
+        figures["judge, one round"] = [judged / count * 1e6 for _, count, judged in columns]
+    if as_json:
+        print(json.dumps({"devices": sizes, "store": kind, "batch": live or BATCH, "us_per_message": figures}))
+        return
     print(f"{'CPU us/message':<24}" + "".join(f"{n:>12,}" for n in sizes))
-    for name in STAGES:
-        print(f"{name:<24}" + "".join(f"{stages.cpu[name] / count * 1e6:>12.2f}" for stages, count, _ in columns))
-    print(f"{'all but the judge':<24}" + "".join(f"{sum(stages.cpu.values()) / count * 1e6:>12.2f}" for stages, count, _ in columns))
-    print(f"{'judge, one round':<24}" + "".join(f"{judged / count * 1e6:>12.2f}" for _, count, judged in columns))
-    print(f"{'judge, ms per device':<24}" + "".join(f"{judged / n * 1e3:>12.3f}" for n, (_, _, judged) in zip(sizes, columns, strict=True)))
-    print(f"{'append, with its fsync':<24}" + "".join(f"{stages.wall['append'] / count * 1e6:>12.2f}" for stages, count, _ in columns))
+    for name, row in figures.items():
+        print(f"{name:<24}" + "".join(f"{figure:>12.2f}" for figure in row))
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or [50, 1_000, 10_000])
+    parser = argparse.ArgumentParser(description="CPU of ingest by stage")
+    parser.add_argument("devices", type=int, nargs="*", default=[50, 1_000, 10_000])
+    parser.add_argument("--store", choices=("sqlite", "lines"), default="sqlite")
+    parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--live", type=int, default=0, metavar="N", help="batches of N messages, as they are made while nothing waits")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    main(given.devices, given.store, judging=given.judge, live=given.live, as_json=given.json)

@@ -20,7 +20,7 @@ from ingest.senders import Sender, Senders
 DECODERS: dict[str, Decoder] = collect(ingest.decoders, "DECODER", Decoder)
 _BY_KIND: Mapping[str, Decoder] = {d.kind: d for d in DECODERS.values() if not d.model}
 
-# The place of an object in the order of arrival: its message, which object of that (from 1; 0: it holds but one), which channel.
+# What makes the place of an object in the order of arrival: its message, which object of that (from 1; 0: it holds but one), which channel.
 MESSAGE = 1 << 40
 OBJECT = 1 << 20
 _MOST = OBJECT - 1
@@ -42,33 +42,20 @@ class Mail:
 class Reader:
     """Opens messages; remembers the senders of topics it has seen. `journal` is the name for dead letters.
 
-    `careful` makes a `Record` of every object; the rows are the same, and take three times as long.
+    `careful` reads every message the careful way; the rows are the same, and take three times as long.
     """
 
     def __init__(self, journal: str, *, careful: bool = False) -> None:
         self._journal = journal
         self._careful = careful
-        self.senders = Senders(lambda: _BY_KIND)
+        self.senders = Senders(lambda: _BY_KIND, plainly=not careful)
 
-    def open(self, records: Sequence[tuple[int, Message]]) -> Mail:
-        """Open a batch. Never raises: what cannot be read is a dead letter."""
+    def open(self, records: Sequence[tuple[int, Message]], *, at: int = 0) -> Mail:
+        """Open a batch, whose first message has the place `at`. Never raises: what cannot be read is a dead letter."""
         mail = Mail()
-        senders, opened = self.senders.by_topic, mail.opened
-        at = -MESSAGE
-        for position, message in records:
-            at += MESSAGE
-            sender = senders.get(message[0])
-            # a healthy message of a device that is known; whatever is not is looked at by `_one`
-            if sender is not None and sender.admitted and sender.plain is not None and not message[7] and not self._careful:
-                try:
-                    found = sender.plain(message[1])
-                except (ValueError, RecursionError):
-                    found = None
-                if type(found) is Plain and not found.channels:
-                    opened.append((at, position, message, sender, found))
-                    continue
+        for place, (position, message) in enumerate(records):
             try:
-                self._one(mail, at, position, message)
+                self._one(mail, at + MESSAGE * place, position, message)
             except DecodeError as error:
                 mail.dead.append(self.letter(position, message, Refusal(error.reason, error.key, str(error))))
         return mail

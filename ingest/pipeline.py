@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -45,12 +45,16 @@ from ingest.pending import Pending
 from ingest.recent import Recent
 from quality.judge import judge, row_tests
 from quality.rules import QcConfig, Rules
+from quality.tails import MOST_WAITING, Settled, Tails
 from registry.directory import Directory
 from registry.enrolment import Mode
 
 __all__ = ["MAX_CHANNELS", "Database", "Processor", "Work"]
 
 log = structlog.get_logger()
+
+Judging = Callable[[], Awaitable[bool]]
+"""Whether this process is the judge now."""
 
 Records = Sequence[tuple[int, Message]]
 Shifts = Mapping[tuple[int, str], int]  # by position of the message and place of the object in it, as `[0]`
@@ -85,11 +89,24 @@ class Work:
 class Processor:
     """State with a lifetime: the directory of the moment, layouts, identities, and what waits for the next commit.
 
+    `judging` says whether this process is the judge now; it must be the only one that writes this store then, and window tests
+    are run here, in memory, before each commit. Else every row written is read back by whoever judges.
+
     `careful` makes a `Record` of every object: for comparison.
     """
 
     def __init__(
-        self, *, journal: Journal, store: SeriesStore, database: Database, config: QcConfig, clock: Clock, mode: Mode, public: bool, careful: bool = False
+        self,
+        *,
+        journal: Journal,
+        store: SeriesStore,
+        database: Database,
+        config: QcConfig,
+        clock: Clock,
+        mode: Mode,
+        public: bool,
+        careful: bool = False,
+        judging: Judging | None = None,
     ) -> None:
         self._journal = journal
         self._store = store
@@ -99,6 +116,8 @@ class Processor:
         self._layouts = Layouts(_nowhere, self._table)
         self._rules = Rules(config, self._table.keys)
         self._row_tests = row_tests(self._rules)
+        self._judging = judging
+        self._tails: Tails | None = None
         self._memory = Memory()
         self._instants = Instants()
         self._recent = Recent()
@@ -117,6 +136,8 @@ class Processor:
         await self.refresh()
         self.now_waits(await self._database.waiting_devices())
         self._offsets.load(await self._database.device_clocks())
+        if self._judging is not None:
+            self._tails = Tails(self._rules, {s.key: (s.newest.time, s.interval_ms or 0) for s in await self._database.states()})
         self._counted_to = await self._database.state_cursor(self._journal.id)
         self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
         if self._journal.end > self.cursor:
@@ -138,6 +159,8 @@ class Processor:
         if config is not self._rules.config:
             self._rules = Rules(config, self._table.keys)
             self._row_tests = row_tests(self._rules)
+            if self._tails is not None:
+                self._tails.use(self._rules)
 
     @property
     def directory(self) -> Directory:
@@ -210,6 +233,8 @@ class Processor:
     async def write(self, work: Work, cursor: int | None) -> None:
         """Store rows (with `cursor`: that far is the journal done). Raises what the store raises; may be repeated."""
         batch = work.rows
+        if self._tails is not None and self._tails.waiting > MOST_WAITING:
+            await self._tails.settle(self._store)
         refused = await self._store.write(batch, self._table.keys, cursor, journal=self._journal.id)
         if refused:
             self._fresh = work.pending
@@ -218,6 +243,8 @@ class Processor:
         self.written += len(batch)
         self.pending.absorb(work.pending)
         self.pending.wrote(batch)
+        if self._tails is not None:
+            self._tails.wrote(batch)
         self._memory.settle(work.settled)
         if cursor is not None:
             self.cursor = cursor
@@ -235,11 +262,28 @@ class Processor:
         self._memory.take_back()
 
     async def commit(self) -> None:
-        """One transaction with everything written since the last one. Raises what the database raises, and then keeps it."""
+        """One transaction with everything written since the last one. Raises what the database or the store raises, and then keeps it."""
+        settled = await self._settled()
         self.pending.remember(*self._memory.forget())
         self.pending.clocks |= {clock.device: clock for clock in self._offsets.take(self._memory.is_clockless)}
-        await self._database.commit(self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles))
+        await self._database.commit(self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles, settled))
         self.pending = Pending()
+        if self._tails is not None:
+            self._tails.committed()
+
+    async def _settled(self) -> Settled | None:
+        """What can be judged in memory of the rows written since the last commit."""
+        if self._tails is None or self._judging is None:
+            return None
+        if await self._judging():
+            return await self._tails.settle(self._store)
+        self._tails.forget()
+        return None
+
+    def learn(self, keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
+        """What a round of the judge in this process has read of the store: all rows of `keys` from `since` on."""
+        if self._tails is not None:
+            self._tails.learn(keys, rows, since)
 
     # ------------------------------------------------------------ when, and where
 

@@ -18,33 +18,43 @@ _MOST_LAYOUTS = 20  # of one sender
 EXTRAS = tuple(tuple(name for bit, name in enumerate(("device.battery", "device.rssi", "device.snr")) if code >> bit & 1) for code in range(8))
 
 
+_NOBODY = Memory()
+
+
 class Sender:
     """A topic. `met` are the channels looked at in this registry; `registered` tells whether it may send there.
 
-    `admitted` is set while it may, and its channel `main` was looked at: then nothing has to be asked about a plain message.
+    `admitted` is true while it may, and its channel `main` was looked at: then nothing has to be asked about a plain message,
+    and `plain` reads one.
     """
 
-    __slots__ = ("admitted", "decoder", "device", "kind", "layout", "layouts", "memory", "met", "org", "plain", "registered", "route")
+    __slots__ = ("_plain", "admitted", "decoder", "device", "kind", "layout", "layouts", "memory", "met", "org", "plain", "registered")
 
-    def __init__(self, found: Route, decoder: Decoder | None) -> None:
-        self.route = found
+    def __init__(self, found: Route, decoder: Decoder | None, *, plainly: bool) -> None:
         self.kind = found.kind
         self.org = found.org
         self.device = found.device
         self.decoder = decoder
-        self.plain: Callable[[bytes], Plain | list[Plain]] | None = decoder.plain if decoder is not None else None
+        self._plain = decoder.plain if decoder is not None and plainly else None
+        self.plain: Callable[[bytes], Plain | list[Plain]] | None = None
         self.registered = False
         self.admitted = False
         self.met: frozenset[str] = frozenset()
-        self.memory: Memory | None = None
+        self.memory = _NOBODY  # until it is recalled
         self.layout: Layout | None = None  # of its last message
         self.layouts: dict[tuple[tuple[str, ...], int], Layout] | None = None
+
+    @property
+    def recalled(self) -> bool:
+        """Whether `memory` is the device's."""
+        return self.memory is not _NOBODY
 
     def meet(self, channels: frozenset[str]) -> None:
         """It may send, and these channels were looked at."""
         self.registered = True
         self.met = channels if channels >= self.met else self.met | channels
         self.admitted = MAIN in self.met
+        self.plain = self._plain if self.admitted else None
 
     def lay_out(self, layouts: Layouts, names: tuple[str, ...], extra: int, time: int) -> Layout | None:
         """The layout of a plain message's readings and device values; None where a value is unknown, or stands nowhere."""
@@ -67,8 +77,9 @@ class Sender:
 class Senders:
     """Every topic met since the registry changed."""
 
-    def __init__(self, decoders: Callable[[], Mapping[str, Decoder]]) -> None:
+    def __init__(self, decoders: Callable[[], Mapping[str, Decoder]], *, plainly: bool) -> None:
         self._decoders = decoders
+        self._plainly = plainly
         self.by_topic: dict[str, Sender] = {}
 
     def get(self, topic: str) -> Sender:
@@ -78,7 +89,7 @@ class Senders:
             where = route(topic)
             if len(self.by_topic) >= MOST_SENDERS:
                 self.by_topic.clear()
-            found = self.by_topic[topic] = Sender(where, self._decoders().get(where.kind))
+            found = self.by_topic[topic] = Sender(where, self._decoders().get(where.kind), plainly=self._plainly)
         return found
 
     def clear(self) -> None:
