@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
+import sqlite3
+import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,7 +26,7 @@ from core.place import Deployment, Device, Station
 from core.series import SeriesKey
 from ingest.pipeline import Processor
 from quality.rules import QcConfig
-from quality.sweep import sweep
+from quality.sweep import Sweep, sweep
 from registry.enrolment import Mode
 
 NOON = 1_772_420_400_000  # 2026-03-02T03:00:00Z, 10:00 in Vietnam
@@ -40,6 +44,7 @@ class Line:
     config: QcConfig = field(default_factory=lambda: read_qc(None))
     mode: Mode = "open"
     public: bool = False
+    tails: bool = False  # whether window tests are run in memory, before a commit
     now: int = NOON + 3_600_000
     journal: FileJournal = field(init=False)
     processor: Processor = field(init=False)
@@ -60,7 +65,14 @@ class Line:
         self.journal.open()
         clock = SimClock(self.now, 0)
         self.processor = Processor(
-            journal=self.journal, store=self.store, database=self.database, config=self.config, clock=clock, mode=self.mode, public=self.public
+            journal=self.journal,
+            store=self.store,
+            database=self.database,
+            config=self.config,
+            clock=clock,
+            mode=self.mode,
+            public=self.public,
+            judging=_judging if self.tails else None,
         )
         self.ask(self.processor.start())
 
@@ -80,9 +92,13 @@ class Line:
             if commit:
                 await self.processor.commit()
             if judge:
-                await sweep(self.database, self.store, self.config)
+                await self.sweep()
 
         asyncio.run(steps())
+
+    async def sweep(self, **more: Any) -> Sweep:
+        """A round of the judge, in this process."""
+        return await sweep(self.database, self.store, self.config, learn=self.processor.learn, **more)
 
     @staticmethod
     def ask(call: Coroutine[Any, Any, T]) -> T:
@@ -133,9 +149,26 @@ class Line:
         self.database.close()
 
 
+async def _judging() -> bool:
+    return True
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    """An empty database as its migrations make it: making it anew for every line would take a quarter of a second each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.db"
+        prepare(f"sqlite:///{path}")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.read_bytes()
+
+
 def _open(folder: Path, **settings: Any) -> Line:
-    url = f"sqlite:///{folder / 'registry.db'}"
-    prepare(url)
+    path = folder / "registry.db"
+    path.write_bytes(_empty_database())
+    path.chmod(0o600)
+    url = f"sqlite:///{path}"
     return Line(folder=folder / "journal", database=open_database(url), **settings)
 
 
