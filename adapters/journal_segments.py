@@ -40,6 +40,11 @@ RECORD_BYTES = _RECORD.size
 _FRONT_BYTES = _FRONT.size
 
 _RETAIN, _DUP, _REFUSED = 4, 8, 16  # bits 0 and 1 are the QoS
+
+_MOST_TEXTS = 50_000  # topics and sources remembered, each way
+_BYTES: dict[str, bytes] = {}
+_TEXTS: dict[bytes, str] = {}
+
 _MASK = 0xFFFF_FFFF
 _LATEST = 2**63 - 1
 
@@ -182,18 +187,39 @@ def encode(messages: Iterable[Message], position: int, keys: Keys) -> bytes:
     front, covered = _FRONT.pack, _COVERED.pack
     start = position
     parts: list[bytes] = []
-    add = parts.append
+    known = _BYTES.get
     for topic, payload, received, source, qos, retain, dup, refused, _ in messages:
-        # surrogatepass: what MQTT forbids in a topic is for routing to refuse, the journal keeps it
-        t = topic.encode("utf-8", "surrogatepass")
-        s = source.encode("utf-8", "surrogatepass") if source else b""
+        t = known(topic) or _bytes_of(topic)
+        s = (known(source) or _bytes_of(source)) if source else b""
         length = len(t) + len(s) + len(payload)
-        flags = qos | (_RETAIN if retain else 0) | (_DUP if dup else 0) | (_REFUSED if refused else 0)
+        flags = qos | _RETAIN if retain else qos
+        if dup:
+            flags |= _DUP
+        if refused:
+            flags |= _REFUSED
         body = b"".join((covered(length, received, flags, len(t), len(s)), t, s, payload))
-        add(front(marker, crc32(body, (seed + start) & _MASK)))
-        add(body)
-        start += _FRONT_BYTES + len(body)
+        parts += (front(marker, crc32(body, (seed + start) & _MASK)), body)
+        start += RECORD_BYTES + length
     return b"".join(parts)
+
+
+def _bytes_of(text: str) -> bytes:
+    """A topic or source as it stands in a record; the same few come again and again."""
+    # surrogatepass: what MQTT forbids in a topic is for routing to refuse, the journal keeps it
+    found = text.encode("utf-8", "surrogatepass")
+    if len(_BYTES) >= _MOST_TEXTS:
+        _BYTES.clear()
+    _BYTES[text] = found
+    return found
+
+
+def _text_of(raw: bytes) -> str:
+    """The other way."""
+    found = str(raw, "utf-8", "surrogatepass")
+    if len(_TEXTS) >= _MOST_TEXTS:
+        _TEXTS.clear()
+    _TEXTS[raw] = found
+    return found
 
 
 def take(buffer: bytes, position: int, keys: Keys, limit: int, out: Records) -> int:
@@ -202,7 +228,7 @@ def take(buffer: bytes, position: int, keys: Keys, limit: int, out: Records) -> 
     Returns the offset it stopped at: the end, or the first thing that is not a whole intact record.
     """
     marker, seed = keys
-    unpack, make = _RECORD.unpack_from, tuple.__new__
+    unpack, make, known = _RECORD.unpack_from, tuple.__new__, _TEXTS.get
     size = len(buffer)
     last = size - RECORD_BYTES
     room = limit - len(out)
@@ -213,11 +239,18 @@ def take(buffer: bytes, position: int, keys: Keys, limit: int, out: Records) -> 
         stop = topic_at + length
         if mark != marker or stop > size or crc32(buffer[at + _FRONT_BYTES : stop], (seed + position + at) & _MASK) != crc:
             break
-        source_at = topic_at + t
-        payload_at = source_at + s
-        topic = str(buffer[topic_at:source_at], "utf-8", "surrogatepass")
-        source = str(buffer[source_at:payload_at], "utf-8", "surrogatepass") if s else ""
-        fields = (topic, buffer[payload_at:stop], received, source, flags & 3, flags & _RETAIN != 0, flags & _DUP != 0, flags & _REFUSED != 0, 0)
+        payload_at = topic_at + t
+        raw = buffer[topic_at:payload_at]
+        topic = known(raw) or _text_of(raw)
+        source = ""
+        if s:
+            raw = buffer[payload_at : payload_at + s]
+            source = known(raw) or _text_of(raw)
+            payload_at += s
+        if flags == 1:  # QoS 1 and nothing else: all but a few
+            fields = (topic, buffer[payload_at:stop], received, source, 1, False, False, False, 0)
+        else:
+            fields = (topic, buffer[payload_at:stop], received, source, flags & 3, flags & _RETAIN != 0, flags & _DUP != 0, flags & _REFUSED != 0, 0)
         out.append((position + at, make(Message, fields)))
         at = stop
         room -= 1
