@@ -91,11 +91,21 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     words = await words_seat.take(db, settings.worker)
     shared = bool(settings.worker) or not judging
     async with _opened(settings, db, at, wait_s, shared=shared, filters=words_seat.filters(words)) as (journal, store, source, authority):
-        processor = Processor(journal=journal, store=store, database=db, config=config.current, clock=at, mode=settings.enrol, public=settings.enrol_public)
         seat = JudgeSeat(wiring.data_folder(settings), db)
+        processor = Processor(
+            journal=journal,
+            store=store,
+            database=db,
+            config=config.current,
+            clock=at,
+            mode=settings.enrol,
+            public=settings.enrol_public,
+            judging=None if shared else seat.take,
+            shared=bool(settings.worker),
+        )
 
         async def judge() -> int:
-            return (await sweep(db, store, config.current)).series if await seat.take() else 0
+            return (await sweep(db, store, config.current, learn=processor.learn, go_on=seat.take)).series if await seat.take() else 0
 
         worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
         config.on_hangup(signals, worker.configure)
@@ -221,7 +231,7 @@ async def judge(settings: Settings, *, wait_s: float, signals: Signals, started:
         health = Health(tell)
         while not signals.stopped:
             try:
-                done = await sweep(db, store, config.current) if await seat.take() else Sweep(series=0, judged=0, changed=0, cleared=0)
+                done = await sweep(db, store, config.current, go_on=seat.take) if await seat.take() else Sweep(series=0, judged=0, changed=0, cleared=0)
             except (UnavailableError, RefusedError) as error:
                 if once:
                     raise

@@ -186,6 +186,7 @@ def read_settings() -> Settings:
         parse_store(settings.store)
     if settings.journal_max:
         parse_size(PREFIX + "JOURNAL_MAX", settings.journal_max)
+    check_worker(settings.worker, broker)
     for name, text in (("LISTEN", settings.listen), ("METRICS", settings.metrics)):
         _check_address(PREFIX + name, text)
     _check_networks(PREFIX + "PROXY", settings.proxy)

@@ -25,7 +25,7 @@ from core.place import Deployment, Device, Org, Station, Waterway
 from core.record import Day, Score
 from core.redecode import Change, Run, Touched
 from core.series import SeriesKey
-from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
+from core.state import BootSpan, Claim, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 # ---------------------------------------------------------------- messages in
 
@@ -375,6 +375,14 @@ class Identities(Protocol):
 
     async def boots(self, device: str) -> list[BootSpan]:
         """What a device with a clock sent, by boot."""
+        ...
+
+    async def claim(self, objects: Sequence[tuple[Seen, bool]]) -> list[Claim | None]:
+        """Of several ingests: who read these clockless objects first, this one (whose word is kept then) or another.
+
+        Asked before anything of them is stored, and idempotent: the same journal and position is the same arrival. An
+        object whose flag is false is only looked up; where nobody met it before, the answer is None.
+        """
         ...
 
     async def gaps(self, device: str | None = None) -> list[Gap]:

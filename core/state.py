@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.deadletter import DeadLetter
 from core.series import SeriesKey
@@ -82,7 +82,10 @@ SEEN_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The memory of one clockless object: (device, boot, seq) fixes `time`; `digest` covers readings and channels."""
+    """The memory of one clockless object: (device, boot, seq) fixes `time`; `digest` covers readings and channels.
+
+    `journal` is named where several ingests have one each.
+    """
 
     device: str
     boot: int
@@ -91,6 +94,27 @@ class Seen:
     received: int
     position: int
     digest: bytes
+    journal: str = ""
+
+
+class Claim(NamedTuple):
+    """What the database says to an object that one of several ingests has read: its time and first arrival, as whoever came first."""
+
+    time: int
+    received: int
+    duplicate: bool
+    conflicting: bool
+
+
+class Arrival(NamedTuple):
+    """A numbered object with a clock, read by one of several ingests; `counted`: not by an earlier commit of the same journal."""
+
+    device: str
+    boot: int
+    seq: int
+    time: int
+    fallen_back: bool
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +218,7 @@ class Commit:
     dead: tuple[DeadLetter, ...] = ()
     seen: tuple[Seen, ...] = ()
     boots: tuple[BootSpan, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()  # in place of `seen` and `boots`, where several ingests share the devices
     waiting: tuple[Waiting, ...] = ()
     statuses: tuple[DeviceStatus, ...] = ()
     clocks: tuple[DeviceClock, ...] = ()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.batch import Batch
 from core.deadletter import DeadLetter
+from core.flags import Flag
 from core.series import SeriesKey
-from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Latest, Seen, Waiting, Written
+from core.state import Arrival, BootSpan, Commit, DeviceClock, DeviceStatus, Latest, Seen, Waiting, Written
+from quality.tails import NEVER, Settled
 
 _FOREVER = np.iinfo(np.int64).max
 
@@ -71,12 +74,13 @@ class Pending:
         self.done_replays: list[int] = []
         self.failed_replays: list[tuple[int, str]] = []
         self.clocks: dict[str, DeviceClock] = {}
+        self.arrivals: list[Arrival] = []  # where several ingests share the devices
         self._seen: dict[tuple[str, int, int, bytes], Seen] = {}
         self._boots: dict[tuple[str, int], BootSpan] = {}
 
     def __len__(self) -> int:
         """How much waits that grows with bad input rather than with the registry."""
-        return len(self.dead) + len(self.waiting) + len(self._seen)
+        return len(self.dead) + len(self.waiting) + len(self._seen) + len(self.arrivals)
 
     def wrote(self, batch: Batch) -> None:
         """Rows the store took, sorted by (series, time)."""
@@ -90,6 +94,7 @@ class Pending:
         self.waiting += later.waiting
         self.statuses |= later.statuses
         self.counters.update(later.counters)
+        self.arrivals += later.arrivals
         self.remember(tuple(later._seen.values()), tuple(later._boots.values()))
 
     def remember(self, seen: Sequence[Seen], boots: Sequence[BootSpan]) -> None:
@@ -97,15 +102,16 @@ class Pending:
         self._seen |= {(s.device, s.boot, s.seq, s.digest): s for s in seen}
         self._boots |= {(b.device, b.boot): b for b in boots}
 
-    def commit(self, journal: str, cursor: int, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Commit:
-        """All of it as one transaction that covers the journal up to `cursor`."""
+    def commit(self, journal: str, cursor: int, keys: Sequence[SeriesKey], roles: Mapping[int, str], settled: Settled | None = None) -> Commit:
+        """All of it as one transaction that covers the journal up to `cursor`; `settled`: what is judged of it already."""
         return Commit(
             journal=journal,
             state_cursor=cursor,
-            written=tuple(self._written(keys, roles)),
+            written=tuple(self._written(keys, roles, settled)),
             dead=tuple(self.dead),
             seen=tuple(self._seen.values()),
             boots=tuple(self._boots.values()),
+            arrivals=tuple(self.arrivals),
             waiting=tuple(self.waiting),
             statuses=tuple(self.statuses.values()),
             counters=dict(self.counters),
@@ -115,10 +121,26 @@ class Pending:
             clocks=tuple(self.clocks.values()),
         )
 
-    def _written(self, keys: Sequence[SeriesKey], roles: Mapping[int, str]) -> Iterator[Written]:
+    def _written(self, keys: Sequence[SeriesKey], roles: Mapping[int, str], settled: Settled | None) -> Iterator[Written]:
         if self._newest is None:
             return
         written, columns = self._newest.rows()
-        for series, time, value, flag, received, oldest in zip(written.tolist(), *(column.tolist() for column in columns), strict=True):
-            newest = Latest(time=time, value=value, flag=flag)
-            yield Written(key=keys[series], role=roles.get(series, "primary"), newest=newest, received=received, dirty_from=oldest)
+        answers = repeat((False, 0, NEVER, 0.0, 0)) if settled is None else settled.of(written)
+        for series, time, value, flag, received, oldest, (judged, its_flag, good_time, good_value, interval) in zip(
+            written.tolist(), *(column.tolist() for column in columns), answers, strict=settled is not None
+        ):
+            key, role = keys[series], roles.get(series, "primary")
+            if not judged or settled is None:
+                yield Written(key=key, role=role, newest=Latest(time=time, value=value, flag=flag), received=received, dirty_from=oldest)
+                continue
+            yield Written(
+                key=key,
+                role=role,
+                newest=Latest(time=time, value=value, flag=its_flag),
+                received=received,
+                dirty_from=oldest,
+                judged=True,
+                good=None if good_time == NEVER else Latest(time=good_time, value=good_value, flag=Flag.GOOD),
+                config=settled.config,
+                interval_ms=interval or None,
+            )

@@ -43,6 +43,7 @@ from ingest.mail import MESSAGE, OBJECT, Opened, Reader, record
 from ingest.offsets import Offsets
 from ingest.pending import Pending
 from ingest.recent import Recent
+from ingest.shared import SharedIdentities
 from quality.judge import judge, row_tests
 from quality.rules import QcConfig, Rules
 from quality.tails import MOST_WAITING, Settled, Tails
@@ -92,7 +93,7 @@ class Processor:
     `judging` says whether this process is the judge now; it must be the only one that writes this store then, and window tests
     are run here, in memory, before each commit. Else every row written is read back by whoever judges.
 
-    `careful` makes a `Record` of every object: for comparison.
+    `careful` makes a `Record` of every object: for comparison. `shared`: other processors share the devices.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Processor:
         public: bool,
         careful: bool = False,
         judging: Judging | None = None,
+        shared: bool = False,
     ) -> None:
         self._journal = journal
         self._store = store
@@ -118,7 +120,8 @@ class Processor:
         self._row_tests = row_tests(self._rules)
         self._judging = judging
         self._tails: Tails | None = None
-        self._memory = Memory()
+        self._shared = SharedIdentities(journal.id) if shared else None
+        self._memory = self._shared or Memory()
         self._instants = Instants()
         self._recent = Recent()
         self._offsets = Offsets()
@@ -201,14 +204,19 @@ class Processor:
         with contextlib.suppress(UnavailableError):  # where the database is away nobody registers anything either
             await self.refresh()  # what was registered before these messages came counts for them
         statuses: list[tuple[str, DeviceStatus]] = []
-        done = self._place_all(records, columns, shifts, statuses)
+        # where others share the devices everything must be looked up first: who read it before
+        done = self._place_all(records, columns, shifts, statuses) if self._shared is None else 0
         if done < len(records):  # from there on something must be looked up first
             opened = self._reader.open(records[done:]).opened
             settled = (self.cursor, self._counted_to)
             admitted = await self._admission.admit(opened, refuse=self._refuse, park=self._fresh.waiting.append, settled=settled)
             await self._recall(admitted)
+            if self._shared is not None:
+                await self._shared.claim(admitted, self._database)
             turned_away = {entry[1] for entry in opened}.difference(entry[1] for entry in admitted)
             self._place_all(records, columns, shifts, statuses, begin=done, but=turned_away)
+            if self._shared is not None:
+                self._fresh.arrivals += self._shared.arrivals(admitted, self._instants, counted_from=self._counted_to)
         for org, status in statuses:  # after it: a device that registers itself may have said both in one batch
             device = self.directory.device(status.device)
             if device is not None and device.org == org:  # the word of a stranger, or under another org, is nobody's

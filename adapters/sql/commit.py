@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from adapters.sql import deadletters, enrolment, identities, states
+from adapters.sql import deadletters, enrolment, identities, shared, states
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, upsert
 from core.state import Commit
@@ -28,8 +28,10 @@ def write(c: Connection, commit: Commit, *, at: int) -> None:
     identities.write_boots(c, commit.boots)
     identities.write_statuses(c, commit.statuses)
     identities.write_clocks(c, commit.clocks)
+    duplicates = shared.merge(c, commit.arrivals)
     if commit.state_cursor > covered:
         identities.add_counters(c, commit.counters)
+        identities.add_counters(c, {f"duplicate:{device}": times for device, times in duplicates.items()})
         upsert(
             c,
             t.state_cursor,

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
-from adapters.sql import cursors, deadletters, enrolment, identities, leases, people, records, redecodes, registry, schema, simclock, states
+from adapters.sql import cursors, deadletters, enrolment, identities, leases, people, records, redecodes, registry, schema, shared, simclock, states
 from adapters.sql import forecasts as issues
 from adapters.sql.engine import make_engine, parse_url, reading, writing
 from core.alert import Alert, AlertEvent, Intent, Step
@@ -20,7 +20,7 @@ from core.place import Deployment, Device, Org, Station, Waterway
 from core.ports import AuditRow, RegistrySnapshot
 from core.record import Day, Score
 from core.redecode import Change, Run, Touched
-from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
+from core.state import BootSpan, Claim, Commit, DeviceClock, DeviceStatus, Gap, Judged, Seen, SeriesState, Waiting, WaitingDevice
 
 
 def open_database(url: str, *, clock: Clock | None = None) -> SqlDatabase:
@@ -237,6 +237,11 @@ class SqlDatabase:
         """What a device with a clock sent, by boot (its last 1,000 boots)."""
         with reading(self._engine) as c:
             return identities.boots(c, device)
+
+    async def claim(self, objects: Sequence[tuple[Seen, bool]]) -> list[Claim | None]:
+        """Who read these clockless objects first, where several ingests share the devices."""
+        with writing(self._engine) as c:
+            return shared.claim(c, objects)
 
     async def gaps(self, device: str | None = None) -> list[Gap]:
         """Numbers that never came (of one device), by device and boot."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, and_, bindparam, case, cast, delete, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, Text, and_, bindparam, case, cast, delete, or_, select
 
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, others, upsert
@@ -98,10 +98,21 @@ def seen(c: Connection, device: str) -> list[Seen]:
     return [Seen(**row._mapping) for row in c.execute(select(*columns).where(t.seen.c.device == device).order_by(t.seen.c.id))]
 
 
+def some_boots(c: Connection, keys: Sequence[tuple[str, int]]) -> list[BootSpan]:
+    """Those of some (device, boot), and maybe a few more; at most some hundred keys."""
+    s = t.boot_span.c
+    query = select(t.boot_span).where(s.device.in_({device for device, _ in keys}), s.boot.in_({boot for _, boot in keys}))
+    return [_span(row) for row in c.execute(query)]
+
+
+def _span(row: Row[Any]) -> BootSpan:
+    return BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes), "fallen_back": tuple(row.fallen_back)})
+
+
 def boots(c: Connection, device: str) -> list[BootSpan]:
     """By boot."""
     rows = c.execute(select(t.boot_span).where(t.boot_span.c.device == device).order_by(t.boot_span.c.boot))
-    return [BootSpan(**{**row._mapping, "holes": tuple((a, z) for a, z in row.holes), "fallen_back": tuple(row.fallen_back)}) for row in rows]
+    return [_span(row) for row in rows]
 
 
 def gaps(c: Connection, device: str | None) -> list[Gap]:

@@ -215,6 +215,7 @@ seen = Table(
     _int("received"),
     _int("position"),
     Column("digest", LargeBinary, nullable=False),
+    Column("journal", String(160), nullable=False, server_default=""),
     # the digest too: of two objects with one number both are kept, and each keeps its own time
     UniqueConstraint("device", "boot", "seq", "digest"),
     Index("ix_seen_device_id", "device", "id"),
