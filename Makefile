@@ -1,7 +1,7 @@
 # Canh Mặn: everything a developer types. `make` alone shows the list.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo install test soak faults skill lint format docs web clean
+.PHONY: help demo install test soak faults fuzz skill lint format docs web clean
 
 START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
@@ -33,6 +33,10 @@ faults: ## docs/faults.md: every fault with real servers, stored held against ac
 	@deploy/install.sh test
 	@deploy/test_servers.sh
 	@.venv/bin/python -m bench.faults $(ARGS)
+
+fuzz: ## docs/fuzz.md: a million damaged inputs to everything that reads bytes of strangers (ARGS="--inputs 20000 --seed 1")
+	@deploy/install.sh
+	@.venv/bin/python -m bench.fuzz $(ARGS)
 
 skill: ## docs/skill.md: the forecasts tried on every measured set of SHARED_DIR; what is done is kept in .make/skill (ARGS="--jobs 2")
 	@deploy/install.sh

@@ -22,7 +22,7 @@ def instant(text: str) -> int | None:
     """ms since 1970 UTC, floored; None where it is no such time or has no zone."""
     try:
         return to_ms(msgspec.convert(_BEYOND_MICROSECONDS.sub(r"\1", text), _Instant))
-    except (msgspec.ValidationError, OverflowError):
+    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):  # the last for half a surrogate pair
         return None
 
 
