@@ -50,14 +50,14 @@ def _seeds(version: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
         Connect(version=version, client_id="c", username="kl01", password=b"pw"),
         Connect(version=version, client_id="c", username="kl01", password=b"pw", keep_alive=60, clean_start=False, will=will, properties=more),
     ]
-    publishes = [
+    publishes: list[Packet] = [
         Publish(TOPIC, PAYLOAD, 1, 1),
         Publish(TOPIC, PAYLOAD * 3, 1, 2, dup=True),
         Publish(TOPIC, PAYLOAD, 0, retain=True),
         Publish("canhman/kg/trạm/telemetry", b"", 1, 65_535, properties=_PROPERTIES if five else Properties()),
         Publish(TOPIC, PAYLOAD, 2, 3),
     ]
-    client = [
+    client: list[Packet] = [
         *publishes,
         Subscribe(packet_id=9, subscriptions=(Subscription(topic_filter="canhman/kg/kl01/command", qos=1), Subscription(topic_filter="a/+/#"))),
         Unsubscribe(packet_id=9, topic_filters=("canhman/kg/kl01/command",)),
