@@ -44,7 +44,9 @@ class Line:
     config: QcConfig = field(default_factory=lambda: read_qc(None))
     mode: Mode = "open"
     public: bool = False
+    careful: bool = False
     tails: bool = False  # whether window tests are run in memory, before a commit
+    shared: bool = False  # whether other lines have a part of the messages, with the same store and database
     now: int = NOON + 3_600_000
     journal: FileJournal = field(init=False)
     processor: Processor = field(init=False)
@@ -72,7 +74,9 @@ class Line:
             clock=clock,
             mode=self.mode,
             public=self.public,
+            careful=self.careful,
             judging=_judging if self.tails else None,
+            shared=self.shared,
         )
         self.ask(self.processor.start())
 
