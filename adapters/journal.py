@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 
 import structlog
 
@@ -46,6 +47,7 @@ class FileJournal(SegmentReader):
         self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, max_bytes: int | None = None, spare: float = 0.0, clock: Clock | None = None
     ) -> None:
         super().__init__(folder)
+        self.fsync_s = 0.0  # how long the last one took
         self.torn_bytes = 0  # cut off the end at `open`: the unfinished write of a crash
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
@@ -210,12 +212,14 @@ class FileJournal(SegmentReader):
             except OSError:
                 self._begin_new_segment_at(self._end)  # what lies past the end is bounded by the next segment's header
             raise JournalFullError(f"journal {path}: cannot write: {error.strerror}") from error
+        began = perf_counter()
         try:
             os.fdatasync(fd)
         except OSError as error:
             # After a failed fsync the kernel may hold the pages for clean, and a second one would lie: this file is done with.
             self._begin_new_segment_at(self._end)
             raise JournalFullError(f"journal {path}: cannot fsync: {error.strerror}") from error
+        self.fsync_s = perf_counter() - began
 
     def _write_whole(self, path: Path, data: bytes) -> None:
         """Make a file that is there with all its bytes after a crash, or not there."""

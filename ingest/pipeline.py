@@ -176,6 +176,11 @@ class Processor:
         return self._table.keys
 
     @property
+    def late(self) -> int:
+        """Readings since this start that came after a newer one of their series."""
+        return self._recent.late
+
+    @property
     def held(self) -> int:
         """How much waits for a commit that grows with bad input rather than with the registry."""
         return len(self.pending) + self._memory.held

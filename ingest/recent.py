@@ -14,6 +14,7 @@ class Recent:
     def __init__(self) -> None:
         self._time = np.zeros(0, dtype=np.int64)
         self._value = np.zeros(0)
+        self.late = 0  # rows that came after a newer one of their series
 
     def overwritten(self, rows: Batch) -> NDArray[np.int32]:
         """The series of each row that has another value than one of its identity before it.
@@ -37,6 +38,7 @@ class Recent:
         last = batch.last_of_series()
         series, time = batch.series[last], batch.time[last]
         self._grow(int(series[-1]) + 1)
+        self.late += int(np.count_nonzero(batch.time < self._time[batch.series]))
         newer = time >= self._time[series]
         series = series[newer]
         self._time[series], self._value[series] = time[newer], batch.value[last][newer]

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from core.errors import CanhManError, JournalFullError, RefusedError, Unavailabl
 from core.message import Message
 from core.ports import Journal, MessageSource
 from ingest.health import Health
+from ingest.meters import Meters
 from ingest.pipeline import Database, Processor, Shifts, Work
 from quality.rules import QcConfig
 
@@ -43,21 +45,26 @@ class WaitingJournal(Journal, Protocol):
         ...
 
 
-async def receive(source: MessageSource, journal: Journal, health: Health) -> None:
+async def receive(source: MessageSource, journal: Journal, health: Health, meters: Meters | None = None) -> None:
     """Until cancelled: a batch from the source, one fsync, and only then the acknowledgements."""
+    meters = meters or Meters()
     while True:
         messages = await source.batch()
-        while not _keep(journal, messages, health):  # noqa: ASYNC110 a full disk sends no event
+        meters.received += len(messages)
+        while not _keep(journal, messages, health, meters):  # noqa: ASYNC110 a full disk sends no event
             await asyncio.sleep(1.0)  # not acknowledged, so its senders keep it too
         source.acknowledge(messages)
+        meters.acknowledged += len(messages)
 
 
-def _keep(journal: Journal, messages: Sequence[Message], health: Health) -> bool:
+def _keep(journal: Journal, messages: Sequence[Message], health: Health, meters: Meters) -> bool:
+    began = perf_counter()
     try:
         journal.append(messages)
     except JournalFullError as error:
         health.red("journal", f"{error}; nothing is acknowledged until there is room")
         return False
+    meters.kept(len(messages), getattr(journal, "fsync_s", 0.0) or perf_counter() - began)
     health.green("journal")
     return True
 
@@ -65,12 +72,15 @@ def _keep(journal: Journal, messages: Sequence[Message], health: Health) -> bool
 class Worker:
     """The second loop. `run` goes on until `stop`, then finishes what is in the journal, within a bound."""
 
-    def __init__(self, *, processor: Processor, journal: WaitingJournal, database: Database, judge: Judge | None, health: Health) -> None:
+    def __init__(
+        self, *, processor: Processor, journal: WaitingJournal, database: Database, judge: Judge | None, health: Health, meters: Meters | None = None
+    ) -> None:
         self._processor = processor
         self._journal = journal
         self._database = database
         self._judge = judge
         self._health = health
+        self._meters = meters or Meters()
         self._stop = threading.Event()
         self._deadline = float("inf")
         self._kept_house_at = 0.0
@@ -120,15 +130,24 @@ class Worker:
         found = self._journal.read(self._processor.cursor, limit=BATCH)
         if found.damaged_bytes:
             log.error("a damaged part of the journal was skipped", position=self._processor.cursor, bytes=found.damaged_bytes)
+        self._meters.begins(found.records[0][1].received if found.records else None)
         if found.records:
             work = await self._convert(found.records)
-            await self._patiently("store", lambda: self._processor.write(work, found.next))
+            await self._patiently("store", lambda: self._write(work, found.next, len(found.records)))
         elif found.next > self._processor.cursor:
             self._processor.cursor = found.next
         else:
             self._journal.wait_for(self._processor.cursor, 0.2)
         if time.monotonic() - self._kept_house_at >= self._house_every or self._processor.held > MAX_PENDING:
             await self._keep_house()
+
+    async def _write(self, work: Work, cursor: int, messages: int) -> None:
+        began = perf_counter()
+        await self._processor.write(work, cursor)
+        self._meters.wrote(messages, perf_counter() - began)
+        whole = {letter.position for letter in work.pending.dead if not letter.key}
+        self._meters.decoded += messages - len(whole) - len(work.pending.waiting)
+        self._meters.late = self._processor.late
 
     # ------------------------------------------------------------ batches
 
@@ -218,6 +237,7 @@ class Worker:
         """Do `work`, again and again while a server is away; only a stop ends it otherwise."""
         pause = 0.0
         while True:
+            self._meters.begins()
             try:
                 result = await work()
             except (UnavailableError, RefusedError) as error:
