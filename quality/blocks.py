@@ -89,8 +89,8 @@ class Blocks:
         return min(by_hours, by_samples)
 
     async def _judge(self, batch: Batch, since: int, until: int) -> set[int]:
-        flags, bits = judge(batch, self._rules)
         mine = (batch.time >= since) & (batch.time < until)
+        flags, bits = judge(batch, self._rules, asked=mine)
         differs = mine & ((flags != batch.flag) | (bits != batch.tests))
         fresh = replace(batch, flag=flags, tests=bits)
         if differs.any():

@@ -18,28 +18,31 @@ Bits = NDArray[np.int64]
 _GIVEN_MASK = np.int64(sum(1 << bit for bit in GIVEN_BITS.values() if bit != INHERITED_BIT))
 
 
-def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None) -> tuple[Flags, Bits]:
+def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None, asked: NDArray[np.bool_] | None = None) -> tuple[Flags, Bits]:
     """Flags and test bits for every row of `batch`, which is sorted by (series, time) with each identity once.
 
     A pure function of time, value and the given bits (clock, withdrawn) of the rows: the flags a row carried before
     play no part. Rows whose context lies outside the block are judged by what is there, so a caller that cut a block
-    out of a longer series uses only the rows that had theirs (`context`). NaN is 9. Returns flag (n,), tests (n,).
+    out of a longer series uses only the rows that had theirs (`context`), and may say which those are: `asked` (n,), by
+    time for all series that are linked; what is returned for the others means nothing. NaN is 9. Returns flag (n,), tests (n,).
     """
     rules.grow()
     flags = np.full(len(batch), Flag.MISSING, dtype=np.uint8)
     bits: Bits = batch.tests & _GIVEN_MASK
     present = np.flatnonzero(np.isfinite(batch.value))
-    flags[present], found = _run(batch.take(present), rules, list(rules.config.tests.values() if tests is None else tests))
+    whole = len(present) == len(batch)
+    used = list(rules.config.tests.values() if tests is None else tests)
+    flags[present], found = _run(batch if whole else batch.take(present), rules, used, asked if asked is None or whole else asked[present])
     bits[present] |= found
     clock = (bits >> CLOCK_BIT) & 1 == 1
     flags[clock] = roll_up(flags[clock], np.full(int(clock.sum()), Flag.SUSPECT, dtype=np.uint8))
     flags[(bits >> WITHDRAWN_BIT) & 1 == 1] = Flag.MISSING
-    _inherit(batch, rules, flags, bits)
+    _inherit(batch, rules, flags, bits, asked)
     return flags, bits
 
 
-def _run(batch: Batch, rules: Rules, tests: list[QcTest]) -> tuple[Flags, Bits]:
-    block = Block.of(batch)
+def _run(batch: Batch, rules: Rules, tests: list[QcTest], asked: NDArray[np.bool_] | None) -> tuple[Flags, Bits]:
+    block = Block.of(batch, asked)
     flags = np.full(len(batch), Flag.NOT_EVALUATED, dtype=np.uint8)
     bits: Bits = np.zeros(len(batch), dtype=np.int64)
     for test in tests:
@@ -49,7 +52,7 @@ def _run(batch: Batch, rules: Rules, tests: list[QcTest]) -> tuple[Flags, Bits]:
     return flags, bits
 
 
-def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits) -> None:
+def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits, asked: NDArray[np.bool_] | None) -> None:
     """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`.
 
     Only where every source stands beside it: else it was not derived but sent, and a doubtful thermometer is no word
@@ -58,7 +61,7 @@ def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits) -> None:
     places = place(batch.series, batch.time)
     withdrawn = (bits >> WITHDRAWN_BIT) & 1 == 1
     for sources in rules.sources:  # in the order of DERIVED: what is derived twice inherits twice
-        rows, found = _beside(batch, places, sources)
+        rows, found = _beside(batch, places, sources, asked)
         for at in found:
             gone = withdrawn[at]
             worse = (flags[at] == Flag.SUSPECT) | (flags[at] == Flag.FAIL)
@@ -68,9 +71,12 @@ def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits) -> None:
             withdrawn[rows[gone]] = True
 
 
-def _beside(batch: Batch, places: NDArray[np.int64], sources: NDArray[np.int32]) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
-    """The rows whose sources all have a row at the same time, and for each source where those rows are."""
-    rows = np.flatnonzero(sources.min(axis=1)[batch.series] >= 0)
+def _beside(
+    batch: Batch, places: NDArray[np.int64], sources: NDArray[np.int32], asked: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+    """The rows asked for whose sources all have a row at the same time, and for each source where those rows are."""
+    derived = (sources.min(axis=1) >= 0)[batch.series]
+    rows = np.flatnonzero(derived if asked is None else derived & asked)
     found: list[NDArray[np.intp]] = []
     for column in sources.T if len(rows) else ():
         wanted = place(column[batch.series[rows]], batch.time[rows])

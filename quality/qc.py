@@ -31,7 +31,8 @@ class Block:
     """Rows of one or more series, sorted by (series, time), each identity once.
 
     series (n,) int32; time (n,) int64 ms; value (n,) float64; place (n,) int64, rising: series and time in one number;
-    first (n,) intp: the index of the first row of the row's series.
+    first (n,) intp: the index of the first row of the row's series; asked (n,) bool: the rows whose flags are wanted, the
+    others are there for context and a test may answer anything for them.
     """
 
     series: NDArray[np.int32]
@@ -39,15 +40,17 @@ class Block:
     value: Floats
     place: NDArray[np.int64]
     first: NDArray[np.intp]
+    asked: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, batch: Batch) -> Block:
-        """The block of a sorted batch (see `Batch.last_wins`)."""
+    def of(cls, batch: Batch, asked: NDArray[np.bool_] | None = None) -> Block:
+        """The block of a sorted batch (see `Batch.last_wins`); `asked` is all of it where nothing is said."""
         n = len(batch)
         starts = np.ones(n, dtype=bool)
         starts[1:] = batch.series[1:] != batch.series[:-1]
         first = np.maximum.accumulate(np.where(starts, np.arange(n), 0)) if n else np.zeros(0, dtype=np.intp)
-        return cls(series=batch.series, time=batch.time, value=batch.value, place=place(batch.series, batch.time), first=first)
+        asked = np.ones(n, dtype=bool) if asked is None else asked
+        return cls(series=batch.series, time=batch.time, value=batch.value, place=place(batch.series, batch.time), first=first, asked=asked)
 
 
 def place(series: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:

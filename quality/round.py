@@ -77,9 +77,9 @@ class Round:
         return answers
 
     async def _judge(self, batch: Batch, starts: NDArray[np.int64]) -> list[Judged]:
-        flags, bits = judge(batch, Rules(self._config, self._keys))
-        fresh = replace(batch, flag=flags, tests=bits)
         mine = batch.time >= starts[self._group[batch.series]]
+        flags, bits = judge(batch, Rules(self._config, self._keys), asked=mine)
+        fresh = replace(batch, flag=flags, tests=bits)
         differs = mine & ((flags != batch.flag) | (bits != batch.tests))
         if differs.any():
             await self._store.write_flags(fresh.take(differs), self._keys)

@@ -22,22 +22,22 @@ BEFORE_H = 9.0  # fail_h + max_gap_h: the sample that opens the longest window i
 
 def run(block: Block, params: Mapping[str, Floats]) -> NDArray[np.uint8]:
     """3 and 4 by the length of the flat window that ends at the row, 1 where it moved, 2 where nothing can be said."""
-    n = len(block.value)
-    flags = np.full(n, Flag.NOT_EVALUATED, dtype=np.uint8)
-    used = np.isfinite(params["resolution"])
+    flags = np.full(len(block.value), Flag.NOT_EVALUATED, dtype=np.uint8)
+    used = np.isfinite(params["resolution"]) & block.asked
     if not used.any():
         return flags
-    spans = _Spans(block.value)
-    unbroken = _unbroken_since(block, params["max_gap_h"])
     exempt = used & (block.value < params["floor"])
     flags[exempt] = Flag.GOOD
+    rows = np.flatnonzero(used & ~exempt)
+    spans = _Spans(block.value)
+    unbroken = _unbroken_since(block, params["max_gap_h"])[rows]
+    few, resolution = params["min_samples"][rows], params["resolution"][rows] * (1 - 1e-6)  # 5.03 − 5.02 is 0.0100000000000002
     for hours, flag in ((params["suspect_h"], Flag.SUSPECT), (params["fail_h"], Flag.FAIL)):
-        opens = np.searchsorted(block.place, block.place - (hours * HOUR_MS).astype(np.int64), side="right") - 1
-        sure = used & ~exempt & (opens >= unbroken) & (np.arange(n) - opens + 1 >= params["min_samples"])
-        rows = np.flatnonzero(sure)
-        flat = spans.of(opens[rows], rows) < params["resolution"][rows] * (1 - 1e-6)  # 5.03 − 5.02 is 0.0100000000000002
-        flags[rows[flat]] = flag
-        moved = rows[~flat]
+        opens = np.searchsorted(block.place, block.place[rows] - (hours[rows] * HOUR_MS).astype(np.int64), side="right") - 1
+        sure = (opens >= unbroken) & (rows - opens + 1 >= few)
+        flat = spans.of(opens[sure], rows[sure]) < resolution[sure]
+        flags[rows[sure][flat]] = flag
+        moved = rows[sure][~flat]
         flags[moved[flags[moved] == Flag.NOT_EVALUATED]] = Flag.GOOD
     return flags
 

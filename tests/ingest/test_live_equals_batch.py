@@ -22,7 +22,6 @@ from core.state import Latest
 from quality.judge import judge
 from quality.qc import Block, Context, Floats, QcTest
 from quality.rules import TESTS, Rules
-from quality.sweep import sweep
 
 MIN = 60_000
 START = 1_772_000_000_000
@@ -36,6 +35,16 @@ def spike(block: Block, params: Mapping[str, Floats]) -> NDArray[np.uint8]:
     middle = middle[(block.series[middle - 1] == block.series[middle]) & (block.series[middle + 1] == block.series[middle])]
     off = block.value[middle] - (block.value[middle - 1] + block.value[middle + 1]) / 2
     flags[middle] = np.where(np.abs(off) > params["height"][middle], Flag.FAIL, Flag.GOOD)
+    return flags
+
+
+def step(block: Block, params: Mapping[str, Floats]) -> NDArray[np.uint8]:
+    """4 where a value stands off the third before it by more than `height`, 2 where there is none."""
+    n = len(block.value)
+    flags = np.full(n, Flag.NOT_EVALUATED, dtype=np.uint8)
+    rows = np.arange(3, n)
+    rows = rows[block.series[rows - 3] == block.series[rows]]
+    flags[rows] = np.where(np.abs(block.value[rows] - block.value[rows - 3]) > params["height"][rows], Flag.FAIL, Flag.GOOD)
     return flags
 
 
@@ -54,14 +63,19 @@ CONFIGS = {
     "shipped": read_qc(None),
     "spike": replace(read_qc(None), tests={"spike": SPIKE}),
     "all": replace(read_qc(None), tests={**TESTS, "spike": SPIKE}),
+    "looks back": replace(read_qc(None), tests={**TESTS, "back": replace(SPIKE, name="back", before=Context(samples=3), after=Context(), run=step)}),
     "after hours": replace(read_qc(None), tests={**TESTS, "spike": replace(SPIKE, before=Context(samples=3), after=Context(samples=1, hours=2.5))}),
 }
 
 
-@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS.keys())
+WAYS = [(name, tails) for tails in (False, True) for name in CONFIGS if not tails or name != "after hours"]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=[f"{name}{', tails in memory' if tails else ''}" for name, tails in WAYS])
 def any_line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, open_line: Callable[..., Any]) -> Iterator[Any]:
     """One line for all examples of a configuration: each has a device of its own."""
-    line = open_line(tmp_path_factory.mktemp("line"), config=request.param)
+    name, tails = request.param
+    line = open_line(tmp_path_factory.mktemp("line"), config=CONFIGS[name], tails=tails)
     yield line
     line.close()
 
@@ -90,7 +104,7 @@ def in_batch_form(line: Any, station: str) -> tuple[Batch, list[Any], list[int],
     return stored, keys, flags.tolist(), bits.tolist()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=arrivals(), block_rows=st.sampled_from([1, 5, 50_000]))
 def test_live_equals_batch(any_line: Any, case: tuple[list[tuple[int, float]], list[list[int]], list[str]], block_rows: int) -> None:
     """Whatever came in between, in the end every row has the flag and bits of the batch form, and `series_state` says the same."""
@@ -108,7 +122,7 @@ def test_live_equals_batch(any_line: Any, case: tuple[list[tuple[int, float]], l
         if event == "restart":
             line.restart()
     line.work(judge=False)
-    asyncio.run(sweep(line.database, line.store, line.config, block_rows=block_rows))
+    asyncio.run(line.sweep(block_rows=block_rows))
 
     stored, keys, flags, bits = in_batch_form(line, device)
     assert {k.quantity for k in keys} == {"water.ec", "water.salinity"}
