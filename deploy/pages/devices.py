@@ -36,7 +36,8 @@ def body() -> str:
         ),
     )
     return f"""A device publishes under its own prefix, at QoS 1, and nowhere else ([mqtt.md](mqtt.md): how it connects where there is no broker). What nothing
-reads yet is kept as a dead letter `no_decoder`, and its bytes stay in the journal until there is a decoder: [deadletters.md](deadletters.md). Names of quantities: [quantities.md](quantities.md).
+reads yet is kept as a dead letter `no_decoder`, and its bytes stay in the journal until there is a decoder: [deadletters.md](deadletters.md). Names
+of quantities: [quantities.md](quantities.md).
 
 {topics}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,13 +15,19 @@ from typing import Any
 import gmqtt
 import pytest
 from paho.mqtt import client as paho
-from servers.listener_bench import TOPIC, Bench, bench, run
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from servers.listener_bench import TOPIC, Bench, Doorman, FixedClock, bench, run, tls_contexts
+from servers.ports import free_port
 
+from adapters.listener import Listener
 from core.message import Message
 
 pytestmark = pytest.mark.sockets
 
 PASSWORD = "pw"
+STATUS = "canhman/kg/kl01/status"
+VERSIONS = pytest.mark.parametrize("version", [paho.MQTTv311, paho.MQTTv5])
 COUNT = 15  # under mosquitto_pub's window of 20
 PAYLOADS = [b'{"seq": %d}' % n for n in range(COUNT)]
 
@@ -144,13 +151,101 @@ def test_gmqtt() -> None:
     run(scene())
 
 
-# ---------------------------------------------------------------- mosquitto_pub
+def test_gmqtt_and_a_killed_service(tmp_path: Path) -> None:
+    """A client that forgets what it has in flight when its session is gone does not have to: all of it comes to the next life of the service."""
+
+    async def scene() -> None:
+        port, book = free_port(), tmp_path / "mqtt-sessions"
+        first = Listener("127.0.0.1", port, authority=Doorman(), clock=FixedClock(), linger_s=0, sessions=book)
+        await first.open()
+        client = gmqtt.Client("gmqtt", clean_session=False, session_expiry_interval=3600)
+        client.set_auth_credentials("kl01", "pw")
+        client.set_config({"reconnect_delay": 0.05, "reconnect_retries": 50})
+        await client.connect("127.0.0.1", port, keepalive=30)
+        for payload in PAYLOADS:
+            client.publish(TOPIC, payload, qos=1)
+        check(await Bench(first).messages(COUNT), dup=False)
+        assert first._server
+        first._shared.sessions._book = None  # from here on nothing more is written
+        first._server.close()
+        for connection in list(first._shared.sockets):
+            connection.abort()
+        second = Listener("127.0.0.1", port, authority=Doorman(), clock=FixedClock(), linger_s=0, sessions=book)
+        await second.open()
+        again = await Bench(second).messages(COUNT)
+        assert [m.payload for m in again] == PAYLOADS
+        second.acknowledge(again)
+        await client._persistent_storage.wait_empty()
+        await client.disconnect()
+        await second.close()
+        await first.close()
+
+    run(scene())
 
 
-def mosquitto_pub() -> str:
-    found = shutil.which("mosquitto_pub")
+# ---------------------------------------------------------------- will, RETAIN, TLS, session, QoS 2
+
+
+@VERSIONS
+def test_paho_over_tls_with_will_and_retain(version: int, tmp_path: Path) -> None:
+    """As firmware for a broker does it: status retained, `offline` as its will, over TLS; the line breaks and the will comes."""
+    server, client_context = tls_contexts(tmp_path)
+
+    async def scene() -> None:
+        async with bench(ssl=server) as b:
+            client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="paho", protocol=paho.MQTTProtocolVersion(version), reconnect_on_failure=False)
+            client.username_pw_set("kl01", PASSWORD)
+            client.will_set(STATUS, b"offline", qos=1, retain=True)
+            client.tls_set_context(client_context)
+            await asyncio.to_thread(client.connect, "127.0.0.1", b.listener.port, 30)
+            client.loop_start()
+            info = client.publish(STATUS, b"online", qos=1, retain=True)
+            (online,) = await b.messages(1)
+            assert (online.topic, online.payload, online.retain, online.source) == (STATUS, b"online", False, "device:kl01")
+            b.listener.acknowledge([online])
+            await asyncio.to_thread(info.wait_for_publish, 10)
+            await break_connections(b)
+            (offline,) = await b.messages(1)
+            assert (offline.topic, offline.payload) == (STATUS, b"offline")
+            client.disconnect()
+            await asyncio.to_thread(client.loop_stop)
+
+    run(scene())
+
+
+@VERSIONS
+def test_paho_finds_its_session(version: int) -> None:
+    """A client that asks to keep its session is told that it is there."""
+    kept: dict[str, Any] = {"clean_session": False} if version == paho.MQTTv311 else {}
+    more: dict[str, Any] = {}
+    if version == paho.MQTTv5:
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 60
+        more = {"clean_start": False, "properties": properties}
+
+    async def scene() -> None:
+        loop, present = asyncio.get_running_loop(), asyncio.Queue[bool]()
+        async with bench() as b:
+            for expected in (False, True):
+                client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="paho", protocol=paho.MQTTProtocolVersion(version), **kept)
+                client.username_pw_set("kl01", PASSWORD)
+                client.on_connect = lambda c, u, flags, reason, p: loop.call_soon_threadsafe(present.put_nowait, flags.session_present)
+                await asyncio.to_thread(client.connect, "127.0.0.1", b.listener.port, 30, **more)
+                client.loop_start()
+                assert await present.get() is expected
+                client.disconnect()
+                await asyncio.to_thread(client.loop_stop)
+
+    run(scene())
+
+
+# ---------------------------------------------------------------- mosquitto_pub, mosquitto_sub
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
     if found is None:
-        why = "mosquitto_pub is not installed (Debian: apt-get install mosquitto-clients)"
+        why = f"{name} is not installed (Debian: apt-get install mosquitto-clients)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(why)
         pytest.skip(why)
@@ -158,8 +253,12 @@ def mosquitto_pub() -> str:
 
 
 async def publish(b: Bench, version: str, *arguments: str, login: str = PASSWORD) -> asyncio.subprocess.Process:
-    base = ["-h", "127.0.0.1", "-p", str(b.listener.port), "-V", version, "-i", "pub", "-u", "kl01", "-P", login, "-t", TOPIC]
-    return await asyncio.create_subprocess_exec(mosquitto_pub(), *base, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return await start("mosquitto_pub", b, version, *([] if "-t" in arguments else ["-t", TOPIC]), *arguments, login=login)
+
+
+async def start(name: str, b: Bench, version: str, *arguments: str, login: str = PASSWORD) -> asyncio.subprocess.Process:
+    base = ["-h", "127.0.0.1", "-p", str(b.listener.port), "-V", version, "-i", "pub", "-u", "kl01", "-P", login]
+    return await asyncio.create_subprocess_exec(program(name), *base, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 async def output(process: asyncio.subprocess.Process) -> str:
@@ -244,5 +343,76 @@ def test_mosquitto_pub_with_too_large_a_payload(version: str, tmp_path: Path) ->
                 assert process.returncode != 0
             assert not b.listener.counters["publishes"]
             assert bool(b.listener.counters["too_large"]) == (version == "mqttv311")
+
+    run(scene())
+
+
+@pytest.mark.servers
+@MOSQUITTO_VERSIONS
+def test_mosquitto_pub_with_a_will_over_tls(version: str, tmp_path: Path) -> None:
+    """Killed, it leaves its will; the certificate is checked by its own authority."""
+    server, _ = tls_contexts(tmp_path)
+
+    async def scene() -> None:
+        async with bench(ssl=server) as b:
+            will = ["--will-topic", STATUS, "--will-payload", "offline", "--will-qos", "1", "--will-retain"]
+            process = await publish(b, version, "-q", "1", "-r", "-l", "--cafile", str(tmp_path / "cert.pem"), *will)
+            assert process.stdin
+            process.stdin.write(b"hi\n")
+            await process.stdin.drain()
+            (message,) = await b.messages(1)
+            assert (message.payload, message.retain) == (b"hi", False)
+            process.kill()
+            (left,) = await b.messages(1)
+            assert (left.topic, left.payload) == (STATUS, b"offline")
+            await process.wait()
+
+    run(scene())
+
+
+@pytest.mark.servers
+@MOSQUITTO_VERSIONS
+def test_mosquitto_pub_at_qos_2(version: str) -> None:
+    """Refused as the standard says: it is closed, MQTT 5 was told before that QoS 1 is the most; nothing is taken."""
+
+    async def scene() -> None:
+        async with bench() as b:
+            process = await publish(b, version, "-q", "2", "-m", "hi")
+            while not b.listener.counters["protocol_errors"] and process.returncode is None:
+                await asyncio.sleep(0.01)
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+            assert not b.listener.counters["publishes"]
+            assert await (await b.login(device="other")).quiet()
+
+    run(scene())
+
+
+@pytest.mark.servers
+@MOSQUITTO_VERSIONS
+def test_mosquitto_sub(version: str) -> None:
+    """Its own command topic is granted, whatever QoS it asks for; another one is refused and it says so; a wildcard ends MQTT 5."""
+
+    async def scene() -> None:
+        async with bench() as b:
+            good = await start("mosquitto_sub", b, version, "-q", "2", "-t", "canhman/kg/kl01/command")
+            while not any(c._session.subscriptions for c in b.listener._shared.live.values()):
+                await asyncio.sleep(0.01)
+            good.terminate()
+            await good.communicate()
+            b.delta()
+            bad = await start("mosquitto_sub", b, version, "-t", "canhman/kg/other/command")
+            assert "denied" in await output(bad)
+            b.delta(refused_subscriptions=1)
+            wild = await start("mosquitto_sub", b, version, "-t", "canhman/#")
+            if version == "mqttv311":
+                assert "denied" in await output(wild)
+            else:
+                while not b.listener.counters["protocol_errors"]:
+                    await asyncio.sleep(0.01)
+                with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                    wild.terminate()
+                await wild.communicate()
 
     run(scene())
