@@ -293,6 +293,10 @@ class Processor:
         self._tails.forget()
         return None
 
+    def take_judged(self) -> int:
+        """How many rows were judged in memory since the last call."""
+        return 0 if self._tails is None else self._tails.take_judged()
+
     def learn(self, keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
         """What a round of the judge in this process has read of the store: all rows of `keys` from `since` on."""
         if self._tails is not None:

@@ -137,6 +137,11 @@ class Tails:
         self._good_time[:] = NEVER
         self._unsure[:] = False
 
+    def take_judged(self) -> int:
+        """How many rows were judged since the last call."""
+        found, self.judged = self.judged, 0
+        return found
+
     def learn(self, keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
         """All that the store holds of `keys` from `since` on, read after the last `settle`; `rows.series` indexes `keys`."""
         self._grow()
