@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -215,7 +216,7 @@ seen = Table(
     _int("received"),
     _int("position"),
     Column("digest", LargeBinary, nullable=False),
-    Column("journal", String(160), nullable=False, server_default=""),
+    Column("journal", String(160), nullable=False, server_default=text("''")),
     # the digest too: of two objects with one number both are kept, and each keeps its own time
     UniqueConstraint("device", "boot", "seq", "digest"),
     Index("ix_seen_device_id", "device", "id"),

@@ -11,4 +11,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Empty for what a lone ingest remembered."""
-    op.add_column("seen", sa.Column("journal", sa.String(length=160), nullable=False, server_default=""))
+    op.add_column("seen", sa.Column("journal", sa.String(length=160), nullable=False, server_default=sa.text("''")))
