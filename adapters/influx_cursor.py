@@ -7,6 +7,7 @@ reads as 0.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -42,7 +43,8 @@ class CursorFile:
         record = _RECORD.pack(_MAGIC, _digest(journal), position)
         record = (record + _CRC.pack(zlib.crc32(record))).ljust(_SIZE, b"\0")
         try:
-            os.pwrite(self._open(), record, _SIZE * (free if slot is None else slot))
+            if os.pwrite(self._open(), record, _SIZE * (free if slot is None else slot)) < _SIZE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the disk took a part of it
         except OSError as error:
             raise UnavailableError(f"{self.path}: {error.strerror or error}") from error
 

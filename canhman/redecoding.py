@@ -138,11 +138,3 @@ def log(settings: Settings) -> Iterator[Callable[[Callable[[Any], Any]], Any]]:
     """`ask(lambda db: db.redecode_runs())`: one question to the log."""
     with wiring.registry(settings) as (_, ask):
         yield ask
-
-
-def is_running(settings: Settings) -> bool:
-    """Whether a run is at work on this CANHMAN_DATA now."""
-    lock = JudgeLock(wiring.data_folder(settings), LOCK)
-    free = lock.take()
-    lock.release()
-    return not free

@@ -29,7 +29,7 @@ from quality.rules import QcConfig
 log = structlog.get_logger()
 
 BATCH = 2000
-MOST_ROWS = 1_000_000  # held at once; a longer span is done in parts
+MOST_ROWS = 500_000  # held at once; a longer span is done in parts
 WARM_UP_MS = 7 * 86_400_000  # what may come again of a clockless device has come by then
 _COMMIT_EVERY = 20  # batches
 _MOST_TOPICS = 100_000
@@ -141,7 +141,7 @@ class Reading:
         self._topics: dict[str, str] = {}
         self._numbers = np.zeros(0, dtype=np.int32)
         self._batches = 0
-        frozen = cast("Database", _Frozen(database, snapshot, start))
+        frozen = cast("Database", _Frozen(database, snapshot, journal.id, start))
         self._processor = Processor(
             journal=journal, store=cast("SeriesStore", _Nowhere()), database=frozen, config=config, clock=clock, mode="approve", public=False
         )
@@ -246,9 +246,10 @@ def arrival_before(since: int) -> int:
 class _Frozen:
     """The database as it stands for a reading: nothing is registered, nothing is written."""
 
-    def __init__(self, database: Database, snapshot: RegistrySnapshot, start: int) -> None:
+    def __init__(self, database: Database, snapshot: RegistrySnapshot, journal: str, start: int) -> None:
         self._database = database
         self._snapshot = snapshot
+        self._journal = journal
         self._start = start
 
     async def version(self) -> int:
@@ -261,8 +262,8 @@ class _Frozen:
         raise ConflictError("nothing is registered while the past is read")
 
     async def seen(self, device: str) -> list[Seen]:
-        """Those that stand before the start; the others are met in their turn."""
-        return [s for s in await self._database.seen(device) if s.position < self._start]
+        """Those that stand before the start, or in the journal of another ingest; the others are met in their turn."""
+        return [s for s in await self._database.seen(device) if s.position < self._start or s.journal not in ("", self._journal)]
 
     async def boots(self, device: str) -> list[BootSpan]:
         return await self._database.boots(device)

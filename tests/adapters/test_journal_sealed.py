@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from adapters.journal_keeping import DAY_MS, Keeper, removed
 from adapters.journal_reading import JournalReader
 from core.errors import JournalFullError, NotFoundError
 from core.message import Message
+
+ROOT = Path(__file__).parents[2]
 
 
 class HandClock:
@@ -93,6 +97,8 @@ def test_a_sealed_journal_reads_as_it_did(tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("j")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal_sealed, "BLOCK_BYTES", block)
+        patch.setattr(os, "fsync", lambda fd: None)
+        patch.setattr(os, "fdatasync", lambda fd: None)
         journal = opened(folder, segment_bytes=1)
         for batch in batches:
             journal.append(batch)
@@ -358,3 +364,69 @@ def test_the_keepers_thread_works_and_ends(folder: Path) -> None:
         os.sched_yield()
     house.stop()
     journal.close()
+
+
+def test_a_really_full_disk_stops_every_write_and_is_over_when_there_is_room(folder: Path) -> None:
+    """With the kernel's own limit on the size of files: append, a new segment, sealing and the cursor's file fail, nothing is lost, and all go on."""
+    program = """
+import os, resource, signal, sys
+from pathlib import Path
+from adapters.influx_cursor import CursorFile
+from adapters.journal import FileJournal
+from adapters.journal_keeping import Keeper
+from core.clock import SystemClock
+from core.errors import JournalFullError, UnavailableError
+from core.message import Message
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+journal = FileJournal(Path(sys.argv[1]), segment_bytes=2000)
+journal.open()
+sent = []
+def send(n):
+    message = Message("t", os.urandom(500), n)
+    journal.append([message])
+    sent.append(message)
+for n in range(9):
+    send(n)
+journal.release(journal.end)
+cursor = CursorFile(Path(sys.argv[1]) / "cursor")
+keeper = Keeper(journal, keep_days=0, clock=SystemClock(), rest=lambda s: None)
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+for size in (10, 600, 1500):
+    limit(size)
+    for n in range(9):
+        try:
+            send(100 + n)
+        except JournalFullError:
+            print("full")
+    keeper.once()
+limit(10)
+try:
+    cursor.save(journal.id, 77)
+except UnavailableError:
+    print("cursor")
+assert cursor.load(journal.id) == 0
+plain = [s for s in journal.segments[:-1] if not s.sealed]
+assert plain, "it was sealed on a full disk"
+limit(resource.RLIM_INFINITY)
+send(200)
+cursor.save(journal.id, 77)
+journal.release(journal.end)
+keeper.once()
+assert all(s.sealed for s in journal.segments[:-1])
+journal.close()
+journal = FileJournal(Path(sys.argv[1]))
+journal.open()
+found, at = [], 0
+while (part := journal.read(at, limit=100)).records:
+    found += [m for _, m in part.records]
+    at = part.next
+assert found == sent, (len(found), len(sent))
+assert journal.damaged_bytes == journal.torn_bytes == 0
+assert cursor.load(journal.id) == 77
+print("whole")
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    lines = [line for line in done.stdout.splitlines() if line in ("full", "cursor", "whole")]
+    assert lines[-1:] == ["whole"], done.stderr
+    assert {"full", "cursor"} <= set(lines)
