@@ -38,6 +38,11 @@ fuzz: ## docs/fuzz.md: a million damaged inputs to everything that reads bytes o
 	@deploy/install.sh
 	@.venv/bin/python -m bench.fuzz $(ARGS)
 
+bench: ## docs/speed.md: messages a second, CPU a message, publish to stored, memory, beside what one would otherwise write (ARGS="--part live")
+	@deploy/install.sh test
+	@deploy/test_servers.sh
+	@.venv/bin/python -m bench.ingest $(ARGS)
+
 skill: ## docs/skill.md: the forecasts tried on every measured set of SHARED_DIR; what is done is kept in .make/skill (ARGS="--jobs 2")
 	@deploy/install.sh
 	@OMP_NUM_THREADS=1 .venv/bin/python -m bench.skill $(ARGS)

@@ -43,7 +43,7 @@ CLIENT_ID = "canhman-bench"  # never that of a real ingest: its session, and wha
 DATABASE = "canhman_bench"
 SECONDS = 10  # of the phase at a rate
 START_S = 60.0
-STALL_S = 60.0
+STALL_S = 120.0
 Said = Callable[[str], None]
 
 
