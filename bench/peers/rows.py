@@ -56,15 +56,12 @@ def sigterm(world: Any, scale: Scale, tag: str) -> Outcome:
     return tally(found, sending.acknowledged, rows, published=sending.published, runs=3)
 
 
+_KILLS = "5,000 readings at 500 a second, killed at three random moments and started again."
+_AWAY = "10,000 readings at 500 a second; InfluxDB is stopped for ten seconds."
+_SIGTERM = "5,000 readings at 500 a second, asked to stop at three random moments and started again."
 ROWS = {
-    "kills": FaultRow(
-        order=1, title="killed (`kill -9`) three times", what="5,000 readings at 500 a second, three kills at random moments.", run=kills, kinds=(BROKER,)
-    ),
-    "away": FaultRow(
-        order=2, title="store away for 10 s", what="10,000 readings at 500 a second; InfluxDB is stopped for ten seconds.", run=away, kinds=(BROKER,)
-    ),
-    "sigterm": FaultRow(
-        order=3, title="SIGTERM three times", what="5,000 readings at 500 a second, stopped and started again three times.", run=sigterm, kinds=(BROKER,)
-    ),
+    "kills": FaultRow(order=1, title="killed (`kill -9`) three times", what=_KILLS, run=kills, kinds=(BROKER,)),
+    "away": FaultRow(order=2, title="store away for 10 s", what=_AWAY, run=away, kinds=(BROKER,)),
+    "sigterm": FaultRow(order=3, title="SIGTERM three times", what=_SIGTERM, run=sigterm, kinds=(BROKER,)),
 }
 FORMS = ("synchronous", "batching")

@@ -11,15 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.faults.world import BROKER, SETTLE_S, Stored, influx_rows
-from bench.load.readings import Reading, encoded
-from bench.load.sender import Sender
-
-ROOT = Path(__file__).parents[2]
-
 from servers.influxd import InfluxD
 from servers.mosquitto import Mosquitto
 from servers.waiting import until
+
+from bench.faults.world import BROKER, SETTLE_S, Stored, influx_rows
+from bench.load import ROOT
+from bench.load.readings import Reading, encoded
+from bench.load.sender import Sender
 
 DATABASE = "scripts"
 QUIET_S = 8.0  # the library tries a failed batch again after 5 s
