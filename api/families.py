@@ -1,6 +1,7 @@
 """Every family of figures on /metrics: name, type, labels, what it tells. A family that is not declared here cannot be made.
 
-Base units (seconds, bytes) stand in the names; counters end in `_total` as Prometheus writes them.
+Base units (seconds, bytes) stand in the names; counters end in `_total`, histograms in `_bucket`, `_sum` and `_count`, as Prometheus
+writes them.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from core.forecast import TARGETS
+from ingest.meters import COUNTS, HISTOGRAMS
+from ingest.offsets import VERDICTS
 
 M = TypeVar("M")
 
@@ -21,7 +24,7 @@ class Family:
     """One family. `labels` maps each label to what its values are: a finite set of ours, never a name that strangers choose."""
 
     name: str
-    type: Literal["counter", "gauge"]
+    type: Literal["counter", "gauge", "histogram"]
     about: str
     labels: Mapping[str, str]
 
@@ -39,7 +42,12 @@ def _gauge(name: str, about: str, **labels: str) -> Family:
     return Family(name=name, type="gauge", about=about, labels=labels)
 
 
-_SERVICE = "ingest, judge, forecast, alerts: those that run, or ran, on this CANHMAN_DATA"
+def _histogram(name: str, about: str, **labels: str) -> Family:
+    return Family(name=name, type="histogram", about=about, labels=labels)
+
+
+_SERVICE = "ingest (ingest-WORKER of several), judge, forecast, alerts: those that run, or ran, on this CANHMAN_DATA"
+_WORKER = "CANHMAN_WORKER; empty where one ingest takes all"
 _TARGET = f"what is forecast: {', '.join(TARGETS)}"
 _DECLARED: Iterable[Family] = (
     _gauge("canhman_build_info", "Always 1, by the version that runs.", version="the installed version"),
@@ -59,6 +67,13 @@ _DECLARED: Iterable[Family] = (
         service=_SERVICE,
         figure="a name of the table of figures; what is no count has its unit at its end",
     ),
+    *(_counter(f"canhman_ingest_{name}", f"{about[:-1]}; since ingest started.", worker=_WORKER) for name, about in COUNTS.items()),
+    *(_histogram(f"canhman_ingest_{name}", about, worker=_WORKER) for name, (about, _) in HISTOGRAMS.items()),
+    _gauge("canhman_ingest_lag_messages", "Messages that are not stored yet, by their mean size.", worker=_WORKER),
+    _gauge("canhman_ingest_lag_seconds", "How long ago the oldest message came that is not stored yet.", worker=_WORKER),
+    _counter("canhman_ingest_refused", "Messages and values that became dead letters, over all time.", reason="a reason of docs/deadletters.md"),
+    _gauge("canhman_ingest_missing", "Messages that devices numbered and that never came; canhman devices gaps names them."),
+    _gauge("canhman_device_clocks", "Devices by how their clock was last measured.", verdict=f"{', '.join(VERDICTS)}: docs/time.md"),
     _counter("canhman_readings_written", "Readings stored since ingest started."),
     _gauge("canhman_journal_behind_bytes", "Bytes of the journal that are not stored yet."),
     _gauge("canhman_dead_letters", "Dead letters nobody has resolved.", reason="a reason of docs/deadletters.md"),
@@ -82,6 +97,11 @@ def gauge(name: str) -> GaugeMetricFamily:
 def counter(name: str) -> CounterMetricFamily:
     """The declared counter, without samples. Raises KeyError for a name that is not one."""
     return _made(name, "counter", CounterMetricFamily)
+
+
+def histogram(name: str) -> HistogramMetricFamily:
+    """The declared histogram, without samples. Raises KeyError for a name that is not one."""
+    return _made(name, "histogram", HistogramMetricFamily)
 
 
 def _made(name: str, type: str, make: Callable[..., M]) -> M:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -16,22 +18,25 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend
-from api.families import counter, gauge
+from api.families import counter, gauge, histogram
 from core.alert import KINDS
 from core.deadletter import REASONS
 from core.errors import RefusedError, UnavailableError
 from core.forecast import TARGETS
+from ingest.meters import COUNTS, HISTOGRAMS
+from ingest.offsets import VERDICTS
 
 Requests = Counter[tuple[str, str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a service last said of itself: whether lately, its troubles by part, its figures by name."""
+    """What a service last said of itself: whether lately, its troubles by part, its figures and histograms by name."""
 
     fresh: bool
     troubles: Mapping[str, str]
     figures: Mapping[str, int]
+    histograms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 Services = Callable[[], Mapping[str, Service]]
@@ -103,13 +108,31 @@ def _services(services: Mapping[str, Service]) -> list[Metric]:
         troubles.add_metric([name], len(service.troubles))
         for figure, value in sorted(service.figures.items()):
             figures.add_metric([name, figure], value)
-    ingests = [service.figures for name, service in services.items() if name.partition("-")[0] == "ingest"]  # one, or each that shares
-    for figure, family in (
-        ("readings_written", counter("canhman_readings_written")),
-        ("bytes_behind", gauge("canhman_journal_behind_bytes")),
-    ):
-        if found_in := [figures[figure] for figures in ingests if figure in figures]:
-            family.add_metric([], sum(found_in))
+    return [*found, *_ingest({name: service for name, service in sorted(services.items()) if name.partition("-")[0] == "ingest"})]
+
+
+def _ingest(services: Mapping[str, Service]) -> list[Metric]:
+    """What each ingest counts and times, by its worker; and the sums over all of them that have no such label."""
+    found: list[Metric] = []
+    by_worker = {name.partition("-")[2]: service for name, service in services.items()}
+    families: list[tuple[str, Any, float]] = [(name, counter(f"canhman_ingest_{name}"), 1) for name in COUNTS]
+    families += [("lag_messages", gauge("canhman_ingest_lag_messages"), 1), ("lag_ms", gauge("canhman_ingest_lag_seconds"), 1000)]
+    for figure, family, unit in families:
+        for worker, service in by_worker.items():
+            if figure in service.figures:
+                family.add_metric([worker], service.figures[figure] / unit)
+        found.append(family)
+    for name in HISTOGRAMS:
+        timed = histogram(f"canhman_ingest_{name}")
+        for worker, service in by_worker.items():
+            if (told := service.histograms.get(name)) is not None:
+                bounds = [*map(str, map(float, told["bounds"])), "+Inf"]
+                timed.add_metric([worker], list(zip(bounds, accumulate(told["counts"]), strict=True)), told["sum"])
+        found.append(timed)
+    for figure, family in (("readings_written", counter("canhman_readings_written")), ("bytes_behind", gauge("canhman_journal_behind_bytes"))):
+        values = [service.figures[figure] for service in services.values() if figure in service.figures]
+        if values:
+            family.add_metric([], sum(values))
             found.append(family)
     return found
 
@@ -121,8 +144,12 @@ async def _database(backend: Backend) -> list[Metric]:
     for reason in REASONS:
         dead.add_metric([reason], counts.get(reason, 0))
     totals: defaultdict[str, int] = defaultdict(int)
+    refused = counter("canhman_ingest_refused")
     for name, count in (await backend.identities.counters()).items():
-        totals[name.partition(":")[0]] += count
+        what, _, whom = name.partition(":")
+        totals[what] += count
+        if what == "refused" and whom in REASONS:
+            refused.add_metric([whom], count)
     events = counter("canhman_ingest_events")
     for event, count in sorted(totals.items()):
         events.add_metric([event], count)
@@ -138,7 +165,13 @@ async def _database(backend: Backend) -> list[Metric]:
     kinds = Counter(a.kind for a in await backend.alerts.live_alerts() if a.state != "cleared")
     for kind in KINDS:
         alerts.add_metric([kind], kinds[kind])
-    return [dead, events, duplicates, age, waiting, alerts, *await _forecasts(backend, now)]
+    missing = gauge("canhman_ingest_missing")
+    missing.add_metric([], sum(gap.missing for gap in await backend.identities.gaps()))
+    clocks = gauge("canhman_device_clocks")
+    verdicts = Counter(clock.verdict for clock in await backend.identities.device_clocks())
+    for verdict in VERDICTS:
+        clocks.add_metric([verdict], verdicts[verdict])
+    return [dead, events, refused, missing, clocks, duplicates, age, waiting, alerts, *await _forecasts(backend, now)]
 
 
 async def _forecasts(backend: Backend, now: int) -> list[Metric]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters import listener_shared, mqtt_inbox
+from ingest import meters
 
 _LISTENER = {f"listener_{name}": f"Our listener: {text}." for name, text in listener_shared.COUNTERS.items()}
 _BROKER = {f"broker_{name.removeprefix('broker_')}": f"Through a broker: {text}." for name, text in mqtt_inbox.COUNTERS.items()}
@@ -15,7 +16,10 @@ FIGURES: Mapping[str, Mapping[str, str]] = {
         "journal_end": "Position after the last byte of the journal.",
         "stored_to": "Position up to which the journal is stored.",
         "bytes_behind": "Bytes of the journal that are not stored yet.",
+        "lag_messages": "Messages that are not stored yet, by their mean size.",
+        "lag_ms": "How long ago the oldest message came that is not stored yet [ms].",
         "readings_written": "Readings stored.",
+        **meters.COUNTS,
         "journal_bytes": "Size of the journal on disk [bytes].",
         "journal_damaged_bytes": "Damaged bytes of the journal that were skipped; canhman journal verify names them.",
         "journal_torn_bytes": "Bytes cut off the journal's end at this start: the unfinished write of a crash, acknowledged to nobody.",

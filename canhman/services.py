@@ -21,6 +21,7 @@ from canhman import broker_record, descriptors, heartbeat, journal_house, wiring
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
 from canhman.configuration import read_qc
+from canhman.ingest_pulse import Pulse
 from canhman.judge_lock import JudgeSeat
 from canhman.loops import for_ever, tell
 from canhman.reloading import Reloaded
@@ -30,6 +31,7 @@ from core.clock import Clock
 from core.errors import RefusedError, UnavailableError
 from core.ports import MessageSource, SeriesStore
 from ingest.health import Health
+from ingest.meters import Meters
 from ingest.pipeline import Processor
 from ingest.run import Worker, receive
 from quality.rules import QcConfig
@@ -88,6 +90,7 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
     config = qc(settings)
     at = await wiring.clock(settings, db)
     health = Health(tell)
+    meters = Meters(at)
     words = await words_seat.take(db, settings.worker)
     shared = bool(settings.worker) or not judging
     async with _opened(settings, db, at, wait_s, shared=shared, filters=words_seat.filters(words)) as (journal, store, source, authority):
@@ -105,14 +108,18 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
         )
 
         async def judge() -> int:
-            return (await sweep(db, store, config.current, learn=processor.learn, go_on=seat.take)).series if await seat.take() else 0
+            if not await seat.take():
+                return 0
+            done = await sweep(db, store, config.current, learn=processor.learn, go_on=seat.take)
+            meters.judged += done.judged
+            return done.series
 
-        worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health)
+        worker = Worker(processor=processor, journal=journal, database=db, judge=judge if judging else None, health=health, meters=meters)
         config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
         async with journal_house.kept(settings, journal, processor, db, at):
             also = [lambda: words_seat.follow(db, source, settings.worker, words)] if settings.worker and isinstance(source, PahoSource | OwnSource) else []
-            await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor, also)
+            await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor, meters, also)
         await seat.release()
     db.close()
 
@@ -162,6 +169,7 @@ async def _until_stopped(
     at: Clock,
     health: Health,
     processor: Processor,
+    meters: Meters,
     also: Sequence[Callable[[], Awaitable[None]]],
 ) -> None:
     sys.setswitchinterval(SWITCH_S)
@@ -170,28 +178,10 @@ async def _until_stopped(
     gc.set_threshold(*GC_THRESHOLDS)
     thread = threading.Thread(target=lambda: asyncio.run(worker.run()), name="worker", daemon=True)
     thread.start()
-    folder = wiring.data_folder(settings)
-
-    async def beat() -> None:
-        while True:
-            figures = {
-                "journal_end": journal.end,
-                "stored_to": processor.cursor,
-                "bytes_behind": journal.end - processor.cursor,
-                "readings_written": processor.written,
-                **journal_house.figures(journal),
-            }
-            if isinstance(source, Listener | PahoSource | OwnSource):
-                kind = "listener" if isinstance(source, Listener) else "broker"
-                figures |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in source.counters.items()}
-            if dropped := figures.get("broker_dropped"):
-                health.red("broker", f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
-            await asyncio.to_thread(heartbeat.write, folder, heartbeat.ingest_name(settings.worker), health.troubles, figures)
-            await asyncio.sleep(heartbeat.EVERY_S)
-
+    pulse = Pulse(settings, journal=journal, processor=processor, source=source, meters=meters, health=health)
     tasks = [
-        asyncio.create_task(for_ever(lambda: receive(source, journal, health))),
-        asyncio.create_task(for_ever(beat)),
+        asyncio.create_task(for_ever(lambda: receive(source, journal, health, meters))),
+        asyncio.create_task(for_ever(pulse.follow)),
         asyncio.create_task(for_ever(authority.follow)),
     ]
     tasks += [asyncio.create_task(for_ever(work)) for work in also]

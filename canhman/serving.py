@@ -240,7 +240,7 @@ def services(folder: Path) -> dict[str, Service]:
     """The services that run, or ran, on this CANHMAN_DATA, as they last spoke."""
     beats: dict[str, heartbeat.Heartbeat | None] = {name: heartbeat.read(folder, name) for name in SERVICES}
     beats |= heartbeat.ingests(folder)
-    return {name: Service(fresh=b.is_fresh, troubles=b.troubles, figures=b.figures) for name, b in beats.items() if b is not None}
+    return {name: Service(fresh=b.is_fresh, troubles=b.troubles, figures=b.figures, histograms=b.histograms) for name, b in beats.items() if b is not None}
 
 
 def trouble_of(name: str, service: Service) -> str:

@@ -120,6 +120,7 @@ class Processor:
         self._row_tests = row_tests(self._rules)
         self._judging = judging
         self._tails: Tails | None = None
+        self._rewritten = 0  # how often others had announced to write when the tails were begun
         self._shared = SharedIdentities(journal.id) if shared else None
         self._memory = self._shared or Memory()
         self._instants = Instants()
@@ -140,6 +141,7 @@ class Processor:
         self.now_waits(await self._database.waiting_devices())
         self._offsets.load(await self._database.device_clocks())
         if self._judging is not None:
+            self._rewritten = await self._database.rewriting()
             self._tails = Tails(self._rules, {s.key: (s.newest.time, s.interval_ms or 0) for s in await self._database.states()})
         self._counted_to = await self._database.state_cursor(self._journal.id)
         self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
@@ -179,6 +181,11 @@ class Processor:
     def late(self) -> int:
         """Readings since this start that came after a newer one of their series."""
         return self._recent.late
+
+    @property
+    def judged(self) -> int:
+        """Readings judged here, in memory, since this start."""
+        return self._tails.judged if self._tails is not None else 0
 
     @property
     def held(self) -> int:
@@ -279,7 +286,8 @@ class Processor:
         settled = await self._settled()
         self.pending.remember(*self._memory.forget())
         self.pending.clocks |= {clock.device: clock for clock in self._offsets.take(self._memory.is_clockless)}
-        await self._database.commit(self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles, settled))
+        commit = self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles, settled)
+        await self._database.commit(replace(commit, rewritten=self._rewritten))
         self.pending = Pending()
         if self._tails is not None:
             self._tails.committed()
@@ -288,14 +296,14 @@ class Processor:
         """What can be judged in memory of the rows written since the last commit."""
         if self._tails is None or self._judging is None:
             return None
+        rewritten = await self._database.rewriting()
+        if rewritten != self._rewritten:  # somebody writes past us: what is kept of the store may not be what it holds
+            self._tails.forget()
+        self._rewritten = rewritten
         if await self._judging():
             return await self._tails.settle(self._store)
         self._tails.forget()
         return None
-
-    def take_judged(self) -> int:
-        """How many rows were judged in memory since the last call."""
-        return 0 if self._tails is None else self._tails.take_judged()
 
     def learn(self, keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
         """What a round of the judge in this process has read of the store: all rows of `keys` from `since` on."""

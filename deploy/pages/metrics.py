@@ -20,7 +20,8 @@ def body() -> str:
     )
     events = table(("`event`", "What it tells"), ((mark(event), text) for event, text in EVENTS.items()))
     return f"""`canhman serve` (and `up`, and `demo`) shows these at `/metrics` of `CANHMAN_METRICS`, and nowhere else, in Prometheus' text format. A family
-that is not in this table cannot be made. Units are base units and stand in the name; counters end in `_total`. No label is made by strangers: device ids,
+that is not in this table cannot be made. Units are base units and stand in the name; counters end in `_total`,
+histograms have `_bucket`, `_sum` and `_count`. No label is made by strangers: device ids,
 station ids and paths are in none.
 
 {families}

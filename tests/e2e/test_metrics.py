@@ -26,7 +26,7 @@ def rows(page: str) -> list[list[str]]:
 def unexplained(text: str, page: str) -> set[str]:
     """What a scrape shows and the page does not: families by type and labels, figures, events."""
     known = {tuple(row[:2]) for row in rows(page)}
-    labels = {row[0]: set(re.findall(r"(?:^|; )(\w+): ", row[2])) for row in rows(page) if row[1] in ("gauge", "counter")}
+    labels = {row[0]: set(re.findall(r"(?:^|; )(\w+): ", row[2])) for row in rows(page) if row[1] in ("gauge", "counter", "histogram")}
     found = set()
     for family in text_string_to_metric_families(text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -34,7 +34,7 @@ def unexplained(text: str, page: str) -> set[str]:
             found.add(name)
             continue
         for sample in family.samples:
-            found |= {f"{name}{{{label}}}" for label in set(sample.labels) ^ labels[name]}
+            found |= {f"{name}{{{label}}}" for label in (set(sample.labels) - ({"le"} if family.type == "histogram" else set())) ^ labels[name]}
         found |= {value for value in _own_names(family) if value not in {"/".join(key) for key in known} | {key[0] for key in known}}
     return found
 
