@@ -73,7 +73,7 @@ class Tails:
         self._rows = Batch.empty()  # the tails, sorted by (series, time)
         self._waiting: list[Batch] = []  # written and not judged yet
         self._learned: list[tuple[NDArray[np.int32], Batch]] = []
-        self.judged = 0  # rows
+        self.judged = 0  # rows: by their own tests alone, or with their tails
         self.use(rules)
 
     def use(self, rules: Rules) -> None:
@@ -113,6 +113,7 @@ class Tails:
         here = self._links.judged_here[batch.series]
         if here.any():
             self._waiting.append(batch.take(here))
+        self.judged += len(batch) - int(here.sum())
         self._found(batch.take(~here))
 
     async def settle(self, store: SeriesStore) -> Settled:
@@ -136,11 +137,6 @@ class Tails:
         """What `settle` said is in the database."""
         self._good_time[:] = NEVER
         self._unsure[:] = False
-
-    def take_judged(self) -> int:
-        """How many rows were judged since the last call."""
-        found, self.judged = self.judged, 0
-        return found
 
     def learn(self, keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
         """All that the store holds of `keys` from `since` on, read after the last `settle`; `rows.series` indexes `keys`."""

@@ -14,14 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from adapters.memory_store import MemoryStore
+from adapters.sql import SqlDatabase
 from canhman.configuration import read_qc
 from core.batch import Batch
 from core.clock import rfc3339
+from core.errors import UnavailableError
 from core.flags import Flag
-from core.state import Latest
+from core.series import SeriesKey
+from core.state import Commit, Latest, Written
 from quality.judge import judge
 from quality.qc import Block, Context, Floats, QcTest
 from quality.rules import TESTS, Rules
+from quality.sweep import sweep
 
 MIN = 60_000
 START = 1_772_000_000_000
@@ -68,7 +73,8 @@ CONFIGS = {
 }
 
 
-WAYS = [(name, tails) for tails in (False, True) for name in CONFIGS if not tails or name != "after hours"]
+# what looks ahead is never judged in memory
+WAYS = [("shipped", False), ("spike", False), ("all", False), ("after hours", False), ("shipped", True), ("looks back", True)]
 
 
 @pytest.fixture(scope="module", params=WAYS, ids=[f"{name}{', tails in memory' if tails else ''}" for name, tails in WAYS])
@@ -104,7 +110,7 @@ def in_batch_form(line: Any, station: str) -> tuple[Batch, list[Any], list[int],
     return stored, keys, flags.tolist(), bits.tolist()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=arrivals(), block_rows=st.sampled_from([1, 5, 50_000]))
 def test_live_equals_batch(any_line: Any, case: tuple[list[tuple[int, float]], list[list[int]], list[str]], block_rows: int) -> None:
     """Whatever came in between, in the end every row has the flag and bits of the batch form, and `series_state` says the same."""
@@ -136,3 +142,167 @@ def test_live_equals_batch(any_line: Any, case: tuple[list[tuple[int, float]], l
         assert state.dirty_from is None
         assert state.newest == state.judged == newest
         assert state.good == (Latest(time=int(stored.time[good[-1]]), value=float(stored.value[good[-1]]), flag=1) if good else None)
+
+
+# ---------------------------------------------------------------- judged in memory
+
+
+def states_of(line: Any, device: str) -> list[Any]:
+    return asyncio.run(line.database.states(station=device))
+
+
+def test_rows_in_order_are_judged_before_they_are_committed(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No round of the judge is needed, nothing is read back: flags, `judged`, `good`, hash and interval are those of the batch form."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+
+    async def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("nothing is read back")
+
+    monkeypatch.setattr(MemoryStore, "read", never)
+    for n in range(40):
+        line.send(device, json.dumps({"time": rfc3339(START + 15 * MIN * n), "readings": {"water.ec": 5.02 if n < 35 else 5.02 + n, "water.level": n / 10}}))
+        if n % 3 == 0:
+            line.work(judge=False)
+            assert [s.dirty_from for s in states_of(line, device)] == [None] * 3
+    line.work(judge=False)
+    monkeypatch.undo()
+    stored, keys, flags, bits = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+    assert stored.tests.tolist() == bits
+    assert set(flags) == {1, 3, 4}
+    for state in states_of(line, device):
+        rows = [i for i in range(len(stored)) if keys[stored.series[i]] == state.key]
+        good = max(i for i in rows if flags[i] == 1)
+        assert state.newest == state.judged == Latest(time=int(stored.time[rows[-1]]), value=float(stored.value[rows[-1]]), flag=flags[rows[-1]])
+        assert state.good == Latest(time=int(stored.time[good]), value=float(stored.value[good]), flag=1)
+        assert (state.dirty_from, state.config, state.interval_ms) == (None, line.config.hash, 15 * MIN)
+
+
+def one(line: Any, device: str, minute: int, value: float = 5.02, **work: Any) -> list[bool]:
+    """One reading; whether each of its series is dirty after the commit."""
+    line.send(device, json.dumps({"time": rfc3339(START + minute * MIN), "readings": {"water.ec": value}}))
+    line.work(**({"judge": False} | work))
+    return [s.dirty_from is not None for s in states_of(line, device)]
+
+
+def test_what_may_lack_something_is_read_back(make_line: Callable[..., Any]) -> None:
+    """A late row, a replaced one, the first after a start: dirty, until the judge's round, which hands the tail over."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    assert one(line, device, 0) == [False, False]
+    assert one(line, device, 60) == [False, False]
+    assert one(line, device, 30) == [True, True], "late"
+    assert one(line, device, 90) == [True, True], "only the judge clears"
+    assert one(line, device, 120, judge=True) == [False, False]
+    assert one(line, device, 120, 5.3) == [True, True], "replaced"
+    assert one(line, device, 150, judge=True) == [False, False]
+    line.restart()
+    assert one(line, device, 180) == [True, True], "its tail is in the store alone"
+    line.work()
+    assert one(line, device, 210) == [False, False]
+    line.restart()
+    assert one(line, device, 210 + 9 * 60 + 1) == [False, False], "no test looks back so far"
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+
+
+def test_who_is_not_the_judge_leaves_it_to_him(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process judges all rows are dirty; what was kept before counts no more afterwards."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    assert one(line, device, 0) == [False, False]
+
+    async def no() -> bool:
+        return False
+
+    yes = line.processor._judging
+    line.processor._judging = no
+    assert one(line, device, 30) == [True, True]
+    line.processor._judging = yes
+    asyncio.run(sweep(line.database, line.store, line.config))  # the other one
+    assert one(line, device, 60) == [True, True]
+    assert one(line, device, 90, judge=True) == [False, False]
+    assert one(line, device, 120) == [False, False]
+
+
+@pytest.mark.parametrize("when", ["before the batch", "before the commit"])
+def test_who_writes_past_ingest_is_heard(make_line: Callable[..., Any], when: str) -> None:
+    """A value rewritten in the store while its tail is in memory: once that is announced nothing in memory is believed."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    for minute in range(0, 300, 30):
+        assert one(line, device, minute) == [False, False]
+    [key] = [s.key for s in states_of(line, device) if s.key.quantity == "water.ec"]
+
+    def rewrite() -> None:
+        line.ask(line.database.announce_rewriting())
+        line.ask(line.store.write(Batch.of([0], [START + 150 * MIN], [9.0], flag=[1]), [key]))
+
+    if when == "before the batch":
+        rewrite()
+        assert one(line, device, 300) == [True, True]
+    else:
+        settle = line.processor._tails.settle
+
+        async def meanwhile(store: Any) -> Any:
+            settled = await settle(store)
+            rewrite()
+            return settled
+
+        line.processor._tails.settle = meanwhile
+        assert one(line, device, 300) == [True, True]
+        line.processor._tails.settle = settle
+    line.ask(line.database.commit(Commit(journal="x", state_cursor=0, written=(rewritten(key),))))
+    line.work()
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+    assert one(line, device, 330, judge=True) == [False, False]
+    assert one(line, device, 360) == [False, False]
+
+
+def rewritten(key: SeriesKey) -> Written:
+    at = START + 150 * MIN
+    return Written(key=key, role="primary", newest=Latest(time=at, value=9.0, flag=1), received=at, dirty_from=at)
+
+
+def test_a_row_the_store_refuses_is_in_no_tail(make_line: Callable[..., Any]) -> None:
+    """What is not stored must not be looked back at."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    for minute in range(0, 200, 30):
+        one(line, device, minute)
+    [key] = [s.key for s in states_of(line, device) if s.key.quantity == "water.ec"]
+    line.store.refuses[key] = "no"
+    one(line, device, 210, 7.0)
+    line.store.refuses.clear()
+    one(line, device, 240)
+    line.work()
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+
+
+def test_a_commit_that_fails_is_made_with_all_of_it(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store or the database is away for a second: the next commit has what both brought, and nothing is dirty."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    for minute in range(0, 180, 30):
+        one(line, device, minute)
+
+    async def away(*_: Any) -> None:
+        raise UnavailableError("gone")
+
+    for minute, what, part in ((180, SqlDatabase, "commit"), (210, MemoryStore, "write_flags")):
+        monkeypatch.setattr(what, part, away)
+        with pytest.raises(UnavailableError):
+            one(line, device, minute)
+        monkeypatch.undo()
+    assert one(line, device, 240) == [False, False]
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
