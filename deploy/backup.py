@@ -52,10 +52,14 @@ def copy_database(path: Path, target: Path) -> None:
 
 
 def copy_journal(folder: Path, target: Path) -> None:
-    """Every segment there is now. One that still grows ends where it is cut; at the next start its torn end is cut off, as after a crash."""
+    """Every segment there is now. One that still grows ends where it is cut; at the next start its torn end is cut off, as after a crash.
+
+    One that is removed meanwhile had its time and is left out.
+    """
     target.mkdir(exist_ok=True)
     for path in sorted(p for p in folder.glob("*") if p.suffix == ".cmj"):
-        shutil.copyfile(path, target / path.name)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(path, target / path.name)
 
 
 def address(command: Sequence[str]) -> tuple[str, int] | None:
