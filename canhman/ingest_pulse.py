@@ -25,7 +25,9 @@ log = structlog.get_logger()
 class Pulse:
     """The figures of one ingest; `follow` writes them until it is cancelled."""
 
-    def __init__(self, settings: Settings, *, journal: FileJournal, processor: Processor, source: MessageSource, meters: Meters, health: Health) -> None:
+    def __init__(
+        self, settings: Settings, *, journal: FileJournal, processor: Processor, source: MessageSource, meters: Meters, health: Health, now: float
+    ) -> None:
         self._folder = wiring.data_folder(settings)
         self._worker = settings.worker
         self._journal = journal
@@ -34,7 +36,7 @@ class Pulse:
         self._meters = meters
         self._health = health
         self._began_at = journal.end
-        self._watch = Watch(meters, now=time.monotonic())
+        self._watch = Watch(meters, now=now)
 
     @property
     def lag_s(self) -> float:
@@ -64,16 +66,19 @@ class Pulse:
     async def follow(self) -> None:
         """Until cancelled."""
         while True:
-            figures = self.figures()
-            self._watch.look(time.monotonic(), self.lag_s)
-            self._tell_troubles(figures)
-            recent = self._watch.recent()
-            if self._watch.is_due(time.monotonic()):
-                log.info("ingest", **_line(figures, recent, self._health.troubles))
-            name = heartbeat.ingest_name(self._worker)
-            histograms = self._meters.histograms()
-            await asyncio.to_thread(heartbeat.write, self._folder, name, self._health.troubles, figures, None, recent=recent, histograms=histograms)
+            await self.beat(time.monotonic())
             await asyncio.sleep(heartbeat.EVERY_S)
+
+    async def beat(self, now: float) -> None:
+        """Say it once, at `now` [s]."""
+        figures = self.figures()
+        self._watch.look(now, self.lag_s)
+        self._tell_troubles(figures)
+        recent = self._watch.recent()
+        if self._watch.is_due(now):
+            log.info("ingest", **_line(figures, recent, self._health.troubles))
+        name, histograms = heartbeat.ingest_name(self._worker), self._meters.histograms()
+        await asyncio.to_thread(heartbeat.write, self._folder, name, self._health.troubles, figures, None, recent=recent, histograms=histograms)
 
     def _tell_troubles(self, figures: dict[str, int]) -> None:
         if dropped := figures.get("broker_dropped"):

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -178,7 +179,7 @@ async def _until_stopped(
     gc.set_threshold(*GC_THRESHOLDS)
     thread = threading.Thread(target=lambda: asyncio.run(worker.run()), name="worker", daemon=True)
     thread.start()
-    pulse = Pulse(settings, journal=journal, processor=processor, source=source, meters=meters, health=health)
+    pulse = Pulse(settings, journal=journal, processor=processor, source=source, meters=meters, health=health, now=time.monotonic())
     tasks = [
         asyncio.create_task(for_ever(lambda: receive(source, journal, health, meters))),
         asyncio.create_task(for_ever(pulse.follow)),
