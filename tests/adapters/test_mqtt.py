@@ -15,7 +15,7 @@ from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 
 from adapters.mqtt import PahoSource
-from adapters.mqtt_filters import shared_form
+from adapters.mqtt_filters import is_shared, shared_form
 from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import ConfigError, RefusedError, UnavailableError
@@ -477,6 +477,52 @@ def test_comes_back_by_itself_after_a_killed_broker(source_of: Maker, tmp_path: 
         assert (await waiting)[0].payload == b"x"
         assert source.connections == 2
         await source.close()
+        await publisher.close()
+
+    with Mosquitto(tmp_path) as server:
+        run(test(server))
+
+
+@pytest.mark.sockets
+def test_other_filters_are_held_from_now_on(source_of: Maker) -> None:
+    """A worker that takes up what cannot be shared subscribes to it while it runs, and gives it up again."""
+    seen: list[list[str]] = []
+
+    async def script(line: Line) -> None:
+        await line.greet()
+        for _ in range(3):
+            seen.append([f for f in await line.subscribed() if f != BROKER_STATE])
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            data = [f for f in FILTERS if is_shared(f)]
+            source = source_of(server.port, share="ingest", filters=data)
+            await source.open()
+            await source.change(FILTERS)
+            await source.change(data)
+            await source.close()
+            with pytest.raises(UnavailableError):
+                await source.change(FILTERS)
+
+    run(test())
+    words, given_up = {"canhman/+/+/status", "canhman/+/+/command/ack"}, {"-canhman/+/+/status", "-canhman/+/+/command/ack"}
+    assert [{f for f in filters if f in words | given_up} for filters in seen] == [given_up, words, given_up]
+
+
+@pytest.mark.servers
+def test_a_session_that_is_ended_collects_nothing(source_of: Maker, tmp_path: Path) -> None:
+    """`forget` leaves neither subscriptions nor what waited."""
+
+    async def test(server: Mosquitto) -> None:
+        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p")
+        await publisher.open()
+        source = source_of(server.port)
+        await source.open()
+        await source.close()
+        assert await publisher.publish(TOPIC, b"x") is Delivery.ACKNOWLEDGED
+        await source_of(server.port).forget()
+        assert await publisher.publish(TOPIC, b"x") is Delivery.NO_SUBSCRIBERS
         await publisher.close()
 
     with Mosquitto(tmp_path) as server:
