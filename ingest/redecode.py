@@ -36,7 +36,7 @@ from registry.directory import Directory
 log = structlog.get_logger()
 
 SAMPLE = 1000  # changes that are handed back; all of them are in the log of a run
-_MOST_DOUBTFUL = 500_000
+_MOST_DOUBTFUL = 200_000
 _MOST_LETTERS = 10_000  # in one transaction
 
 
@@ -116,6 +116,7 @@ class _Redecode:
         snapshot = await self._database.snapshot()
         self._directory = Directory(snapshot)
         self._scope = _scope(snapshot, self._asked)
+        self._kept_since = min((m.received for j in self._journals for _, m in j.read(j.start, limit=1).records), default=FOREVER)
         self._stored = await self._series()
         letters = {journal.id: await self._letters(journal.id) for journal in self._journals}
         if not self._asked.dry:
@@ -171,10 +172,12 @@ class _Redecode:
             stored = await self._store.read(local, *span)
             found = compare(_renumbered(rows.take(mine), keys, local) if mine is not None else Batch.empty(), stored, local)
             await self._write(found, local)
-            if len(found.doubtful):
-                doubtful.append((local, found.doubtful.take(slice(0, max(0, room)))))
-                self._result.counts["not_looked_at"] += max(0, len(found.doubtful) - max(0, room))
-                room -= len(found.doubtful)
+            kept = found.doubtful.take(found.doubtful.received >= self._kept_since)
+            self._result.counts["without_message"] += len(found.doubtful) - len(kept)
+            if len(kept):
+                doubtful.append((local, kept.take(slice(0, max(0, room)))))
+                self._result.counts["not_looked_at"] += max(0, len(kept) - max(0, room))
+                room -= len(kept)
         await self._clear_up(doubtful, snapshot)
         if self._result.counts.total() > before and not self._asked.dry:
             await self._once_more(wanted, readings)

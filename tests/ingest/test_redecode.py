@@ -350,6 +350,30 @@ def test_clockless_objects_keep_the_time_of_their_first_arrival(line: Line, wron
     assert counts(run(line)) == {}
 
 
+def test_what_ingest_stores_meanwhile_is_the_later_word(line: Line, wrong_decoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that is journalled and stored between our look at the store and our write is not written over."""
+    line.station("kl01")
+    wrong_decoder(lambda v: {"water.ec": v["water.ec"] * 2})
+    line.send("kl01", payload(1, NOON, 2.5), received=NOON + 1)
+    line.work()
+    wrong_decoder(None)
+    real = type(line.store).read
+    late = []
+
+    async def read(self: Any, *args: Any, **named: Any) -> Any:
+        batch = await real(self, *args, **named)
+        if not late:
+            late.append(line.send("kl01", payload(2, NOON, 2.75), received=NOON + 2))
+            work = await line.processor.process(line.journal.read(line.processor.cursor, limit=9).records)
+            await line.processor.write(work, line.journal.end)
+        return batch
+
+    monkeypatch.setattr(type(line.store), "read", read)
+    run(line)
+    assert [(t, v) for t, v, _ in line.rows("kl01")] == [(NOON, 2.75)]
+    assert counts(run(line)) == {}
+
+
 def test_the_last_of_two_messages_of_one_reading_stands(line: Line) -> None:
     """As live: what was sent again with another value is that value, and no difference."""
     line.station("kl01")
