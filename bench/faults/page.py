@@ -143,10 +143,8 @@ def _plain(found: Mapping[str, Any], ours: Mapping[str, FaultRow]) -> str:
     broken = [case for case, o in found.items() if not case.startswith(PEERS) and "error" in o]
     lost, doubled = sum(o["lost"] for o in run), sum(o["doubled"] for o in run)
     acknowledged = sum(o["acknowledged"] for o in run)
-    what = (
-        "No reading that reached us was lost, and none was stored twice." if not lost and not doubled else f"{lost} readings were lost and {doubled}
-doubled."
-    )
+    whole = not lost and not doubled
+    what = "No reading that reached us was lost, and none was stored twice." if whole else f"{lost} readings were lost and {doubled} doubled."
     not_run = f" {len(broken)} rows could not be run here; they say why." if broken else ""
     paths = len({case.partition("/")[0] for case in found if not case.startswith(PEERS)})
     return f"""{what} That is {acknowledged:,} acknowledged readings in {len(run)} rows of faults on {paths} paths, each held
