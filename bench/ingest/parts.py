@@ -81,9 +81,6 @@ def backlog_50(size: Size, say: Said) -> dict[str, Any]:
     alones: list[float] = []
     with broker_stand(50) as stand, tempfile.TemporaryDirectory(prefix="canhman-bench-") as folder:
         for client in clients():  # everything is met once: sessions, series, layouts
-            stand.client(client)
-            stand.rig.start()
-            stand.rig.stop()
             drain(stand, devices=50, count=5000, client=client)
         scripts = {form: PeerWorld(Path(folder) / form, form) for form in ("synchronous", "batching")}
         works = {form: Clockwork() for form in scripts}
@@ -110,9 +107,6 @@ def backlog_10000(size: Size, say: Said) -> dict[str, Any]:
     found: dict[str, list[Figure]] = {name: [] for name in clients()}
     with broker_stand(10_000) as stand:
         for client in clients():
-            stand.client(client)
-            stand.rig.start()
-            stand.rig.stop()
             drain(stand, devices=10_000, count=20_000, client=client)
         for turn in range(size.rounds):
             for client in clients():
@@ -126,9 +120,6 @@ def live_share(size: Size, say: Said) -> dict[str, Any]:
     found: dict[str, Any] = {}
     client = clients()[0]
     with broker_stand(10_000) as stand:
-        stand.client(client)
-        stand.rig.start()
-        stand.rig.stop()
         for devices in (50, 10_000):
             drain(stand, devices=devices, count=2 * devices if devices > 50 else 5000, client=client)
             figures, alones = [], []
@@ -145,9 +136,6 @@ def steady(size: Size, say: Said) -> dict[str, Any]:
     """1,000 messages a second: publish to stored, CPU, memory."""
     rounds = []
     with broker_stand(50) as stand:
-        stand.client(clients()[0])
-        stand.rig.start()
-        stand.rig.stop()
         drain(stand, devices=50, count=5000, client=clients()[0])
         for turn in range(size.rounds):
             rounds.append(_steady(stand, size.seconds))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -36,6 +37,7 @@ def main() -> None:
     write_api = influx.write_api(write_options=SYNCHRONOUS if form == "synchronous" else WriteOptions(batch_size=1000, flush_interval=1000))
 
     def on_connect(client: mqtt.Client, *args: Any) -> None:
+        print(f"connected {time.monotonic()}", flush=True)
         client.subscribe("canhman/+/+/telemetry", qos=1)
 
     def on_subscribe(*args: Any) -> None:

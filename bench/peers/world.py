@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -68,6 +69,11 @@ class PeerWorld:
                 if self._wanted:
                     self._launch()
             time.sleep(0.05)
+
+    @property
+    def connected_at(self) -> float:
+        """When it last was [monotonic s]."""
+        return float(re.findall(r"^connected ([\d.]+)$", self._log(), re.MULTILINE)[-1])
 
     def _log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
