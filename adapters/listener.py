@@ -167,7 +167,7 @@ class Listener:
             self._book.close()
         log.info("mqtt listener closed", host=self._host)
 
-    def _new(self) -> asyncio.Protocol:
+    def _new(self) -> asyncio.BaseProtocol:
         connection = Connection(self._shared, next(self._serials))
         return Door(self._shared, connection, self._ssl) if self._ssl else connection
 

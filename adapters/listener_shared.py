@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TOKEN_SHIFT = 40  # token = serial number of the connection << 40 | number of the publish within it, from 1
+READ_BYTES = 256 << 10
 MAX_AWAY = 100_000  # sessions of clients that are not connected
 
 COUNTERS = {
@@ -73,7 +74,7 @@ class Limits:
     receive_maximum: int = 1000  # messages in flight of one connection, MQTT 5
     max_connections: int = 10_000
     max_of_address: int = 10_000  # connections; behind one address of a mobile network are thousands of devices
-    max_strangers_of_address: int = 2000  # of those, not logged in
+    max_strangers_of_address: int = 5000  # of those, not logged in
     connects_per_s: float = 500.0  # of one address; who comes faster is read later
     connects_at_once: float = 5000.0
     messages_per_s: float = 20_000.0  # of one connection, a kilobyte counting as one more; who sends faster is read later
@@ -118,3 +119,4 @@ class Shared:
     wills: Wills = field(default_factory=Wills)
     guesses: Guesses = field(default_factory=Guesses)
     quiet: Quiet = field(default_factory=Quiet)
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # what one read fills, and is copied from at once

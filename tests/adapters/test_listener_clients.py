@@ -50,7 +50,7 @@ def check(messages: list[Message], *, dup: bool, payloads: list[bytes] = PAYLOAD
 
 @asynccontextmanager
 async def paho_client(b: Bench, version: int, login: str = PASSWORD) -> AsyncIterator[paho.Client]:
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="paho", protocol=paho.MQTTProtocolVersion(version))
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="paho", protocol=paho.MQTTProtocolVersion(version), reconnect_on_failure=login == PASSWORD)
     client.username_pw_set("kl01", login)
     client.reconnect_delay_set(1, 1)
     await asyncio.to_thread(client.connect, "127.0.0.1", b.listener.port, 30)
