@@ -41,7 +41,6 @@ from registry.broker_files import join_key
 
 CLIENT_ID = "canhman-bench"  # never that of a real ingest: its session, and what waits there, would be taken over
 DATABASE = "canhman_bench"
-SECONDS = 10  # of the phase at a rate
 START_S = 60.0
 STALL_S = 120.0
 Said = Callable[[str], None]
@@ -224,7 +223,7 @@ class Stand:
             self.process = None
 
 
-def ingest(settings: Settings, *, messages: int, devices: int, rate: float, yes: bool, say: Said) -> Report:
+def ingest(settings: Settings, *, messages: int, devices: int, rate: float, seconds: float, yes: bool, say: Said) -> Report:
     """Measure. Raises RefusedError where that could touch what is real, UnavailableError where a server is away."""
     address = settings.broker_address
     if not address.embedded and not yes:
@@ -246,7 +245,7 @@ def ingest(settings: Settings, *, messages: int, devices: int, rate: float, yes:
             full = _phase(stand, clock, pid, replace(stand.load, count=messages, devices=devices, begin=begin, boot=1, connections=connections))
             steady, begun = None, journal_end(stand.journal)
             if rate:
-                count = int(rate * SECONDS)
+                count = int(rate * seconds)
                 begin += (messages // devices + 10) * stand.load.step_ms
                 say(f"{count:,} messages at {rate:,.0f} a second")
                 load = replace(stand.load, count=count, devices=devices, begin=begin, boot=2, rate=rate, times=str(stand.folder / "times.npy"))

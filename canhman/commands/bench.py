@@ -14,6 +14,7 @@ def ingest(
     messages: Annotated[int, typer.Option(min=1000, max=5_000_000, help="Messages at full speed.")] = 200_000,
     devices: Annotated[int, typer.Option(min=1, max=100_000, help="Devices that send them.")] = 50,
     rate: Annotated[float, typer.Option(min=0, help="Messages a second of the second phase, which tells publish to stored (0: none).")] = 1000,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the second phase is.")] = 10,
     yes: Annotated[bool, typer.Option("--yes", help="Publish at the broker in CANHMAN_BROKER, where others may be subscribed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -23,7 +24,11 @@ def ingest(
     from canhman import benching, terminal
     from canhman.settings import read_settings
 
-    report = benching.ingest(read_settings(), messages=messages, devices=devices, rate=rate, yes=yes, say=lambda line: None if json else terminal.say(line))
+    def say(line: str) -> None:
+        if not json:
+            terminal.say(line)
+
+    report = benching.ingest(read_settings(), messages=messages, devices=devices, rate=rate, seconds=seconds, yes=yes, say=say)
     if json:
         terminal.as_json(asdict(report))
         return
