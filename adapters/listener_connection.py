@@ -50,6 +50,40 @@ _PUBACK, _PUBACK_REFUSED = 0x4002_0000, 0x1_4003_0000  # their first bytes, abov
 class Connection(asyncio.BufferedProtocol):
     """The listener's side of one connection, from accept to loss."""
 
+    __slots__ = (
+        "_address",
+        "_asked",
+        "_begun",
+        "_bucket",
+        "_client_id",
+        "_decoder",
+        "_early",
+        "_ended",
+        "_keep_alive_s",
+        "_known",
+        "_loop",
+        "_part",
+        "_peer",
+        "_principal",
+        "_refused",
+        "_seen",
+        "_send_limit",
+        "_sequence",
+        "_serial",
+        "_session",
+        "_shared",
+        "_slow",
+        "_throttled",
+        "_timer",
+        "_transport",
+        "_version",
+        "_wait_s",
+        "_will",
+        "_write_full",
+        "gone",
+        "in_flight",
+    )  # half the memory of ten thousand of them
+
     def __init__(self, shared: Shared, serial: int) -> None:
         self.in_flight: dict[int, int] = {}  # token → packet identifier and the first bytes of its PUBACK, in order of arrival
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -113,7 +113,7 @@ def test_back_pressure(options: dict[str, int]) -> None:
     run(scene())
 
 
-def test_a_peer_that_does_not_read_is_not_read() -> None:
+def test_a_peer_that_does_not_read_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers pile up in the peer's own socket, not in our memory; when it reads again, all come."""
     total = 500_000
 
@@ -123,8 +123,8 @@ def test_a_peer_that_does_not_read_is_not_read() -> None:
             peer.writer.transport.pause_reading()
             (connection,) = b.listener._shared.sockets
             connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
-            full, tell = asyncio.Event(), connection.pause_writing
-            connection.pause_writing = lambda: (tell(), full.set())
+            full, tell = asyncio.Event(), Connection.pause_writing
+            monkeypatch.setattr(Connection, "pause_writing", lambda self: (tell(self), full.set()))
             pings = asyncio.create_task(peer.send_bytes(encode(Pingreq()) * total))
             await full.wait()
             assert not connection._transport.is_reading()
