@@ -1,4 +1,4 @@
-"""What a message costs in ingest, stage by stage: `python bench/ingest_stages.py [DEVICES …] [--store lines] [--judge] [--json]`.
+"""What a message costs in ingest, stage by stage: `python -m bench.ingest_stages [DEVICES …] [--store lines] [--judge] [--json]`.
 
 Messages of some 200 bytes with three readings, a battery and a signal (6 rows stored) over 50, 1,000 and 10,000
 registered devices go from a journal on disk to the store and the database in batches as `canhman ingest` makes them, a

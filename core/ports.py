@@ -377,6 +377,10 @@ class Identities(Protocol):
         """What a device with a clock sent, by boot."""
         ...
 
+    async def recalled(self, devices: Sequence[str]) -> dict[str, tuple[list[Seen], list[BootSpan]]]:
+        """`seen` and `boots` of each of these devices, in one go."""
+        ...
+
     async def claim(self, objects: Sequence[tuple[Seen, bool]]) -> list[Claim | None]:
         """Of several ingests: who read these clockless objects first, this one (whose word is kept then) or another.
 

@@ -113,7 +113,6 @@ class Told:
     refused: list[DeadLetter] = field(default_factory=list)
     left: int = 0
     messages: int = 0
-    failed: int = 0
     damaged_bytes: int = 0
 
 
@@ -146,6 +145,7 @@ class Reading:
             journal=journal, store=cast("SeriesStore", _Nowhere()), database=frozen, config=config, clock=clock, mode="approve", public=False
         )
         self.told = Told()
+        self.failed: set[int] = set()  # positions of messages that our own code cannot read: nothing is concluded from them
 
     async def go_on(self, wanted: Wanted, moved: Callable[[int], None] = lambda position: None) -> None:
         """To the end of the journal as it is now."""
@@ -185,7 +185,7 @@ class Reading:
         except Exception as error:  # noqa: BLE001 found one by one
             if len(records) == 1:
                 log.error("a message cannot be decoded again", position=records[0][0], error=f"{type(error).__name__}: {error}")
-                self.told.failed += 1
+                self.failed.add(records[0][0])
                 return []
             return [work for record in records for work in await self.process([record], shifts)]
         for work in works:
@@ -267,6 +267,9 @@ class _Frozen:
 
     async def boots(self, device: str) -> list[BootSpan]:
         return await self._database.boots(device)
+
+    async def recalled(self, devices: Sequence[str]) -> dict[str, tuple[list[Seen], list[BootSpan]]]:
+        return {device: (await self.seen(device), await self.boots(device)) for device in devices}
 
     async def waiting_devices(self) -> list[WaitingDevice]:
         return []

@@ -314,10 +314,11 @@ class Processor:
 
     async def _recall(self, opened: Sequence[Opened]) -> None:
         """Load what the database remembers of devices not met since start."""
+        new = {sender.device for _, _, _, sender, _ in opened if not sender.recalled and not self._memory.knows(sender.device)}
+        for device, (seen, boots) in (await self._database.recalled(sorted(new))).items() if new else ():
+            self._memory.load(device, seen, boots)
         for _, _, _, sender, _ in opened:
             if not sender.recalled:
-                if not self._memory.knows(sender.device):
-                    self._memory.load(sender.device, await self._database.seen(sender.device), await self._database.boots(sender.device))
                 sender.memory = self._memory.of(sender.device)
 
     def _place_all(

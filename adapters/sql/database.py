@@ -238,6 +238,11 @@ class SqlDatabase:
         with reading(self._engine) as c:
             return identities.boots(c, device)
 
+    async def recalled(self, devices: Sequence[str]) -> dict[str, tuple[list[Seen], list[BootSpan]]]:
+        """`seen` and `boots` of each of these devices."""
+        with reading(self._engine) as c:
+            return identities.recalled(c, devices)
+
     async def claim(self, objects: Sequence[tuple[Seen, bool]]) -> list[Claim | None]:
         """Who read these clockless objects first, where several ingests share the devices."""
         with writing(self._engine) as c:

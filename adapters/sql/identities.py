@@ -98,6 +98,22 @@ def seen(c: Connection, device: str) -> list[Seen]:
     return [Seen(**row._mapping) for row in c.execute(select(*columns).where(t.seen.c.device == device).order_by(t.seen.c.id))]
 
 
+_AT_ONCE = 200  # devices asked for in one query
+
+
+def recalled(c: Connection, devices: Sequence[str]) -> dict[str, tuple[list[Seen], list[BootSpan]]]:
+    """`seen` and `boots` of many devices: ten thousand, one by one, took seven seconds at a start."""
+    found: dict[str, tuple[list[Seen], list[BootSpan]]] = {device: ([], []) for device in devices}
+    columns = [column for column in t.seen.columns if column.name != "id"]
+    for first in range(0, len(devices), _AT_ONCE):
+        some = devices[first : first + _AT_ONCE]
+        for row in c.execute(select(*columns).where(t.seen.c.device.in_(some)).order_by(t.seen.c.id)):
+            found[row.device][0].append(Seen(**row._mapping))
+        for row in c.execute(select(t.boot_span).where(t.boot_span.c.device.in_(some)).order_by(t.boot_span.c.boot)):
+            found[row.device][1].append(_span(row))
+    return found
+
+
 def some_boots(c: Connection, keys: Sequence[tuple[str, int]]) -> list[BootSpan]:
     """Those of some (device, boot), and maybe a few more; at most some hundred keys."""
     s = t.boot_span.c

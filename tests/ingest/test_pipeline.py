@@ -314,17 +314,17 @@ def test_a_batch_that_fails_leaves_no_trace(make_line: Callable[..., Any], monke
     body = at(NOON, pad="x" * (DEVICE_QUOTA // 2))
     for device, payload in (("kl01", body), ("kl02", at(NOON)), ("kl02", "{")):
         line.send(device, payload)
-    seen = line.database.seen
+    recalled = line.database.recalled
 
-    async def away(device: str) -> Any:
-        raise ConnectionError(device)
+    async def away(devices: list[str]) -> Any:
+        raise ConnectionError(devices)
 
     for _ in range(3):
-        monkeypatch.setattr(line.database, "seen", away)
+        monkeypatch.setattr(line.database, "recalled", away)
         with pytest.raises(ConnectionError):
             line.work()
         assert len(line.processor.pending) == 0
-    monkeypatch.setattr(line.database, "seen", seen)
+    monkeypatch.setattr(line.database, "recalled", recalled)
     line.work()
     assert [d.messages for d in line.ask(line.database.waiting_devices())] == [1]
     assert line.dead() == [("malformed", "")]

@@ -170,15 +170,15 @@ async def _started() -> None:
 
 def test_a_new_device_while_the_database_is_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its registration waits, and its messages with it; they are not refused."""
-    seen = line.database.seen
+    recalled = line.database.recalled
 
-    async def away(device: str) -> Any:
+    async def away(devices: list[str]) -> Any:
         raise UnavailableError("database: locked")
 
     def back() -> None:
-        monkeypatch.setattr(line.database, "seen", seen)
+        monkeypatch.setattr(line.database, "recalled", recalled)
 
-    monkeypatch.setattr(line.database, "seen", away)
+    monkeypatch.setattr(line.database, "recalled", away)
     line.send("kl01", at(NOON))
     Rig(line, monkeypatch, [nothing, nothing, back, nothing]).run()
     assert line.rows("kl01") == [(NOON, 2.31, 1)]

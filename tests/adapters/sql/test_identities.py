@@ -61,6 +61,18 @@ def test_boots(database: SqlDatabase) -> None:
     assert [b.boot for b in asyncio.run(database.boots("kl01"))] == list(range(100, 1100))
 
 
+def test_many_devices_at_once(database: SqlDatabase) -> None:
+    """The same as of each by itself; of one nobody met nothing."""
+    devices = [f"d{n}" for n in range(450)]
+    commit(
+        database,
+        seen=tuple(seen(n, device=d) for n in range(2) for d in devices[::3]),
+        boots=tuple(BootSpan(device=d, boot=b, lowest=1, highest=5, holes=((2, 3),), last_time=b) for d in devices[::2] for b in (2, 1)),
+    )
+    found = asyncio.run(database.recalled([*devices, "bc01"]))
+    assert found == {d: (asyncio.run(database.seen(d)), asyncio.run(database.boots(d))) for d in [*devices, "bc01"]}
+
+
 def test_boots_without_times_are_kept(database: SqlDatabase) -> None:
     """Where age does not tell boots apart none is thrown away."""
     commit(database, boots=tuple(BootSpan(device="kl01", boot=n, lowest=0, highest=0) for n in range(1100)))
