@@ -261,15 +261,12 @@ class _Frozen:
     async def put(self, *items: object, actor: str, why: str = "") -> int:
         raise ConflictError("nothing is registered while the past is read")
 
-    async def seen(self, device: str) -> list[Seen]:
-        """Those that stand before the start, or in the journal of another ingest; the others are met in their turn."""
-        return [s for s in await self._database.seen(device) if s.position < self._start or s.journal not in ("", self._journal)]
-
-    async def boots(self, device: str) -> list[BootSpan]:
-        return await self._database.boots(device)
-
     async def recalled(self, devices: Sequence[str]) -> dict[str, tuple[list[Seen], list[BootSpan]]]:
-        return {device: (await self.seen(device), await self.boots(device)) for device in devices}
+        """Objects that stand before the start, or in the journal of another ingest; the others are met in their turn."""
+        found = await self._database.recalled(devices)
+        return {
+            device: ([s for s in seen if s.position < self._start or s.journal not in ("", self._journal)], boots) for device, (seen, boots) in found.items()
+        }
 
     async def waiting_devices(self) -> list[WaitingDevice]:
         return []

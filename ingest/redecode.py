@@ -22,11 +22,12 @@ import structlog
 from core.batch import Batch
 from core.clock import Clock
 from core.deadletter import DeadLetter
+from core.flags import Flag
 from core.place import FOREVER, MAIN
 from core.ports import Redecodes, RegistrySnapshot, SeriesStore
 from core.redecode import Change, Run, Touched
 from core.series import SeriesKey, SeriesTable
-from core.state import Commit, Latest, Written
+from core.state import Commit, Judged, Latest, Written
 from ingest.differences import Differences, compare, tell_withdrawn, withdrawn
 from ingest.past import UNTOLD, Letters, PastJournal, Reading, Told, Wanted, arrival_before
 from ingest.pipeline import Database as IngestDatabase
@@ -110,6 +111,7 @@ class _Redecode:
         self._moved = moved
         self._result = Result()
         self._told: dict[str, Told] = {}
+        self._failed: dict[str, int] = {}
 
     async def run(self) -> Result:
         """Part by part, each of as many readings as fit into memory."""
@@ -131,11 +133,12 @@ class _Redecode:
             await self._part(wanted, readings, snapshot)
             for reading in readings:
                 self._told.setdefault(reading.journal.id, reading.told)  # of the first part: the others read the same messages
+                self._failed[reading.journal.id] = max(self._failed.get(reading.journal.id, 0), len(reading.failed))
             low = wanted.high
         for journal in self._journals:
             await self._settle(journal.id, self._told[journal.id], letters[journal.id])
         if not self._asked.dry:
-            await self._database.finish_redecode(self._result.run, counts=self._result.counts)
+            await self._database.finish_redecode(self._result.run, counts={name: n for name, n in self._result.counts.items() if n})
         return self._result
 
     def _reading(self, journal: PastJournal, snapshot: RegistrySnapshot, low: int, letters: Letters) -> Reading:
@@ -200,6 +203,24 @@ class _Redecode:
     async def _have_judged(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:
         written = [_written(rows.take(rows.series == i), keys[i], self._directory) for i in np.unique(rows.series).tolist()]
         await self._database.commit(Commit(journal=self._journals[0].id, state_cursor=0, written=tuple(written)))
+        await self._mistrust(rows, keys)
+
+    async def _mistrust(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:
+        """What was judged and is another now is not good any more, from this moment on: no verdict may speak from it until the judge has passed."""
+        times = {keys[i]: rows.take(rows.series == i) for i in np.unique(rows.series).tolist()}
+        answers: list[Judged] = []
+        for station in sorted({key.station for key in times}):
+            for state in await self._database.states(station=station):
+                mine = times.get(state.key)
+                if mine is None or state.judged is None or state.judged.time not in mine.time:
+                    continue
+                at = int(np.flatnonzero(mine.time == state.judged.time)[-1])
+                flag = Flag.MISSING if mine.flag[at] == Flag.MISSING else Flag.NOT_EVALUATED
+                newest = Latest(time=state.judged.time, value=float(mine.value[at]), flag=flag)
+                good = None if state.good is None or state.good.time in mine.time else state.good
+                answers.append(Judged(key=state.key, changed=-1, newest=newest, good=good, config=state.config))  # −1: it stays dirty
+        if answers:
+            await self._database.judged(answers)
 
     async def _once_more(self, wanted: Wanted, readings: Sequence[Reading]) -> None:
         """What ingest has stored while we compared may have been written over by us: it is the later word, and stands."""
@@ -243,6 +264,7 @@ class _Redecode:
                 for work in await reading.process(mine) if mine else []:
                     barred |= {of[d.position] for d in work.pending.dead if d.reason in UNTOLD and d.position in of}
                     barred |= {of[w.position] for w in work.pending.waiting}
+                barred |= {of[position] for position in reading.failed if position in of}
                 found |= {of[p] for p, _ in mine}
         return found - barred
 
@@ -261,7 +283,13 @@ class _Redecode:
     async def _settle(self, journal: str, told: Told, letters: Letters) -> None:
         """A message that is read now resolves its dead letters; a new refusal is one, however often this runs."""
         new = [d for d in told.refused if (d.position, d.reason, d.key) not in letters.known]
-        counts = {"messages": told.messages, "resolved": len(told.resolved), "refused": len(new), "failed": told.failed, "damaged_bytes": told.damaged_bytes}
+        counts = {
+            "messages": told.messages,
+            "resolved": len(told.resolved),
+            "refused": len(new),
+            "failed": self._failed[journal],
+            "damaged_bytes": told.damaged_bytes,
+        }
         self._result.counts.update({name: count for name, count in counts.items() if count})
         if self._asked.dry:
             return

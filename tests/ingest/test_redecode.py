@@ -47,7 +47,7 @@ def week(line: Line, device: str, *, days: int = 7, per_day: int = 12, start: in
     )
 
 
-def run(line: Line, **asked: Any) -> Result:
+def run(line: Line, *, judged: bool = True, **asked: Any) -> Result:
     """redecode beside the running line, from a reader of its journal; then the judge."""
     reader = JournalReader(line.folder)
     reader.open()
@@ -56,7 +56,7 @@ def run(line: Line, **asked: Any) -> Result:
 
     async def steps() -> Result:
         result = await redecode(wanted, journals=[reader], store=line.store, database=line.database, config=line.config, clock=clock)
-        if not wanted.dry:
+        if judged and not wanted.dry:
             await sweep(line.database, line.store, line.config)
         return result
 
@@ -157,6 +157,29 @@ def test_a_week_stored_under_a_wrong_deployment_is_repaired(line: Line, make_lin
     assert stored(line) == now
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_nothing_is_good_that_was_changed_until_it_is_judged(line: Line, wrong_decoder: Any, moves: bool) -> None:
+    """From the moment of the write on, before any judge has passed, the newest judged reading is not good where it was withdrawn or has another value."""
+    line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main"))
+    wrong_decoder(None if moves else lambda v: {"water.ec": v["water.ec"] * 2})
+    week(line, "kl01", days=1)
+    line.work()
+    wrong_decoder(None)
+    if moves:
+        line.put(Deployment(device="kl01", channel="main", station="a", point="main", end=0))
+        line.put(Deployment(device="kl01", channel="main", station="b", point="main", start=1))
+
+    def ec() -> Any:
+        return next(s for s in line.ask(line.database.states(station="a")) if s.key.quantity == "water.ec")
+
+    assert (ec().judged.flag, ec().good.time) == (Flag.GOOD, ec().newest.time)
+    run(line, judged=False)
+    assert (ec().judged.flag, ec().good) == (Flag.MISSING if moves else Flag.NOT_EVALUATED, None)
+    asyncio.run(sweep(line.database, line.store, line.config))
+    assert (ec().judged.flag, ec().good is None) == (Flag.MISSING if moves else Flag.GOOD, moves)
+
+
 def test_a_withdrawn_reading_comes_back_with_its_deployment(line: Line) -> None:
     """A change of mind is a run like any other: what was withdrawn is restored, and what was moved is withdrawn in turn."""
     line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
@@ -251,8 +274,9 @@ def test_killed_in_the_middle_and_run_again_ends_the_same(make_line: Callable[..
     told: list[str] = []
     for name in _CALLS:
         _counted(monkeypatch, reference.store if name in _OF_STORE else reference.database, name, told, dies_at=None, after=False)
-    run(reference)
+    run(reference, judged=False)
     monkeypatch.undo()
+    asyncio.run(sweep(reference.database, reference.store, reference.config))
     wanted = stored(reference)
     assert set(told) == set(_CALLS)
     for name, after in [*((call, True) for call in _CALLS), ("write", False), ("commit", False)]:
@@ -272,7 +296,7 @@ def test_killed_in_the_middle_and_run_again_ends_the_same(make_line: Callable[..
 
 
 _OF_STORE = ("write", "write_flags")
-_CALLS = ("begin_redecode", "log_redecode", "announce_rewriting", "commit", "finish_redecode", *_OF_STORE)
+_CALLS = ("begin_redecode", "log_redecode", "announce_rewriting", "commit", "judged", "finish_redecode", *_OF_STORE)
 
 
 def _counted(patch: pytest.MonkeyPatch, whose: Any, name: str, told: list[str], *, dies_at: int | None, after: bool) -> None:
@@ -409,6 +433,23 @@ def test_a_new_refusal_is_one_dead_letter(line: Line) -> None:
     assert counts(run(line)) == {"withdrawn": 36, "refused": 24}
     assert counts(run(line)) == {}
     assert line.ask(line.database.dead_letter_counts()) == {"not_deployed": 24}
+
+
+def test_a_fault_of_our_own_is_no_reason_to_withdraw(line: Line, wrong_decoder: Any) -> None:
+    """A decoder that falls over its message: the message is counted and what is stored of it stays; its neighbours are done."""
+    line.station("kl01")
+    week(line, "kl01", days=1)
+    line.work()
+    before = stored(line)
+
+    def falls(values: dict[str, float]) -> dict[str, float]:
+        if values["water.ec"] == 1.05:
+            raise ZeroDivisionError
+        return values
+
+    wrong_decoder(falls)
+    assert counts(run(line)) == {"failed": 1, "without_message": 3}
+    assert stored(line) == before
 
 
 def test_times_moved_by_hand_stay_moved(line: Line) -> None:
