@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.sql import alerts as alarms
 from adapters.sql import commit as commits
@@ -60,6 +63,9 @@ class SqlDatabase:
 
     async def version(self) -> int:
         """The number of the last change."""
+        if self._engine.dialect.name == "sqlite":
+            with suppress(sqlite3.Error, SQLAlchemyError):  # asked once more below, it comes with our words
+                return registry.version_at_once(self._engine)
         with reading(self._engine) as c:
             return registry.version(c)
 
