@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 def main(words: list[str]) -> int:
     """0 where no row that is ours lost or doubled anything."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # every server of ours ends with us
     given = _options(words)
     known = [*rows(), *(name for name in ROWS if name not in rows())]
     unknown = set(given.row) - set(known)

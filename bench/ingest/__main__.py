@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 import traceback
@@ -23,6 +24,7 @@ from canhman import terminal
 
 def main(words: list[str]) -> int:
     """0 where every part could be measured."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # every server of ours ends with us
     given = _options(words)
     size = SMALL if given.small else Size(rounds=given.rounds)
     file = given.kept / ("small.json" if given.small else "full.json")
