@@ -172,7 +172,7 @@ class SessionFile:
         new.replace(self._path)
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._written, self._said = fd, written, False
+        self._fd, self._written, self._said, self._torn = fd, written, False, False
 
     def _trouble(self, error: OSError) -> None:
         if not self._said:
