@@ -22,6 +22,19 @@ def _array(x: ArrayLike) -> Floats:
     return np.asarray(x, dtype=np.float64)
 
 
+_FRESHEST = 0.01  # mS/cm
+
+
+def _practical(conductivity: Floats, temperature: ArrayLike) -> Floats:
+    """Practical salinity; 0 below some 0.002 mS/cm, where the low-salinity extension would go below 0 and gsw answers NaN.
+
+    Rain and distilled water stand there: such a reading must not be without a salinity.
+    """
+    sp = gsw.SP_from_C(conductivity, temperature, 0.0)
+    fresh = np.isnan(sp) & (conductivity >= 0) & (conductivity < _FRESHEST) & np.isfinite(temperature)
+    return cast("Floats", np.where(fresh, 0.0, sp) if fresh.any() else sp)
+
+
 def _concentration(sp: Floats) -> Floats:
     """Mass concentration [g/L] at 25 °C of practical salinity `sp`."""
     sr = gsw.SR_from_SP(sp)
@@ -33,7 +46,7 @@ def salinity_from_ec(ec: ArrayLike) -> Floats:
 
     Args: ec: shape (n,) or scalar. Returns: the same shape; NaN where `ec` is negative or NaN.
     """
-    return _concentration(gsw.SP_from_C(_array(ec), _T25, 0.0))
+    return _concentration(_practical(_array(ec), _T25))
 
 
 def ec_from_salinity(salinity: ArrayLike) -> Floats:
@@ -54,5 +67,5 @@ def ec25_from_raw(raw: ArrayLike, temperature: ArrayLike) -> Floats:
 
     `C_from_SP(SP_from_C(raw, T, 0), 25, 0)`. Shapes broadcast; NaN in, NaN out.
     """
-    sp = gsw.SP_from_C(_array(raw), _array(temperature), 0.0)
+    sp = _practical(_array(raw), _array(temperature))
     return cast("Floats", gsw.C_from_SP(sp, _T25, 0.0))

@@ -50,6 +50,18 @@ def test_the_whole_curve() -> None:
     assert np.all(np.abs(seawater.ec_from_salinity(salinity) - ec) <= 6e-4 * ec + 5e-4)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 25.0, 31.0, 40.0])
+def test_the_freshest_water_has_a_salinity(temperature: float) -> None:
+    """From 0 on it rises without a gap: 0 g/L for rain and distilled water, never none at all; below 0 there is none."""
+    ec = np.concatenate([[0.0], np.geomspace(1e-9, 0.1, 400)])
+    salinity = seawater.salinity_from_ec(ec)
+    assert salinity[0] == salinity[1] == 0.0
+    assert np.all(np.diff(salinity) >= 0), "NaN would be no comparison"
+    assert np.all(np.diff(seawater.ec25_from_raw(ec, temperature)) >= 0)
+    assert np.isnan(seawater.salinity_from_ec([-1e-9, np.nan])).all()
+    assert np.isnan(seawater.ec25_from_raw([0.001, -0.001], [np.nan, temperature])).all()
+
+
 def test_a_fixed_factor_would_be_wrong() -> None:
     """g/L per dS/m is no constant: 0.51 at 1 g/L, 0.66 at 30: a factor misses the 4 g/L line."""
     factors = seawater.salinity_from_ec([1.964, 45.28]) / [1.964, 45.28]
