@@ -143,7 +143,7 @@ class Offsets:
         self._near = np.zeros(0, dtype=np.int64)  # of the last one whose time was not far from ours
         self._gains = np.zeros(0)  # a day [ms]; NaN where it keeps time
         self._changed = np.zeros(0, dtype=np.bool_)
-        self._refused: dict[int, tuple[int, int]] = {}  # smallest delay, last arrival
+        self._refused: dict[tuple[int, bool], tuple[int, int]] = {}  # by device, and whether before 2000: smallest delay, last arrival
         self._far: dict[int, _Far] = {}
         self._reset: dict[int, tuple[int, int]] = {}  # received, fallen to
         # what was written last: verdict (−1: nothing), offset, arrival, instant it had fallen to
@@ -193,9 +193,10 @@ class Offsets:
 
     def refused(self, device: str, offset_ms: int, received: int) -> None:
         """A message whose time cannot be, `offset_ms` from its arrival."""
-        d, delay = self._number(device), -offset_ms
-        known = self._refused.get(d)
-        self._refused[d] = (delay, received) if known is None else (min(known[0], delay), max(known[1], received))
+        delay = -offset_ms
+        key = (self._number(device), received - delay < Y2000_MS)
+        known = self._refused.get(key, (delay, received))
+        self._refused[key] = min(known[0], delay), max(known[1], received)
 
     def _number(self, device: str) -> int:
         found = self._index.get(device)
@@ -224,7 +225,7 @@ class Offsets:
 
     def _digest(self) -> None:
         """Of every device its smallest delay in each stretch of arrivals."""
-        for d, (delay, at) in self._refused.items():
+        for (d, _), (delay, at) in sorted(self._refused.items(), key=lambda item: item[1][1]):
             self._observe(np.array([d]), np.array([delay], dtype=np.int64), np.array([at], dtype=np.int64))
         self._refused = {}
         if not self._rows:

@@ -194,8 +194,13 @@ def test_times_that_cannot_be_meant(rig: Installation) -> None:
     clocks = rig.json("deadletters", "list", "--reason", "clock")["items"]
     assert all("clock of kl01" in c["text"] for c in clocks)
     assert abs(clocks[1]["offset_ms"] - 7 * 3_600_000) < 120_000
-    # the clock ran seven hours ahead: mended by reading again, with its time moved
+    # T04: the device is named as having lost its clock, and none of its numbers as missing
+    until(lambda: "lost its clock" in str(rig.json("devices", "show", "kl01")["clock"]), 30, "it is named")
+    assert rig.json("devices", "gaps", "--device", "kl01")["items"] == []
+    # the clock ran seven hours ahead: mended by reading again, with its time moved; asked twice it is stored once
+    assert "deadletters replay --reason clock --device kl01 --shift -7h" in clocks[1]["text"]
     rig.run("deadletters", "replay", str(clocks[1]["id"]), "--shift", "-7h")
+    rig.run("deadletters", "replay", str(clocks[1]["id"]), "--shift", "-7h", check=False)
     until(lambda: [r for r in rig.rows() if r.quantity == "water.level"], 60, "the moved reading is stored")
     (row,) = [r for r in rig.rows() if r.quantity == "water.level"]
     assert row.time == (ahead // 1000 * 1000 if ahead % 1000 == 0 else ahead) - 7 * 3_600_000

@@ -241,6 +241,18 @@ def test_one_batch_of_1970_and_the_right_time() -> None:
     assert (clock.verdict, clock.reset_at) == ("good", NOON)
 
 
+def test_1970_and_then_local_time() -> None:
+    """A device that gets the hour from the network, and calls it UTC: both are told, though both came within a second."""
+    offsets = Offsets()
+    offsets.refused("kl01", 3000 - NOON, NOON)
+    offsets.refused("kl01", 7 * HOUR - 500, NOON + 900)
+    (clock,) = offsets.take()
+    assert (clock.verdict, clock.reset_to) == ("zone", 3000)
+    told = sentence(clock, "en", NOON)
+    assert "1970-01-01" in told
+    assert "--shift -7h" in told
+
+
 def test_the_build_date_after_each_restart() -> None:
     """The same past instant twice is a clock that begins there; one that runs on from it is known without a second start."""
     fallen = [("kl01", BUILT + 5000 + i * 15 * MINUTE, NOON + DAY + i * 15 * MINUTE) for i in range(2)]

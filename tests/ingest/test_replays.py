@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.clock import rfc3339
+from core.clock import SimClock, rfc3339
 from core.deadletter import Choice, DeadLetter
 from core.message import Message
 from core.state import DeviceClock
@@ -103,6 +103,15 @@ def test_a_device_without_a_clock_has_none(line: Any) -> None:
     line.work()
     assert clock(line) is None
     assert clock(line, "kl02") is not None
+
+
+def test_a_simulated_clock_that_runs_fast_measures_nothing(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 600 times real time a second on the way is ten minutes; nobody's clock is wrong for that."""
+    monkeypatch.setattr(line.processor, "_clock", SimClock(NOON, 600))
+    line.send("kl01", json.dumps(said(NOON)), received=NOON + HOUR)
+    line.work()
+    assert line.rows("kl01") != []
+    assert clock(line) is None
 
 
 def test_clocks_wait_for_the_database(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
