@@ -1,6 +1,6 @@
 """`make faults`: the fault record.
 
-    python -m bench.faults [--short] [--row NAME …] [--path paho|own|listener …] [--json] [--again]
+    python -m bench.faults [--short] [--row NAME …] [--path paho|own|listener …] [--json] [--again] [--jobs 2]
 
 Real Mosquitto, InfluxDB and `canhman ingest` on free ports of this machine, in folders that go away. Writes docs/faults.md and
 docs/faults.json (the full form only); what is done is kept in .make/faults and not run again unless `--again`.
@@ -52,7 +52,7 @@ def main(words: list[str]) -> int:
             terminal.say(page.line(path, name, result))
             bar(count, name)
 
-        run(todo, short=given.short, seed=seed, told=lambda what: bar(count, what), done=done)
+        run(todo, short=given.short, seed=seed, jobs=given.jobs, told=lambda what: bar(count, what), done=done)
     if given.json:
         terminal.as_json({"/".join(case): found["/".join(case)] for case in every if "/".join(case) in found})
     if not given.short:
@@ -69,6 +69,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     form.add_argument("--json", action="store_true", help="results as JSON")
     form.add_argument("--again", action="store_true", help="run everything again")
     form.add_argument("--seed", type=int, help="repeats the moments of an earlier run")
+    form.add_argument("--jobs", type=int, default=2, help="paths side by side")
     form.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes")
     form.add_argument("--kept", type=Path, default=ROOT / ".make/faults", help="where results are kept")
     return form.parse_args(words)

@@ -81,13 +81,11 @@ def text(data: Mapping[str, Any]) -> str:
 
 {_plain(found, ours)}
 
-`make faults` starts real processes: Debian's Mosquitto and InfluxDB with `canhman ingest` between them, with paho-mqtt and with our own client, and
-our listener with SQLite. A publisher
-counts what it published and what was acknowledged to it. *Stored* is asked of the store itself by plain InfluxQL and SQL, never of our own counters.
-*Lost* is acknowledged and not stored;
-*doubled* is a reading stored twice, at a time that is not its own, or one that nobody published. *Back after*: from the fault (a killed process) or
-its end (a server that is back) until
-a reading that came afterwards is stored; median and longest of the runs.
+`make faults` starts real processes: Debian's Mosquitto and InfluxDB with `canhman ingest` between them, with paho-mqtt and with our own client, and our
+listener with SQLite. A publisher counts what it published and what was acknowledged to it. *Stored* is asked of the store itself, by plain InfluxQL and
+SQL, never of our own counters. *Lost* is acknowledged and not stored; *doubled* is a reading stored twice, at a time that is not its own, or one that
+nobody published. *Back after*: from the fault (a killed process) or its end (a server that is back) until a reading that came afterwards is stored;
+median and longest of the runs.
 
 ## The table
 
@@ -96,19 +94,16 @@ a reading that came afterwards is stored; median and longest of the runs.
 ## Not ours to win
 
 No ingest can bring back what a broker forgot before it handed it over, or what a disk damaged before it was read. What can be done is to name it:
-devices that number their messages (`seq`,
-`boot`) let us say which are missing.
+devices that number their messages (`seq`, `boot`) let us say which are missing.
 
 {_table(found, others)}
 
 ## What one would otherwise write
 
-The same three faults met by a script from paho-mqtt to influxdb-client (`bench/peers/script.py`), in its two usual forms: a write for each message,
-and the library's batching. Both are given the
-broker's limits of ours, a supervisor that starts them again, and a goodbye at SIGTERM that flushes what waits. InfluxDB 1.6 has no `/api/v2/write`:
-the client's path is rewritten in the process.
-The synchronous form acknowledges after its write, and so it is safe, at about a thousand messages a second; the batching form is acknowledged to the
-broker before it writes.
+The same three faults met by a script from paho-mqtt to influxdb-client (`bench/peers/script.py`), in its two usual forms: a write for each message, and
+the library's batching. Both are given the broker's limits of ours, a supervisor that starts them again, and a goodbye at SIGTERM that flushes what waits.
+InfluxDB 1.6 has no `/api/v2/write`: the client's path is rewritten in the process. The synchronous form acknowledges after its write, and so it is safe,
+at about a thousand messages a second; the batching form is acknowledged to the broker before it writes.
 
 {_peers(found)}
 
@@ -124,12 +119,10 @@ The rows of the scripts:
 make faults
 ```
 
-It takes about a quarter of an hour on two cores and keeps what is done in `.make/faults`: a run that was cut short goes on. `ARGS="--row kills
---path listener"` runs one row again,
-`--again` everything, `--seed N` repeats the random moments of a run (the seed of each stands in [faults.json](faults.json)), `--json` prints the
-results. As root the journal's disk is a small tmpfs;
-without, a limit on the size of files stands in for it. The row of the clock needs Debian's `faketime`. A short form of the table runs in the tests
-(`tests/e2e/test_faults.py`).
+It takes about a quarter of an hour on two cores, two paths side by side, and keeps what is done in `.make/faults`: a run that was cut short goes on.
+`ARGS="--row kills --path listener"` runs one row again, `--again` everything, `--seed N` repeats the random moments of a run (the seed of each stands in
+[faults.json](faults.json)), `--json` prints the results. As root the journal's disk is a small tmpfs; without, a limit on the size of files stands in for
+it. The row of the clock needs Debian's `faketime`. A short form of the table runs in the tests (`tests/e2e/test_faults.py`).
 
 ## Where this was run
 
@@ -147,7 +140,7 @@ def _plain(found: Mapping[str, Any], ours: Mapping[str, FaultRow]) -> str:
     what = "No reading that reached us was lost, and none was stored twice." if whole else f"{lost} readings were lost and {doubled} doubled."
     not_run = f" {len(broken)} rows could not be run here; they say why." if broken else ""
     paths = len({case.partition("/")[0] for case in found if not case.startswith(PEERS)})
-    return f"""{what} That is {acknowledged:,} acknowledged readings in {len(run)} rows of faults on {paths} paths, each held
+    return f"""{what} That is {acknowledged:,} acknowledged readings in {len(run)} rows of faults on {paths} {"path" if paths == 1 else "paths"}, each held
 against the store when all was over.{not_run} What is promised, and what is not: [guarantees.md](guarantees.md)."""
 
 

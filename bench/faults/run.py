@@ -6,9 +6,11 @@ import dataclasses
 import json
 import random
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,21 +79,27 @@ def one(world: Any, row: FaultRow, name: str, *, short: bool, seed: int) -> dict
     return found | ({"outcome": dataclasses.asdict(outcome)} if outcome else {})
 
 
-def run(todo: Sequence[tuple[str, str]], *, short: bool, seed: int, told: Told, done: Callable[[str, str, Mapping[str, Any]], None]) -> None:
-    """Every case in turn; `done` is called with each result."""
-    with tempfile.TemporaryDirectory(prefix="canhman-bytecode-") as bytecode:
-        for path in dict.fromkeys(path for path, _ in todo):
-            every = ROWS if path.startswith(PEERS) else rows()
-            names = [name for of, name in todo if of == path]
-            shared = [name for name in names if not every[name].own_world]
-            groups = [shared] if shared else []
-            groups += [[name] for name in names if every[name].own_world]
-            for group in groups:
-                with made(path, Path(bytecode)) as world:
-                    for name in group:
-                        told(f"{path}: {name}")
-                        result = one(world, every[name], name, short=short, seed=seed)
+def run(todo: Sequence[tuple[str, str]], *, short: bool, seed: int, jobs: int, told: Told, done: Callable[[str, str, Mapping[str, Any]], None]) -> None:
+    """Every case, path by path, `jobs` paths at a time; `done` is called with each result, one after the other."""
+    lock = threading.Lock()
+
+    def one_path(path: str, bytecode: Path) -> None:
+        every = ROWS if path.startswith(PEERS) else rows()
+        names = [name for of, name in todo if of == path]
+        shared = [name for name in names if not every[name].own_world]
+        groups = [shared] if shared else []
+        groups += [[name] for name in names if every[name].own_world]
+        for group in groups:
+            with made(path, bytecode) as world:
+                for name in group:
+                    told(f"{path}: {name}")
+                    result = one(world, every[name], name, short=short, seed=seed)
+                    with lock:
                         done(path, name, result)
+
+    with tempfile.TemporaryDirectory(prefix="canhman-bytecode-") as bytecode, ThreadPoolExecutor(jobs) as pool:
+        for over in [pool.submit(one_path, path, Path(bytecode)) for path in dict.fromkeys(path for path, _ in todo)]:
+            over.result()
 
 
 def kept(path: Path) -> dict[str, Any]:
