@@ -220,6 +220,7 @@ seen = Table(
     # the digest too: of two objects with one number both are kept, and each keeps its own time
     UniqueConstraint("device", "boot", "seq", "digest"),
     Index("ix_seen_device_id", "device", "id"),
+    Index("ix_seen_device_time", "device", "time"),
 )
 
 boot_span = Table(

@@ -77,7 +77,7 @@ def test_a_commit_merges_and_counts_once(database: SqlDatabase) -> None:
     assert counters == {f"duplicate:{d}": 2 for d in devices}, "4 came to a twice, and then to b"
 
 
-def clockless(seq: int, *, journal: str = "a", position: int = 0, digest: bytes = b"d", time: int | None = None) -> Seen:
+def clockless(seq: int, *, journal: str = "a", position: int = 0, digest: bytes = b"\0d", time: int | None = None) -> Seen:
     at = T0 + seq * 1000 if time is None else time
     return Seen(device="kl01", boot=1, seq=seq, time=at, received=at + 500, position=position, digest=digest, journal=journal)
 

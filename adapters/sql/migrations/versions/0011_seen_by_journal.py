@@ -10,5 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Empty for what a lone ingest remembered."""
+    """Empty for what a lone ingest remembered; and an index to ask for the times of a device that are taken."""
     op.add_column("seen", sa.Column("journal", sa.String(length=160), nullable=False, server_default=sa.text("''")))
+    op.create_index("ix_seen_device_time", "seen", ["device", "time"])
