@@ -17,7 +17,7 @@ import structlog
 
 from core.errors import CanhManError, JournalFullError, RefusedError, UnavailableError
 from core.message import Message
-from core.ports import Journal, MessageSource
+from core.ports import Journal, MessageSource, Slice
 from ingest.health import Health
 from ingest.meters import Meters
 from ingest.pipeline import Database, Processor, Shifts, Work
@@ -87,6 +87,7 @@ class Worker:
         self._house_every = COMMIT_S
         self._judge_at = 0.0
         self._config: QcConfig | None = None
+        self._ready: tuple[Slice, Work] | None = None  # the next batch, converted while the one before it is written
 
     def configure(self, config: QcConfig) -> None:
         """Judge by another configuration from the next second on (from any thread)."""
@@ -111,15 +112,20 @@ class Worker:
                 break
             except CanhManError as error:
                 log.error("ingest goes on after an error", error=str(error))
-                self._processor.abandon()
+                self._abandon()
                 self._pause(1.0)
             except Exception:  # the loop must outlive any fault of ours; the trace is in the log
                 log.exception("a fault in ingest; going on")
-                self._processor.abandon()
+                self._abandon()
                 self._pause(1.0)
         if started:
-            self._processor.abandon()
+            self._abandon()
             await self._keep_house(last=True)
+
+    def _abandon(self) -> None:
+        """What is converted and not written is converted again."""
+        self._ready = None
+        self._processor.abandon()
 
     def _over(self) -> bool:
         if not self._stop.is_set():
@@ -127,19 +133,37 @@ class Worker:
         return self._journal.end <= self._processor.cursor or time.monotonic() > self._deadline
 
     async def _round(self) -> None:
-        found = self._journal.read(self._processor.cursor, limit=BATCH)
-        if found.damaged_bytes:
-            log.error("a damaged part of the journal was skipped", position=self._processor.cursor, bytes=found.damaged_bytes)
-        self._meters.begins(found.records[0][1].received if found.records else None)
-        if found.records:
-            work = await self._convert(found.records)
-            await self._patiently("store", lambda: self._write(work, found.next, len(found.records)))
-        elif found.next > self._processor.cursor:
-            self._processor.cursor = found.next
-        else:
-            self._journal.wait_for(self._processor.cursor, 0.2)
-        if time.monotonic() - self._kept_house_at >= self._house_every or self._processor.held > MAX_PENDING:
+        ready, self._ready = self._ready or await self._next(self._processor.cursor), None
+        if ready is not None:
+            found, work = ready
+            self._meters.begins(found.records[0][1].received)
+            writing = asyncio.ensure_future(self._patiently("store", lambda: self._write(work, found.next, len(found.records))))
+            try:
+                await asyncio.sleep(0)  # one that waits for a server lets us go on here
+                if not writing.done() and len(found.records) >= BATCH and not self._house_is_due():
+                    self._ready = await self._next(found.next)
+            finally:
+                await writing
+        if self._house_is_due() and self._ready is None:  # a commit knows of nothing that is not written
             await self._keep_house()
+
+    async def _next(self, position: int) -> tuple[Slice, Work] | None:
+        """The batch that stands there, converted; None where there is none yet."""
+        found = self._journal.read(position, limit=BATCH)
+        if found.damaged_bytes:
+            log.error("a damaged part of the journal was skipped", position=position, bytes=found.damaged_bytes)
+        self._meters.begins(found.records[0][1].received if found.records and position == self._processor.cursor else None)
+        if found.records:
+            return found, await self._convert(found.records)
+        if position == self._processor.cursor:
+            if found.next > position:
+                self._processor.cursor = found.next
+            else:
+                self._journal.wait_for(position, 0.2)
+        return None
+
+    def _house_is_due(self) -> bool:
+        return time.monotonic() - self._kept_house_at >= self._house_every or self._processor.held > MAX_PENDING
 
     async def _write(self, work: Work, cursor: int, messages: int) -> None:
         began = perf_counter()

@@ -230,6 +230,72 @@ def test_a_stop_finishes_what_is_in_the_journal(line: Any, monkeypatch: pytest.M
     assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
 
 
+class FarStore:
+    """Between worker and store: each write waits until the script lets it go on, as one behind a network does."""
+
+    def __init__(self, line: Any, monkeypatch: pytest.MonkeyPatch, batch: int, answers: Sequence[bool]) -> None:
+        self.events: list[str] = []
+        write, process, left = type(line.store).write, line.processor.process, list(answers)
+
+        async def slow(store: Any, rows: Any, *args: Any, **more: Any) -> Any:
+            self.events.append("send")
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self.events.append("answer")
+            if left and not left.pop(0):
+                raise UnavailableError("store: gone")
+            return await write(store, rows, *args, **more)
+
+        async def told(records: Any, **more: Any) -> Any:
+            self.events.append(f"convert {len(records)}")
+            return await process(records, **more)
+
+        monkeypatch.setattr(ingest.run, "BATCH", batch)
+        monkeypatch.setattr(type(line.store), "write", slow)
+        monkeypatch.setattr(line.processor, "process", told)
+
+
+def numbered(seq: int) -> str:
+    return json.dumps({"seq": seq, "boot": 1, "time": rfc3339(NOON + seq), "readings": {"water.ec": 2.0 + seq}})
+
+
+def test_the_next_batch_is_converted_while_one_is_written(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a backlog drains; what is left to do alone at its end is not."""
+    line.station("kl01")
+    for n in range(7):
+        line.send("kl01", numbered(n))
+    far = FarStore(line, monkeypatch, 3, [])
+    rig = Rig(line, monkeypatch, judging=False)
+    monkeypatch.setattr(rig.worker, "_house_every", 1e9)
+    rig.worker._kept_house_at = rig.now
+    rig.run()
+    assert far.events == ["convert 3", "send", "convert 3", "answer", "send", "convert 1", "answer", "send", "answer"]
+    assert [v for _, v, _ in line.rows("kl01")] == [2.0 + n for n in range(7)]
+    (span,) = line.ask(line.database.boots("kl01"))
+    assert (span.lowest, span.highest, span.holes) == (0, 6, ())
+
+
+def test_a_stop_with_a_batch_converted_ahead(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was converted and not written is not committed either: read again, nothing of it is a duplicate, and nothing is counted twice."""
+    line.station("kl01")
+    for n in range(6):
+        line.send("kl01", numbered(n))
+        line.send("kl01", "{")
+    far = FarStore(line, monkeypatch, 4, [True, *[False] * 20])
+    rig = Rig(line, monkeypatch, judging=False)
+    rig.worker._kept_house_at = rig.now + 1e9
+    rig.run()
+    assert far.events[:4] == ["convert 4", "send", "convert 4", "answer"]
+    (span,) = line.ask(line.database.boots("kl01"))
+    assert (span.highest, line.counters()) == (1, {"refused:malformed": 2})
+    monkeypatch.undo()
+    line.restart()
+    line.work()
+    (span,) = line.ask(line.database.boots("kl01"))
+    assert (span.highest, span.holes, line.counters()) == (5, (), {"refused:malformed": 6})
+    assert len(line.dead()) == 6
+
+
 # ---------------------------------------------------------------- faults of our own
 
 
