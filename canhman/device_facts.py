@@ -12,6 +12,7 @@ from ingest.clock_words import about, is_to_be_named, ours, sentence
 
 NAMED = 5  # devices one line of doctor names
 HOLES = 5  # of a boot one line shows
+RECENT_MS = 30 * 86_400_000  # a boot that was last heard of before is no news to doctor
 
 
 def missing_of(gaps: Iterable[Gap]) -> Counter[str]:
@@ -69,7 +70,7 @@ def findings(clocks: Sequence[DeviceClock], gaps: Sequence[Gap], now: int) -> li
         found += [("clock", f"{clock.device}: {sentence(clock, 'en', now)}") for clock in wrong[:NAMED]]
         if len(wrong) > NAMED:
             found.append(("clock", f"{len(wrong) - NAMED} more devices have a wrong clock: canhman devices list"))
-    missing = missing_of(gaps)
+    missing = missing_of(gap for gap in gaps if now - gap.last_time <= RECENT_MS)
     if missing:
         names = ", ".join(f"{device} {count}" for device, count in missing.most_common(NAMED)) + (" …" if len(missing) > NAMED else "")
         found.append(("gaps", f"{missing.total()} messages were numbered by devices and never came: {names} (canhman devices gaps)"))

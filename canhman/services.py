@@ -108,10 +108,14 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
             shared=bool(settings.worker),
         )
 
+        async def still_the_judge() -> bool:
+            meters.begins()  # a long round is no worker that hangs
+            return await seat.take()
+
         async def judge() -> int:
             if not await seat.take():
                 return 0
-            done = await sweep(db, store, config.current, learn=processor.learn, go_on=seat.take)
+            done = await sweep(db, store, config.current, learn=processor.learn, go_on=still_the_judge)
             meters.judged += done.judged
             return done.series
 
