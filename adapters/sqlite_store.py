@@ -9,6 +9,7 @@ closed or open; the oldest row of each of the 200 in 5 ms.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -76,7 +77,7 @@ _Row = tuple[int, float, int, int, int]
 
 
 class SqliteStore:
-    """One file, one connection; one thread at a time, and other processes beside it (`canhman judge`).
+    """One file, one connection; its calls take turns, whichever threads they come from, and other processes are beside it (`canhman judge`).
 
     `synchronous="NORMAL"` loses the last commits when the power goes, and then the cursor with them: enough where the
     journal stands before it. The calls block, up to the 5 s another process may hold the file.
@@ -89,14 +90,17 @@ class SqliteStore:
         self.path = path
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
+        # SQLite takes a connection that is closed under a running statement with the whole process: a call that was cancelled
+        # goes on in its thread, and `close` waits for it.
+        self._turn = threading.RLock()
         self._ids: dict[SeriesKey, int] = {}  # committed ones only: a rollback takes new numbers back
 
     async def open(self) -> None:
         """Open the file; an absent or empty one is made. Raises UnavailableError or FormatError."""
-        if self._connection is not None:
-            return
         try:
             with self._speaking():
+                if self._connection is not None:
+                    return
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 make_private(self.path)
                 self._connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
@@ -188,10 +192,11 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file; the last one to do so folds the WAL in."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            self._ids.clear()
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+                self._ids.clear()
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -233,8 +238,8 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self, kind: Literal["IMMEDIATE", "DEFERRED"]) -> Iterator[sqlite3.Connection]:
-        db = self._db
         with self._speaking():
+            db = self._db
             db.execute(f"BEGIN {kind}")
             try:
                 yield db
@@ -247,9 +252,10 @@ class SqliteStore:
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        """Turn SQLite's errors (locked, full, read-only, gone) into ours, with the file's name."""
+        """In turn with other threads; SQLite's errors (locked, full, read-only, gone) become ours, with the file's name."""
         try:
-            yield
+            with self._turn:
+                yield
         except UnavailableError:  # an OSError too, and already ours
             raise
         except sqlite3.Error as error:

@@ -200,3 +200,38 @@ def test_an_open_range_asks_only_for_days_that_exist(tmp_path: Path) -> None:
     assert sum("WHERE day =" in statement for statement in seen) == 3
     store._connection.set_trace_callback(None)
     asyncio.run(store.close())
+
+
+def test_closed_under_use(tmp_path: Path) -> None:
+    """A thread reads on while another one closes: the reader hears that it is closed, and the process lives."""
+    code = f"""
+import asyncio, threading, time
+from pathlib import Path
+from adapters.sqlite_store import SqliteStore
+from core.batch import Batch
+from core.series import SeriesKey
+key = SeriesKey{tuple(EC)!r}
+heard = []
+def use(store, begun):
+    try:
+        while True:
+            begun.set()
+            asyncio.run(store.read([key], 0, 1 << 60))
+    except RuntimeError as error:
+        heard.append(str(error))
+for n in range(60):
+    store = SqliteStore(Path({str(tmp_path / "series.db")!r}))
+    asyncio.run(store.open())
+    if not n:
+        asyncio.run(store.write(Batch.of([0] * 20000, range(20000), [1.0] * 20000), [key]))
+    begun = threading.Event()
+    thread = threading.Thread(target=use, args=(store, begun))
+    thread.start()
+    begun.wait()
+    time.sleep(0.0005 * (n % 20))
+    asyncio.run(store.close())
+    thread.join()
+assert len(heard) == 60 and "not open" in heard[0], heard
+"""
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
