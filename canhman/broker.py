@@ -204,9 +204,10 @@ def check_session(settings: Settings, folder: Path) -> None:
         terminal.say(f"The broker at {at} had lost ingest's session (was its queue folder emptied?); it is made again.", style="yellow")
 
 
-def ingest_runs(settings: Settings) -> bool:
-    """Whether an ingest runs on this CANHMAN_DATA now."""
-    return any(beat.is_fresh for beat in heartbeat.ingests(settings.data).values())
+def ingest_runs(settings: Settings, worker: str | None = None) -> bool:
+    """Whether an ingest (that of `worker`, or with an empty name the lone one) runs on this CANHMAN_DATA now."""
+    beats = heartbeat.ingests(settings.data)
+    return any(beat.is_fresh for name, beat in beats.items() if worker is None or name == heartbeat.ingest_name(worker))
 
 
 async def make_sessions(settings: Settings, password: str, *, workers: Sequence[str] = (), wait_s: float) -> bool:
@@ -216,7 +217,8 @@ async def make_sessions(settings: Settings, password: str, *, workers: Sequence[
     """
     stood = True
     for worker in workers or [""]:
-        stood &= await _make_session(settings, password, worker, wait_s=wait_s)
+        if not worker or not ingest_runs(settings, worker):  # who runs holds it, and would be thrown out for a moment
+            stood &= await _make_session(settings, password, worker, wait_s=wait_s)
         broker_record.remember_session(settings, worker)
     return stood
 

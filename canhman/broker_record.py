@@ -56,6 +56,12 @@ def forget_session(settings: Settings) -> None:
     _write(settings, replace(read(settings), session=""))
 
 
+def forget_workers(settings: Settings) -> None:
+    """A lone ingest reads from CANHMAN_BROKER again; the broker forgets the sessions of the others by itself. Raises ConfigError."""
+    at = where(settings)
+    _write(settings, replace(read(settings), workers={name: place for name, place in read(settings).workers.items() if place != at}))
+
+
 def workers(settings: Settings) -> list[str]:
     """The names of the ingests that share CANHMAN_BROKER; empty where a lone one reads from it."""
     at = where(settings)

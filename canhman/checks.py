@@ -197,6 +197,8 @@ def _ingest(settings: Settings) -> list[Finding]:
     if settings.broker_address.embedded or not broker_record.workers(settings):
         return _one_ingest(settings, "ingest", beats.get("ingest"))
     names = [heartbeat.ingest_name(worker) for worker in broker_record.workers(settings)]
+    if (alone := beats.get("ingest")) is not None and alone.is_fresh:
+        names.insert(0, "ingest")
     return [finding for name in names for finding in _one_ingest(settings, name, beats.get(name))]
 
 

@@ -25,6 +25,7 @@ def init(
     worker: Annotated[
         list[str] | None, typer.Option(help="Name of an ingest (CANHMAN_WORKER) where several share this broker: its session is made. May be given again.")
     ] = None,
+    lone: Annotated[bool, typer.Option("--lone", help="One ingest reads from this broker again, where several did.")] = False,
     end_lone: Annotated[bool, typer.Option("--end-lone", help="With --worker: end the session of the lone ingest there was, with what waits in it.")] = False,
     wait: Wait = 0,
 ) -> None:
@@ -33,7 +34,7 @@ def init(
     The session must stand before any device has an account: what is published before anybody subscribed is
     acknowledged by the broker and gone. So: init, start Mosquitto, init again, then `canhman broker sync`.
     A mosquitto.conf that is there stays as it stands; with --host, --port or --certfile it is written anew.
-    Several ingests that share this broker each have a name and a session: --worker a --worker b.
+    Several ingests that share this broker each have a name and a session: --worker a --worker b; later calls know them.
     """
     import asyncio
     import shlex
@@ -41,12 +42,16 @@ def init(
     from canhman import broker, broker_record, terminal
     from canhman.settings import check_worker, read_settings
     from canhman.usage import UsageError
-    from core.errors import UnavailableError
+    from core.errors import RefusedError, UnavailableError
 
     settings = read_settings()
-    workers = list(dict.fromkeys(worker or ([settings.worker] if settings.worker else [])))
+    if lone and (worker or end_lone or settings.worker):
+        raise UsageError("--lone is for one ingest without a name: leave --worker, --end-lone and CANHMAN_WORKER out")
+    workers = list(dict.fromkeys(worker or ([settings.worker] if settings.worker else [] if lone else broker_record.workers(settings))))
     if end_lone and not workers:
         raise UsageError("--end-lone needs the names of the ingests that come in its place: --worker a --worker b")
+    if end_lone and broker.ingest_runs(settings, ""):
+        raise RefusedError("the lone ingest still runs; once it has nothing left in its journal (canhman doctor), stop it")
     for name in workers:
         if not settings.broker_address.embedded:
             check_worker(name, settings.broker_address, where="--worker")
@@ -72,6 +77,8 @@ def init(
         return
     try:
         asyncio.run(broker.make_sessions(settings, password, workers=workers, wait_s=wait))
+        if lone:
+            broker_record.forget_workers(settings)
         if end_lone:
             asyncio.run(broker.end_lone_session(settings, password))
     except UnavailableError as error:

@@ -159,3 +159,23 @@ def test_a_damaged_record_is_none(front: Front, text: str, monkeypatch: pytest.M
     (front.data / broker_record.NAME).write_text(text)
     monkeypatch.setenv("CANHMAN_BROKER", "mqtt://canhman-ingest@127.0.0.1:1")
     assert not broker_record.has_session(read_settings())
+
+
+def test_several_ingests_have_a_session_each(rig: Rig) -> None:
+    """Named once, known to later calls; the lone one's is ended when asked for; one of them takes what cannot be shared; and back to one."""
+    rig.ok("init")
+    assert "--end-lone needs" in rig.front("broker", "init", "--end-lone", BROKER=rig.url).usage
+    said = rig.ok("init", "--worker", "a", "--worker", "b")
+    assert "the sessions of a, b stand" in said
+    assert "The session of the lone ingest still collects" in said
+    assert (rig.folder / "mosquitto.conf").read_text().endswith("\npersistent_client_expiration 1d\n")
+    said = rig.ok("init", "--end-lone")
+    assert "the sessions of a, b stand" in said
+    assert "still collects" not in said
+    assert "written" not in next(line for line in said.splitlines() if "mosquitto.conf" in line), "its line stands already"
+    rig.ok("sync")
+    assert rig.front.database(lambda db: db.lease_holder("words")) == "canhman-ingest-a"
+    assert "a-z" in rig.line("init", "--worker", "Máy 1")
+    said = rig.ok("init", "--lone")
+    assert "ingest's session stands" in said
+    assert "--lone" in rig.front("broker", "init", "--lone", "--worker", "a", BROKER=rig.url).usage
