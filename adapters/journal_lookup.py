@@ -7,7 +7,6 @@ from pathlib import Path
 
 from adapters import journal_segments as segments
 from adapters.journal_sealed import open_source
-from adapters.journal_sealed import open_source
 from core.errors import FormatError
 from core.message import Message
 
