@@ -36,7 +36,22 @@ WORDS = sorted(COMMANDS)
 def test_the_commands_of_this_version() -> None:
     """What the issue lists is there, and nothing that is not built."""
     built = {"demo", "up", "simulate", "replay", "ingest", "judge", "forecast", "alerts", "serve", "publish", "doctor", "migrate"}
-    built |= {"backtest", "broker", "dashboards", "orgs", "devices", "stations", "users", "deadletters", "train", "models", "journal", "redecode", "top"}
+    built |= {
+        "backtest",
+        "broker",
+        "dashboards",
+        "orgs",
+        "devices",
+        "stations",
+        "users",
+        "deadletters",
+        "train",
+        "models",
+        "journal",
+        "redecode",
+        "top",
+        "bench",
+    }
     assert {words.split()[0] for words in WORDS} == built
 
 
