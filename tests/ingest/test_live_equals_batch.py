@@ -64,11 +64,12 @@ SPIKE = QcTest(
     vi="Gai",
     en="Spike",
 )
+BACK = replace(SPIKE, name="back", before=Context(samples=3), after=Context(), run=step)
 CONFIGS = {
     "shipped": read_qc(None),
     "spike": replace(read_qc(None), tests={"spike": SPIKE}),
     "all": replace(read_qc(None), tests={**TESTS, "spike": SPIKE}),
-    "looks back": replace(
+    "looks back": replace(read_qc(None), tests={"range": TESTS["range"], "back": BACK}),
         read_qc(None), tests={"range": TESTS["range"], "back": replace(SPIKE, name="back", before=Context(samples=3), after=Context(), run=step)}
     ),
     "after hours": replace(read_qc(None), tests={**TESTS, "spike": replace(SPIKE, before=Context(samples=3), after=Context(samples=1, hours=2.5))}),
@@ -153,9 +154,12 @@ def states_of(line: Any, device: str) -> list[Any]:
     return asyncio.run(line.database.states(station=device))
 
 
-def test_rows_in_order_are_judged_before_they_are_committed(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("config", "found"), [("shipped", {1, 3, 4}), ("looks back", {1, 4})])
+def test_rows_in_order_are_judged_before_they_are_committed(
+    make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, config: str, found: set[int]
+) -> None:
     """No round of the judge is needed, nothing is read back: flags, `judged`, `good`, hash and interval are those of the batch form."""
-    line = make_line(tails=True)
+    line = make_line(tails=True, config=CONFIGS[config])
     device = line.fresh()
     line.station(device)
 
@@ -173,7 +177,7 @@ def test_rows_in_order_are_judged_before_they_are_committed(make_line: Callable[
     stored, keys, flags, bits = in_batch_form(line, device)
     assert stored.flag.tolist() == flags
     assert stored.tests.tolist() == bits
-    assert set(flags) == {1, 3, 4}
+    assert set(flags) == found
     for state in states_of(line, device):
         rows = [i for i in range(len(stored)) if keys[stored.series[i]] == state.key]
         good = max(i for i in rows if flags[i] == 1)
