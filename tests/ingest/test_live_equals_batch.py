@@ -70,8 +70,6 @@ CONFIGS = {
     "spike": replace(read_qc(None), tests={"spike": SPIKE}),
     "all": replace(read_qc(None), tests={**TESTS, "spike": SPIKE}),
     "looks back": replace(read_qc(None), tests={"range": TESTS["range"], "back": BACK}),
-        read_qc(None), tests={"range": TESTS["range"], "back": replace(SPIKE, name="back", before=Context(samples=3), after=Context(), run=step)}
-    ),
     "after hours": replace(read_qc(None), tests={**TESTS, "spike": replace(SPIKE, before=Context(samples=3), after=Context(samples=1, hours=2.5))}),
 }
 
