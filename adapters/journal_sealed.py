@@ -203,6 +203,7 @@ def _scan(fd: int, keys: Keys) -> tuple[list[Block], int]:
                 continue
         found = segments.find_marker(Plain(fd), at + 1, size, marker)
         at = found
+    blocks.sort(key=lambda b: b.offset)
     return blocks, max((b.offset + b.length for b in blocks), default=HEADER_BYTES)
 
 

@@ -161,6 +161,30 @@ def test_a_flipped_byte_in_a_sealed_segment_loses_a_block_at_most(folder: Path, 
         journal.close()
 
 
+@given(data=st.data())
+@settings(max_examples=15)
+def test_whatever_happened_to_a_sealed_file_its_reading_ends(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Cut anywhere, with any stretches written over: no exception, no endless loop, and only records that were there, in their order."""
+    folder = tmp_path_factory.mktemp("j")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_sealed, "BLOCK_BYTES", 200)
+        patch.setattr(os, "fsync", lambda fd: None)
+        patch.setattr(os, "fdatasync", lambda fd: None)
+        journal = sealed_journal(folder, [[message(n) for n in range(12)], [message(99)]])
+        before = records(journal)
+        path = journal.segments[0].path
+        raw = bytearray(path.read_bytes())
+        for share, piece in data.draw(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=40)), max_size=4)):
+            at = int(share * len(raw))
+            raw[at : at + len(piece)] = piece
+        path.write_bytes(raw[: int(data.draw(st.one_of(st.just(1.0), st.floats(0, 1))) * len(raw))])
+        found = records(journal)
+        assert [r for r in before if r in found] == found
+        assert found[-1][1] == message(99)
+        assert [journal.get(position) for position, _ in found] == [m for _, m in found]
+        journal.close()
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_index_and_a_block_both_damaged_lose_that_block(folder: Path) -> None:
     """Without its index a sealed segment is read by the fronts of its blocks: one that is damaged too is lost, its neighbours are not."""
