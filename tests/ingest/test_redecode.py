@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 import ingest.mail
 import ingest.past
+from adapters.journal import FileJournal
 from adapters.journal_keeping import Keeper
 from adapters.journal_reading import JournalReader
 from core.batch import Batch
@@ -24,6 +26,7 @@ from core.place import FOREVER, Deployment, Device, Station
 from core.series import SeriesKey
 from ingest.decoder import Decoder
 from ingest.differences import compare
+from ingest.pipeline import Processor
 from ingest.redecode import Asked, Result, redecode
 from quality.sweep import sweep
 
@@ -47,15 +50,16 @@ def week(line: Line, device: str, *, days: int = 7, per_day: int = 12, start: in
     )
 
 
-def run(line: Line, *, judged: bool = True, **asked: Any) -> Result:
+def run(line: Line, *, judged: bool = True, folders: Sequence[Path] = (), **asked: Any) -> Result:
     """redecode beside the running line, from a reader of its journal; then the judge."""
-    reader = JournalReader(line.folder)
-    reader.open()
+    readers = [JournalReader(folder) for folder in folders or [line.folder]]
+    for reader in readers:
+        reader.open()
     wanted = Asked(**({"since": NOON - DAY_MS, "until": NOON + 100 * DAY_MS} | asked))
     clock = SimClock(line.now, 0)
 
     async def steps() -> Result:
-        result = await redecode(wanted, journals=[reader], store=line.store, database=line.database, config=line.config, clock=clock)
+        result = await redecode(wanted, journals=readers, store=line.store, database=line.database, config=line.config, clock=clock)
         if judged and not wanted.dry:
             await sweep(line.database, line.store, line.config)
         return result
@@ -371,6 +375,42 @@ def test_clockless_objects_keep_the_time_of_their_first_arrival(line: Line, wron
     assert [(t, v) for t, v, _ in line.rows("kl01")] == [(NOON + n * HOUR - 60_000, 1.0 + n) for n in range(5)]
     assert counts(result) == {"value": 10}
     assert counts(run(line)) == {}
+
+
+def test_several_journals_of_one_installation(line: Line, wrong_decoder: Any) -> None:
+    """Two ingests that share the messages have a journal each: with one of them its own part is repaired and no row of the other touched; with both, all."""
+    line.station("kl01")
+    times = [NOON + n * HOUR for n in range(12)]
+    other = FileJournal(line.folder.with_name("journal-b"))
+    other.open()
+    for n, time in enumerate(times):
+        message = Message("canhman/default/kl01/telemetry", payload(n, time, 1.0 + n).encode(), time + 500)
+        (line.journal if n % 2 else other).append([message])
+    wrong_decoder(lambda v: {"water.ec": v["water.ec"] * 2, "water.level": 1.0})
+    line.work()
+
+    async def second() -> None:
+        processor = Processor(
+            journal=other, store=line.store, database=line.database, config=line.config, clock=SimClock(line.now, 0), mode="open", public=False
+        )
+        await processor.start()
+        await processor.write(await processor.process(other.read(0, limit=99).records), other.end)
+        await processor.commit()
+        await sweep(line.database, line.store, line.config)
+
+    asyncio.run(second())
+    wrong_decoder(None)
+    before = stored(line)
+    assert counts(run(line)) == {"value": 12, "new": 6, "withdrawn": 6, "without_message": 18}
+    now = stored(line)
+    mine = set(times[1::2])
+    assert {key: [r for r in rows if r[0] not in mine] for key, rows in now.items() if key in before} == {
+        key: [r for r in rows if r[0] not in mine] for key, rows in before.items()
+    }
+    assert counts(run(line, folders=[line.folder, other._folder])) == {"value": 12, "new": 6, "withdrawn": 6}
+    assert [(t, v) for t, v, _ in line.rows("kl01")] == [(time, 1.0 + n) for n, time in enumerate(times)]
+    assert counts(run(line, folders=[line.folder, other._folder])) == {}
+    other.close()
 
 
 def test_what_ingest_stores_meanwhile_is_the_later_word(line: Line, wrong_decoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
