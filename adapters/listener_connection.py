@@ -11,7 +11,7 @@ from typing import cast
 import structlog
 
 from adapters.listener_limits import Bucket, address_key
-from adapters.listener_login import TOO_OFTEN, WRONG_CREDENTIALS, Refusal, offer, refusal
+from adapters.listener_login import TOO_OFTEN, WRONG_CREDENTIALS, Refusal, refusal, welcome
 from adapters.listener_sessions import FOREVER, Session, expiry_seconds
 from adapters.listener_shared import TOKEN_SHIFT, Shared
 from adapters.mqtt_codec import (
@@ -188,8 +188,8 @@ class Connection(asyncio.BufferedProtocol):
         decoder.feed(data)
         try:
             while True:
-                if self._principal:
-                    self._take(taken, received, now)
+                if self._principal and self._take(taken, received, now):
+                    break
                 packet = next(decoder, None)
                 if packet is None:
                     break
@@ -274,11 +274,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # ------------------------------------------------------------ packets
 
-    def _take(self, taken: list[Message], received: int, now: float) -> None:
-        """The plain PUBLISH packets at the head of what came."""
+    def _take(self, taken: list[Message], received: int, now: float) -> bool:
+        """The plain PUBLISH packets at the head of what came; whether that was all."""
         data, at = self._decoder.buffered
         if at == len(data):
-            return
+            return True
         shared = self._shared
         if now - self._asked >= _ASK_AGAIN_S:
             self._asked = now
@@ -300,6 +300,7 @@ class Connection(asyncio.BufferedProtocol):
         )
         self._decoder.go_on_at(went)
         shared.counters["publishes"] += len(taken) - before
+        return went == len(data)
 
     def _put(self, taken: list[Message]) -> None:
         """What was taken goes to the inbox, before anything else of this connection does."""
@@ -431,9 +432,12 @@ class Connection(asyncio.BufferedProtocol):
     def _log_in(self, packet: Connect, principal: str) -> None:
         shared, limits = self._shared, self._shared.limits
         self._client_id = packet.client_id or f"canhman-{secrets.token_hex(8)}"
-        told = offer(packet, client_id=self._client_id, receive_maximum=limits.receive_maximum, max_packet=limits.max_packet)
-        answer = encode(Connack(session_present=False, properties=told), self._version)
-        if self._send_limit and len(answer) > self._send_limit:
+        assigned = "" if packet.client_id else self._client_id
+        answers = [
+            welcome(packet.version, present=known, assigned=assigned, receive_maximum=limits.receive_maximum, max_packet=limits.max_packet)
+            for known in (False, True)
+        ]
+        if self._send_limit and len(answers[0]) > self._send_limit:
             self._refuse((ConnectReturn.NOT_AUTHORIZED, Reason.PACKET_TOO_LARGE), f"it takes packets of {self._send_limit} bytes only", packet.username or "")
             return
         key = principal, self._client_id
@@ -456,7 +460,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._keep_alive_s:
             self._seen = self._loop.time()
             self._timer = self._loop.call_later(self._keep_alive_s, self._check_keep_alive)
-        self._send(Connack(session_present=present, properties=told))
+        self.write(answers[present])
         self.adjust_reading()
 
     # ------------------------------------------------------------ ends

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.mqtt_packets import NO_PROPERTIES, V311, Connect, ConnectReturn, Properties, Reason
+from functools import lru_cache
+
+from adapters.mqtt_encode import encode
+from adapters.mqtt_packets import V311, Connack, Connect, ConnectReturn, Properties, Reason
 
 MOST_CLIENT_ID_BYTES = 256  # the standard asks for 23; each is kept as long as its session
 
@@ -28,21 +31,33 @@ def refusal(packet: Connect) -> tuple[Refusal, str]:
     return (ConnectReturn.ACCEPTED, Reason.SUCCESS), ""
 
 
-def offer(packet: Connect, *, client_id: str, receive_maximum: int, max_packet: int) -> Properties:
-    """The limits in a CONNACK of MQTT 5; 3.1.1 has no words for them.
+def welcome(version: int, *, present: bool, assigned: str, receive_maximum: int, max_packet: int) -> bytes:
+    """The CONNACK that lets a client in; `assigned` is the client id it is given, where it brought none."""
+    return _welcome(version, present, receive_maximum, max_packet) if not assigned else _made(version, present, assigned, receive_maximum, max_packet)
+
+
+def _made(version: int, present: bool, assigned: str, receive_maximum: int, max_packet: int) -> bytes:
+    """The limits in it are MQTT 5's; 3.1.1 has no words for them.
 
     RETAIN is not among them: it is taken as any publish, and nothing retained could reach a client, for none may subscribe
     to what another one publishes.
     """
-    if packet.version == V311:
-        return NO_PROPERTIES
-    return Properties(
+    if version == V311:
+        return encode(Connack(session_present=present), V311)
+    told = Properties(
         receive_maximum=receive_maximum,
         maximum_qos=1,
         maximum_packet_size=max_packet,
-        assigned_client_identifier=None if packet.client_id else client_id,
+        assigned_client_identifier=assigned or None,
         topic_alias_maximum=0,
         wildcard_subscription_available=0,
         subscription_identifier_available=0,
         shared_subscription_available=0,
     )
+    return encode(Connack(session_present=present, properties=told), version)
+
+
+@lru_cache(maxsize=32)
+def _welcome(version: int, present: bool, receive_maximum: int, max_packet: int) -> bytes:
+    """Nearly all of them are the same, and come by the thousand when power comes back."""
+    return _made(version, present, "", receive_maximum, max_packet)
