@@ -39,6 +39,7 @@ log = structlog.get_logger()
 SAMPLE = 1000  # changes that are handed back; all of them are in the log of a run
 _MOST_DOUBTFUL = 200_000
 _MOST_LETTERS = 10_000  # in one transaction
+_PIECE = 20_000  # rows written at once: ingest waits for its turn meanwhile
 
 
 class Database(IngestDatabase, Redecodes, Protocol):
@@ -188,17 +189,23 @@ class _Redecode:
     async def _write(self, found: Differences, keys: Sequence[SeriesKey]) -> None:
         """Log, store, and have it judged: in this order, so that whatever was begun can be taken up."""
         self._result.add(found.changes)
-        if self._asked.dry or not found.changes:
+        if self._asked.dry:
             return
-        await self._database.log_redecode(self._result.run, found.changes)
+        told = len(found.write)
+        for i in range(0, told, _PIECE):
+            await self._write_piece(found.write.take(slice(i, i + _PIECE)), found.changes[i : min(told, i + _PIECE)], keys, gone=False)
+        for i in range(0, len(found.withdraw), _PIECE):
+            await self._write_piece(found.withdraw.take(slice(i, i + _PIECE)), found.changes[told + i : told + i + _PIECE], keys, gone=True)
+
+    async def _write_piece(self, rows: Batch, changes: Sequence[Change], keys: Sequence[SeriesKey], *, gone: bool) -> None:
+        await self._database.log_redecode(self._result.run, changes)
         await self._database.announce_rewriting()
-        if len(found.write):
-            refused = await self._store.write(found.write, keys)
-            self._result.counts["refused_by_store"] += len(refused)
-        if len(found.withdraw):
-            await self._store.write_flags(found.withdraw, keys)
+        if gone:
+            await self._store.write_flags(rows, keys)
+        else:
+            self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
         await self._database.announce_rewriting()
-        await self._have_judged(Batch.concat([found.write, found.withdraw]), keys)
+        await self._have_judged(rows, keys)
 
     async def _have_judged(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:
         written = [_written(rows.take(rows.series == i), keys[i], self._directory) for i in np.unique(rows.series).tolist()]
