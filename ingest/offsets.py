@@ -45,9 +45,10 @@ DRIFT_MS = 5_000  # a day
 DRIFTED_MS = 30_000  # over all half days known
 
 MOST_ROWS = 200_000  # kept until the next `take`
-LARGE = 1_000  # rows of a batch that are worth looking at series by series first
+LARGE = 1_000  # rows of a batch that are worth putting together by device first
 MOST_RUNS = 200  # stretches of arrivals looked at one by one; a sparser backlog is looked at more coarsely
 WRITE_EVERY_MS = HOUR  # an estimate of a good clock that hardly changes is written so often
+MOST_NEWS = 500  # rows written with one commit
 CHANGE_MS = 5_000  # a change of the offset that is worth a row
 
 
@@ -181,13 +182,13 @@ class Offsets:
         if len(keys) > len(self._device_of):
             more = [self._number(key.sensor.partition("/")[0]) for key in keys[len(self._device_of) :]]
             self._device_of = np.append(self._device_of, np.array(more, dtype=np.int64))
-        series, time, received = batch.series, batch.time, batch.received
-        if len(batch) > LARGE and received.min() // SLOT_MS == received.max() // SLOT_MS and (series[1:] >= series[:-1]).all():
-            first = np.append(0, np.flatnonzero(series[1:] != series[:-1]) + 1)
+        device, time, received = self._device_of[batch.series], batch.time, batch.received
+        if len(batch) > LARGE and received.min() // SLOT_MS == received.max() // SLOT_MS:
+            first = np.append(0, np.flatnonzero(device[1:] != device[:-1]) + 1)  # the series of one device stand together
             delay, received = np.minimum.reduceat(received - time, first), np.maximum.reduceat(received, first)
-            series, time = series[first], received - delay
-        self._rows.append((self._device_of[series], time, received))
-        self._kept += len(series)
+            device, time = device[first], received - delay
+        self._rows.append((device, time, received))
+        self._kept += len(device)
         if self._kept > MOST_ROWS:
             self._digest()
 
@@ -316,6 +317,10 @@ class Offsets:
         moved = (np.abs(offset - told[:, 1]) > CHANGE_MS) | (since >= WRITE_EVERY_MS) | ((since >= SLOT_MS) & (said != VERDICTS.index("good")))
         fallen = np.array([self._fallen(d) for d in changed.tolist()]) if self._reset else np.full(len(changed), NONE)
         news = np.flatnonzero((said != told[:, 0]) | moved | (fallen != told[:, 3]))
+        if len(news) > MOST_NEWS:  # ten thousand devices that are new at once: those that are well can wait some seconds
+            news = news[np.argsort(said[news] == VERDICTS.index("good"), kind="stable")]
+            self._changed[changed[news[MOST_NEWS:]]] = True
+            news = news[:MOST_NEWS]
         self._told[changed[news]] = np.stack([said, offset, self._last[changed], fallen], axis=1)[news]
         rows = zip(changed[news].tolist(), offset[news].tolist(), spread[news].tolist(), said[news].tolist(), strict=True)
         return tuple(self._row(*row) for row in rows if not is_clockless(self._names[row[0]]))

@@ -315,6 +315,16 @@ def test_only_news_is_written() -> None:
     assert measured(live(0)).take(lambda device: device == "kl01") == ()
 
 
+def test_many_new_devices_are_written_bit_by_bit() -> None:
+    """So that one commit stays short: who is not well first, everybody in the end, nobody twice."""
+    rows = [(f"d{i:04}", NOON + (5 * MINUTE if i >= 1190 else 0), NOON + 700) for i in range(1200)]
+    offsets = measured(rows)
+    parts = [offsets.take() for _ in range(4)]
+    assert [len(part) for part in parts] == [500, 500, 200, 0]
+    assert [c.verdict for c in parts[0][:11]] == ["ahead"] * 10 + ["good"]
+    assert len({c.device for part in parts for c in part}) == 1200
+
+
 def test_a_long_backlog_of_many_devices_stays_small() -> None:
     """A thousand minutes in one look are looked at more coarsely, and the rows are let go."""
     rows = [(f"d{i % 50}", NOON + i * MINUTE, NOON + i * MINUTE + 700) for i in range(3000)]
