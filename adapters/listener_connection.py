@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 _FLUSH_S = 5.0  # how long a closed connection may take to read our last bytes
 _ASK_AGAIN_S = 0.2  # how long a yes or no of the authority about a topic stands
 _MOST_TOPICS = 64  # of one connection that are remembered
+_LONGEST_TOPIC = 256  # characters; those of the contract have at most 150
 _SIGN_OF_LIFE_BYTES = 1000  # so much of a packet that is not whole yet counts as one, for long messages over slow links
 _PINGRESP = b"\xd0\0"
 _PUBACK, _PUBACK_REFUSED = 0x4002_0000, 0x1_4003_0000  # their first bytes, above the packet identifier; the latter is followed by 0x87
@@ -340,7 +341,7 @@ class Connection(asyncio.BufferedProtocol):
         if properties.subscription_identifier:
             raise MqttError(Reason.PROTOCOL_ERROR, "PUBLISH of a client with a subscription identifier")
         about = self._about(topic)
-        if len(self._known) < _MOST_TOPICS:
+        if len(self._known) < _MOST_TOPICS and len(topic) <= _LONGEST_TOPIC:
             self._known[topic.encode()] = about
         token = 0
         if qos:

@@ -102,6 +102,7 @@ _FORGET_S = 10.0  # one of a user's is forgotten
 _MANY, _TOO_MANY = 60.0, 300.0  # an address's, of which one is forgotten each second
 _TRUSTED_S = 86_400.0
 _MOST = 20_000
+_NAME = 64  # characters of a user name that are remembered; no device and no org has more
 
 
 class Guesses:
@@ -117,21 +118,21 @@ class Guesses:
 
     def unheard(self, address: str, username: str, now: float) -> bool:
         """Whether this log-in is refused without a look at its password."""
-        key = address, username
+        key = address, username[:_NAME]
         if now - self._trusted.get(key, -_TRUSTED_S) < _TRUSTED_S:
             return False
         return self._level(key, _FORGET_S, now) >= _UNHEARD or self._level((address, ""), 1.0, now) >= _TOO_MANY
 
     def wrong(self, address: str, username: str, now: float) -> float:
         """Note a wrong one; seconds its answer is to wait."""
-        by_user = self._add((address, username), _FORGET_S, now)
+        by_user = self._add((address, username[:_NAME]), _FORGET_S, now)
         by_address = self._add((address, ""), 1.0, now)
         wait = 0.0 if by_user <= _FREE else 0.25 * 2.0 ** min(8.0, by_user - _FREE - 1)
         return min(_LONGEST_S, max(wait, 1.0 if by_address > _MANY else 0.0))
 
     def right(self, address: str, username: str, now: float) -> None:
         """A good log-in forgets the wrong ones of this user from there."""
-        key = address, username
+        key = address, username[:_NAME]
         self._levels.pop(key, None)
         self._trusted.pop(key, None)
         self._trusted[key] = now

@@ -15,6 +15,7 @@ from registry.permissions import JOIN_PREFIX, may_publish, may_subscribe, princi
 
 READ_AGAIN_S = 0.2
 MOST_REMEMBERED = 100_000
+LONGEST_TOPIC = 256
 
 
 class _Known:
@@ -32,7 +33,8 @@ class _Known:
             found = may_publish(principal, topic, owner=self.directory.device)
             if len(self._may_publish) >= MOST_REMEMBERED:
                 self._may_publish.clear()
-            self._may_publish[key] = found
+            if len(topic) <= LONGEST_TOPIC:  # longer ones are no device's
+                self._may_publish[key] = found
         return found
 
     def verify(self, device: str, credential: str, password: str) -> bool:

@@ -102,6 +102,8 @@ def test_nobody_is_locked_out_by_another() -> None:
 def test_guesses_do_not_fill_the_memory() -> None:
     """A sender that invents names is remembered within a bound."""
     guesses = Guesses()
+    guesses.wrong("a", "z" * 60_000, 0.0)
+    assert max(len(name) for _, name in guesses._levels) == 64
     for n in range(_MOST + 100):
         guesses.wrong("a", f"x{n}", 0.0)
         guesses.right("a", f"y{n}", 0.0)

@@ -92,7 +92,9 @@ def test_topics_that_are_invented_do_not_fill_the_memory(monkeypatch: pytest.Mon
     for n in range(100):
         assert not asked.may_publish("device:kl01", f"canhman/kg/kl01/x{n}")
         assert asked.may_publish("device:kl01", TOPIC)
+    assert not asked.may_publish("device:kl01", "canhman/kg/kl01/" + "x" * 60_000)
     assert asked._known is not None
+    assert max(len(topic) for _, topic in asked._known._may_publish) < 100
     assert len(asked._known._may_publish) <= 10
 
 
