@@ -16,11 +16,11 @@ DATABASE = "adapters.sql.database:SqlDatabase"
 def points(world: OurWorld) -> list[tuple[str, str, int]]:
     """Where it dies: (method, before or after it, which call)."""
     if world.kind == BROKER:
-        stores = [("adapters.influx_send:V1Sender.send", "after", 1), ("adapters.influx_send:V1Sender.send", "after", 4)]
+        stores = [("adapters.influx_send:V1Sender.send", "after", 1), ("adapters.influx_send:V1Sender.send", "after", 2)]
         stores += [("adapters.influx_cursor:CursorFile.save", "before", 2), ("adapters.influx_cursor:CursorFile.save", "after", 2)]
     else:
         stores = [("adapters.sqlite_store:SqliteStore.write", "before", 2), ("adapters.sqlite_store:SqliteStore.write", "after", 1)]
-        stores += [("adapters.sqlite_store:SqliteStore.write", "after", 4)]
+        stores += [("adapters.sqlite_store:SqliteStore.write", "after", 2)]
     return [
         *stores,
         (f"{DATABASE}.commit", "before", 1),
@@ -42,7 +42,7 @@ def once(world: OurWorld, point: tuple[str, str, int], tag: str) -> Outcome:
     """One death."""
     found = readings(f"{tag}c", 1000) + readings(f"{tag}n", 1000, clock=False)
     world.start_dying(*point)
-    sending = world.sender(found, rate=2500).start()
+    sending = world.sender(found, rate=800).start()
     until(lambda: not world.runs, 30, f"ingest dies at {point}")
     world.rig.wait_for_death()
     began = time.monotonic()
