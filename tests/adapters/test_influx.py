@@ -16,7 +16,9 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 from servers.ports import free_port
 
+from adapters import influx_read
 from adapters.influx import InfluxStore
+from adapters.influx_read import newest_times
 from adapters.line_protocol import escape_tag
 from core.batch import Batch
 from core.errors import CanhManError, ConfigError, RefusedError, UnavailableError
@@ -426,3 +428,25 @@ def test_a_reader_has_no_cursor(face: Influx2) -> None:
     with pytest.raises(CanhManError, match="cursor file"):
         write(store, ONE, [EC], 1)
     asyncio.run(store.close())
+
+
+def test_the_newest_of_many_points_is_asked_at_once(store: InfluxStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one statement for all of a measurement, or one for each point: the same times, none where nothing is from `since` on."""
+    keys = [EC._replace(station=f"s{i}", quantity=quantity) for i in range(4) for quantity in ("water.ec", "device.battery")]
+    write(store, Batch.of([0, 0, 1, 2, 4, 5], [T, T + 5, T + 1, T + 2, T - 7, T + 9], [1.0] * 6), keys)
+    points = [(key, T + shift) for key in keys for shift in (-10, 0, 2)]
+    one_by_one = newest_times(store._ask, points)
+    monkeypatch.setattr(influx_read, "_MANY", 1)
+    assert newest_times(store._ask, points) == one_by_one
+    assert one_by_one[:6] == [T + 5, T + 5, T + 5, T + 1, T + 1, None]
+
+
+def test_a_point_with_quantities_of_different_density(store: InfluxStore) -> None:
+    """A limit is one of each series: rows of a neighbour of the point do not use it up."""
+    keys = [EC, EC._replace(quantity="water.level"), EC._replace(quantity="water.temperature")]
+    write(store, Batch.of([0] * 6 + [1], [*range(T, T + 6), T + 5], [float(i) for i in range(7)], tests=[0] * 5 + [1 << 61, 0]), keys)
+    for limit in (None, 1, 3, 6, 7):
+        batch = asyncio.run(store.read(keys, 0, FOREVER, limit=limit))
+        times = [batch.time[batch.series == i].tolist() for i in range(3)]
+        assert times == [list(range(T, T + 6))[:limit], [T + 5], []]
+    assert batch.tests.tolist() == [0] * 5 + [1 << 61, 0]
