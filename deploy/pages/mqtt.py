@@ -87,10 +87,11 @@ address fails several times a second for minutes must user names wait there that
 
 ## What it costs
 
-`python -m bench.listener`: a registry of 5,000 devices with passwords, publishers on raw sockets in another process, messages of 150 bytes. CPU of the listener's
-process, on two cores that other work shared: 2.5 µs a message of 50 connections that send without pause, 4.8 with the journal's fsync; 9 µs of 1,000 connections
-with four in flight each, most of it the system's own two calls for each of them. A log-in costs 0.2 ms with the first look at its password, which is remembered while
-the registry stands: 5,000 devices at once were all in after 4.7 s with a tenth of the machine. A connection holds 5 KiB.
+`python -m bench.listener`: a registry of 5,000 devices with passwords, publishers on raw sockets in another process, messages of 150 bytes. CPU of
+the listener's process, on two cores that other work shared: 2.5 µs a message of 50 connections that send without pause, 4.8 with the journal's fsync;
+9 µs of 1,000 connections with four in flight each, most of it the system's own two calls for each of them. A log-in costs 0.2 ms with the first look
+at its password, which is remembered while the registry stands: 5,000 devices at once were all in after 4.7 s with a tenth of the machine. A
+connection holds 5 KiB.
 
 ## Sessions over a restart
 
