@@ -8,7 +8,7 @@ from canhman.settings import Settings
 from deploy.reached import ROOT, Graph
 
 # properties of Settings, and what they read
-_DERIVED = {"broker_address": {"broker"}, "store_address": {"store", "data"}, "database_url": {"database", "data"}}
+_DERIVED = {"broker_address": {"broker"}, "store_address": {"store", "data"}, "database_url": {"database", "data"}, "journal_max_bytes": {"journal_max"}}
 
 
 def readers() -> dict[str, list[str]]:
