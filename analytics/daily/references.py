@@ -2,9 +2,10 @@
 
 *Persistence*: tomorrow is as today; as a probability 0 or 1. *Climatology*: the mean of a station's training days, and how often they were over
 the line; of all trained stations' days where the station was not trained. *Logistic persistence*, the honest bar: a logistic regression of "over
-the line on the day ahead" on log1p of today's value, one for all trained stations together. A second thing it knows depends on the months in which
+the line on the day ahead" on today's value, one for all trained stations together. A second thing it knows depends on the months in which
 training issues stand, never on a set's name: with ten or more of the twelve the years are whole and it knows the season (cosine and sine of the
-day of the year); with fewer (dry seasons only) it knows log1p of the mean of the last 7 days, of those that were observed.
+day of the year); with fewer (dry seasons only) it knows the mean of the last 7 days, of those that were observed. `curved`, it knows log1p of both
+instead: the model `logistic` does (docs/decisions/0021-model-of-days.md).
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class References:
     whole_year: bool
     pooled: Climate
     climate: Mapping[str, Climate]
+    curved: bool
     logistic: tuple[Logistic, ...]
 
     def say(self, daily: Daily, pairs: Pairs) -> Stated:
@@ -77,7 +79,7 @@ class References:
             raise ConfigError(f"references fitted for lead {self.lead} are asked for lead {pairs.lead}: fit them for each lead")
         today = daily.target[pairs.day, pairs.station]
         stations = [self.climate.get(name, self.pooled) for name in daily.stations]
-        x = features(daily, pairs, whole_year=self.whole_year)
+        x = features(daily, pairs, whole_year=self.whole_year, curved=self.curved)
         return Stated(
             persistence=today,
             climatology=np.array([c.mean for c in stations])[pairs.station],
@@ -87,7 +89,7 @@ class References:
         )
 
 
-def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float]) -> References:
+def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float], *, curved: bool = False) -> References:
     """From `train`, which holds training days and no others, at the stations of the mask `trained` (m,)."""
     if trained.shape != (len(train.stations),):
         raise ConfigError(f"a mask of shape {trained.shape} for {len(train.stations)} stations: one true or false for each")
@@ -101,23 +103,25 @@ def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float
     levels = np.array(lines, dtype=np.float64)
     observed = {name: column[np.isfinite(column)] for name, column, wanted in zip(train.stations, train.came.T, trained, strict=True) if wanted}
     whole_year = len(np.unique(train.days[pairs.day].astype("datetime64[M]").astype(np.int64) % 12)) >= WHOLE_YEAR_MONTHS
-    x, truth = features(train, pairs, whole_year=whole_year), pairs.truth(train)
+    x, truth = features(train, pairs, whole_year=whole_year, curved=curved), pairs.truth(train)
     return References(
         lead=lead,
         lines=tuple(lines),
         whole_year=whole_year,
         pooled=Climate.of(np.concatenate(list(observed.values())), levels),
         climate={name: Climate.of(values, levels) for name, values in observed.items() if len(values)},
+        curved=curved,
         logistic=tuple(_fit_logistic(x, truth > line) for line in lines),
     )
 
 
-def features(daily: Daily, pairs: Pairs, *, whole_year: bool) -> Floats:
-    """What logistic persistence knows (k, f); values below 0 count as 0."""
-    today = _log(daily.target[pairs.day, pairs.station])
+def features(daily: Daily, pairs: Pairs, *, whole_year: bool, curved: bool = False) -> Floats:
+    """What logistic persistence knows (k, f). `curved`: log1p of values, those below 0 count as 0."""
+    today = daily.target[pairs.day, pairs.station]
     if whole_year:
-        return np.stack([today, *season(daily.days[pairs.day])], axis=1)
-    return np.stack([today, _log(week_mean(daily.target)[pairs.day, pairs.station])], axis=1)
+        return np.stack([_log(today) if curved else today, *season(daily.days[pairs.day])], axis=1)
+    both = np.stack([today, week_mean(daily.target)[pairs.day, pairs.station]], axis=1)
+    return _log(both) if curved else both
 
 
 def season(days: Days) -> tuple[Floats, Floats]:

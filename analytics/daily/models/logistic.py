@@ -1,7 +1,8 @@
-"""Logistic persistence: what usually follows a value like today's and the last week's. The bar that any skill is told against.
+"""Logistic persistence: what usually follows a value like today's and the last week's. The bar that skill is told against, in another form.
 
-For each lead and line the chance is the logistic regression of `analytics.daily.references`: on log1p of the issue day's value, and on the
-time of year where the training days hold whole years, else on log1p of the mean of the last 7 days. A linear regression on the same, on
+For each lead and line the chance is the curved logistic regression of `analytics.daily.references`: on log1p of the issue day's value, and on the
+time of year where the training days hold whole years, else on log1p of the mean of the last 7 days. (The bar itself knows both values as they are
+measured.) A linear regression on the same, on
 the scale its errors are alike in (see `analytics.daily.dressing`), makes the quantiles; they give way to the chances where the two
 disagree, so that all is one distribution, and the point is its mean before that. With under 10 training days over a line, or as few under
 it, and where values fall below 0, the chance is the distribution's. A day without a value says nothing.
@@ -53,7 +54,7 @@ class LogisticPersistence:
 def _said(fitted: Lead, daily: Daily, issues: Pairs, lines: tuple[float, ...]) -> Said:
     values = fitted.scale.back(_product(_inputs(daily, issues, fitted.scale, whole_year=fitted.whole_year), fitted.linear))
     found = fitted.errors.say(values, lines, point=fitted.errors.mean(values))
-    known = features(daily, issues, whole_year=fitted.whole_year)
+    known = features(daily, issues, whole_year=fitted.whole_year, curved=True)
     for i, chance in fitted.chances.items():
         score = chance.intercept + (known * chance.weights).sum(axis=1)
         found.p_gt[:, i] = 0.5 + 0.5 * np.tanh(0.5 * score)  # the logistic function; it cannot overflow so
@@ -80,7 +81,8 @@ def _lead(daily: Daily, pairs: Pairs, lines: Sequence[float]) -> Lead | None:
     scale = scale_of(np.asarray(daily.target[pairs.day, pairs.station]), came)
     over = {i: int((came > line).sum()) for i, line in enumerate(lines)}
     fitted = [i for i, n in over.items() if LEAST <= n <= len(came) - LEAST and scale.floor == 0]
-    references = fit_references(daily, np.ones(len(daily.stations), dtype=np.bool_), pairs.lead, [lines[i] for i in fitted])
+    everywhere = np.ones(len(daily.stations), dtype=np.bool_)
+    references = fit_references(daily, everywhere, pairs.lead, [lines[i] for i in fitted], curved=True)
     inputs = _inputs(daily, pairs, scale, whole_year=references.whole_year)
     linear = np.asarray(np.linalg.lstsq(np.insert(inputs, 0, 1.0, axis=1), scale.of(came), rcond=None)[0], dtype=np.float64)
     errors = dressing(scale.back(_product(inputs, linear)), came, scale=scale)

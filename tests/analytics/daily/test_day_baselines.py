@@ -109,7 +109,7 @@ def test_logistic_gives_the_chances_of_the_reference(days: int) -> None:
     trained = shown.first(days - 30)
     found = LOGISTIC.fit(trained, (3,), LINES)
     pairs = Pairs.of(shown, 3).where(Pairs.of(shown, 3).day >= days - 30)
-    reference = fit_references(trained, np.ones(3, dtype=np.bool_), 3, LINES)
+    reference = fit_references(trained, np.ones(3, dtype=np.bool_), 3, LINES, curved=True)
     assert reference.whole_year == (days == 800)
     answer = found.say(shown, pairs.day, pairs.station)[3]
     assert answer.p_gt == pytest.approx(reference.say(shown, pairs).p_logistic, abs=1e-9)
@@ -144,7 +144,7 @@ def test_where_two_lines_cross_their_chances_are_one() -> None:
     values[1::2] = np.where(rng.random(200) < 0.5, 0.0, np.where(values[::2] > 1, 8.0, 2.0))
     extreme = daily(np.full(10, 1e4))
     issue = Pairs(day=one(9)[0], station=one(9)[1], lead=1)
-    low, high = fit_references(daily(values), np.ones(1, dtype=np.bool_), 1, LINES).say(extreme, issue).p_logistic[0]
+    low, high = fit_references(daily(values), np.ones(1, dtype=np.bool_), 1, LINES, curved=True).say(extreme, issue).p_logistic[0]
     assert high > low + 0.1
     found = LOGISTIC.fit(daily(values), (1,), LINES).say(extreme, *one(9))[1]
     assert found.p_gt[0] == pytest.approx([(low + high) / 2] * 2)

@@ -88,30 +88,43 @@ def test_whole_years_know_the_season_and_dry_seasons_the_week() -> None:
         assert fitted.logistic[0].weights.shape == ((3,) if whole else (2,))
 
 
-def test_logistic_persistence_finds_the_odds_it_was_made_from() -> None:
-    """Tomorrow is over 1 with odds −2 + 3 log1p(today), the week says nothing more: 4,000 rows give these back within the noise."""
+@pytest.mark.parametrize("curved", [False, True])
+def test_logistic_persistence_finds_the_odds_it_was_made_from(curved: bool) -> None:
+    """Tomorrow is over 1 with odds −2 + 1.5 today (or 3 log1p(today)), the week says nothing more: 4,000 rows give these back within the noise."""
+
+    def odds(today: Floats) -> Floats:
+        return 1 / (1 + np.exp(2 - (3 * np.log1p(today) if curved else 1.5 * today)))
+
     rng = np.random.default_rng(4)
     today = rng.gamma(2.0, 0.6, (200, 20))
-    over = rng.random(today.shape) < 1 / (1 + np.exp(2 - 3 * np.log1p(today)))
+    over = rng.random(today.shape) < odds(today)
     values = np.full((1600, 20), np.nan)  # a pair of days, then a week without any: then the mean of the week is today's value
     values[::8], values[1::8] = today, np.where(over, 2.0, 0.0)
     data = daily(values, "2020-02-01")
     months = data.days.astype("datetime64[M]").astype(int) % 12
     data = replace(data, target=np.where((months < 6)[:, None], values, np.nan))
-    fitted = fit_references(data, np.ones(20, dtype=bool), 1, (1.0,))
+    fitted = fit_references(data, np.ones(20, dtype=bool), 1, (1.0,), curved=curved)
     assert not fitted.whole_year
     for value in (0.2, 1.0, 3.0):
-        expected = 1 / (1 + np.exp(2 - 3 * np.log1p(value)))
         asked = daily(np.array([[value], [0.0]]))
-        assert fitted.say(asked, Pairs.of(asked, 1)).p_logistic[0, 0] == pytest.approx(expected, abs=0.04)
+        assert fitted.say(asked, Pairs.of(asked, 1)).p_logistic[0, 0] == pytest.approx(odds(np.array(value)), abs=0.04)
 
 
-def test_logistic_persistence_is_calibrated_where_it_was_trained() -> None:
+def test_logistic_persistence_knows_the_value_as_it_is_measured() -> None:
+    """Today's value and the plain mean of the week, in the target's unit; `curved` log1p of these two."""
+    data = daily(np.array([[0.5], [2.0], [4.5]]))
+    pairs = Pairs(day=np.array([2]), station=np.array([0]), lead=1)
+    assert features(data, pairs, whole_year=False).tolist() == [[4.5, 7 / 3]]
+    assert features(data, pairs, whole_year=False, curved=True)[0] == pytest.approx(np.log1p([4.5, 7 / 3]))
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_logistic_persistence_is_calibrated_where_it_was_trained(curved: bool) -> None:
     """The unpenalised fit's own condition: probabilities and events have one sum, and one sum weighted by each feature."""
     data = daily(walk(150, seed=2))
     pairs = Pairs.of(data, 3)
-    p = fit_references(data, ALL, 3, (1.0, 2.0)).say(data, pairs).p_logistic
-    x = features(data, pairs, whole_year=False)
+    p = fit_references(data, ALL, 3, (1.0, 2.0), curved=curved).say(data, pairs).p_logistic
+    x = features(data, pairs, whole_year=False, curved=curved)
     for i, line in enumerate((1.0, 2.0)):
         left = p[:, i] - (pairs.truth(data) > line)
         assert left.sum() == pytest.approx(0.0, abs=1e-3 * len(left))
@@ -126,12 +139,16 @@ def test_logistic_persistence_where_nothing_or_everything_was_over() -> None:
     assert (p[:, 1] == 0.0).all()
 
 
-def test_values_below_zero_count_as_zero() -> None:
-    """A level or a bad sensor below −1 has no log1p: it is treated as 0, and never gives NaN."""
+def test_values_below_zero() -> None:
+    """As they are measured, water levels among them; `curved`, where below −1 there is no log1p, as 0. Never NaN."""
     values = walk(150)
     values[40:60] = -3.0
     data = daily(values)
-    assert np.isfinite(fit_references(data, ALL, 1, (1.0,)).say(data, Pairs.of(data, 1)).p_logistic).all()
+    at = Pairs(day=np.array([50]), station=np.array([0]), lead=1)
+    assert features(data, at, whole_year=False).tolist() == [[-3.0, -3.0]]
+    assert features(data, at, whole_year=False, curved=True).tolist() == [[0.0, 0.0]]
+    for curved in (False, True):
+        assert np.isfinite(fit_references(data, ALL, 1, (1.0,), curved=curved).say(data, Pairs.of(data, 1)).p_logistic).all()
 
 
 def test_untrained_stations_teach_nothing() -> None:
