@@ -12,38 +12,47 @@ from analytics.daily.learners import FEWER_TREES, TREES, Learner, Standard, fit_
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
 from analytics.daily.scores import crps_quantiles
-from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out
+from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out, quieter, usual
 from analytics.empirical import Curve, curve
 
 LEAST = 120  # rows
 MANY = 1500  # rows from which on what is learned was never worse than the Gaussian process: docs/decisions/0021
-_WILD = 4.0  # an error of so many spreads counts as so many in the expected value
+_WILD = 1.0  # an error of more spreads counts as so many in the expected value: docs/decisions/0021
 _STEPS = (np.arange(50) + 0.5) / 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """Of one lead and set of inputs. `columns`: their names, in order; `errors`: past errors in units of the spread that was stated for them."""
+    """Of one lead and set of inputs. `columns`: their names, in order; `errors`: past errors in units of the size that was stated for them.
+
+    `usual`: how quiet a station is as a rule; None where one alone was learned from, which `spread` then knows already.
+    """
 
     columns: tuple[str, ...]
     standard: Standard
     learners: tuple[Learner, ...]
     spread: Spread
+    usual: float | None
     errors: Curve
 
     def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float]) -> Said:
         """Of inputs by name (k,)."""
         x = matrix(inputs, self.columns)
         change, apart = members(self.learners, self.standard(x))
-        spread = self.spread(spread_inputs(x, self.columns, change, apart))
+        spread = self.size(x, change, apart)
         base = inputs["y"] + change
         point = self.expected(base, spread, scale)
         bounds = scale.of(np.array(lines, dtype=np.float64))
         quantiles = scale.back(base[:, None] + spread[:, None] * self.errors.quantile(np.array(LEVELS)))
         return Said(point=point, quantiles=quantiles, p_gt=self.errors.above((bounds - base[:, None]) / spread[:, None]))
 
+    def size(self, x: Floats, change: Floats, apart: Floats) -> Floats:
+        """Of inputs (k, f) and what `members` say of them: how large (k,) an error to expect, the unit of `errors`."""
+        spread = self.spread(spread_inputs(x, self.columns, change, apart))
+        return spread if self.usual is None else quieter(spread, x[:, self.columns.index("gp_sd")], self.usual)
+
     def expected(self, base: Floats, spread: Floats, scale: Scale) -> Floats:
-        """The mean (k,) over all past errors, of what lies `base` high on the scale."""
+        """The mean (k,) over all past errors, of what lies `base` high on the scale; a large error counts as one of a spread."""
         steps = np.clip(self.errors.quantile(_STEPS), -_WILD, _WILD)
         point = np.zeros(len(base))
         for step in steps.tolist():
@@ -57,10 +66,10 @@ def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
     return np.stack([inputs.get(name, np.full(k, np.nan)) for name in columns], axis=1)
 
 
-def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, scale: Scale) -> Learned | None:
+def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, several: bool, scale: Scale) -> Learned | None:
     """Of inputs (n,) by name, the changes (n,) that came, the issues' days (n,) and their seasons, two at least (see `spread.seasons`).
 
-    Of under MANY rows None where the Gaussian process forecast the seasons that were left out better.
+    `several`: they are of more stations than one. Of under MANY rows None where the Gaussian process forecast the seasons that were left out better.
     """
     columns = tuple(columns)
     x = matrix(inputs, columns)
@@ -71,6 +80,8 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])
+    quiet = usual(inputs["gp_sd"], spread) if several and "gp_sd" in columns else None
+    spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet)
     if len(x) < MANY and not better(inputs, said, change, spread, days, season, scale):
         return None
     standard = Standard.of(x)
@@ -79,6 +90,7 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
         standard=standard,
         learners=fit_learners(standard(x), change, trees=TREES),
         spread=fit_spread(u, error),
+        usual=quiet,
         errors=curve(np.sort(error / spread)),
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analytics.daily.crossfit import Learned, matrix, members, spread_inputs
+from analytics.daily.crossfit import Learned, matrix, members
 from analytics.daily.features import Known, above_days, driver_columns, inputs, known
 from analytics.daily.gaussian import ahead
 from analytics.daily.last_value import last_values
@@ -154,7 +154,7 @@ def _of_learned(model: Ensemble, learned: Learned, facts: Known, calm: Floats, r
     columns = {name: column[rows] for name, column in inputs(facts, lead).items()}
     x = matrix(columns, learned.columns)
     change, apart = members(learned.learners, learned.standard(x))
-    spread, y = learned.spread(spread_inputs(x, learned.columns, change, apart)), columns["y"]
+    spread, y = learned.size(x, change, apart), columns["y"]
     point = learned.expected(y + change, spread, model.alone.scale)
     groups = [group_of(name, [d.name for d in model.drivers]) for name in learned.columns]
     instead = {_TIDE: calm[rows] - facts.now[rows], _COURSE: (facts.mean[:, -1] - calm)[rows]}  # of what the Gaussian process says

@@ -19,6 +19,7 @@ INPUTS = frozenset(
     ("y", "s7", "s15", "m7", "d1", "gp_sd", "gp", "resp", "resp_size", "a14", "tr_now", "tr_then", "th_then", "tr_m3", "x30", "n30", "i_low", "i_last")
 )
 FOLDS = 5
+OWN = 2 / 3  # of a spread goes with how quiet its station is: docs/decisions/0021
 LEAST_ROWS = 20  # of a season that is left out
 MOST_SHARE = 0.5  # of all rows: a larger season is left out by halves, else its errors would be those of learners that knew next to nothing
 LEAST_HALF = 0.25  # of such a season, before its middle day
@@ -61,6 +62,16 @@ def fit_spread(u: Floats, error: Floats) -> Spread:
     forest = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=_SHARE, random_state=0).fit(x, size)
     low, high = np.quantile(size, [0.02, 0.98])
     return Spread(standard=standard, linear=np.concatenate(([line.intercept_], line.coef_)), forest=packed_forest(forest), low=float(low), high=float(high))
+
+
+def usual(own: Floats, spread: Floats) -> float:
+    """The middle of what the Gaussian process' standard deviation (n,) is, in spreads (n,) that were stated for seasons left out."""
+    return float(np.median(own / spread))
+
+
+def quieter(spread: Floats, own: Floats, usual: float) -> Floats:
+    """A station that its own Gaussian process finds quieter than others of like spread is more certain than these (k,); none is less so."""
+    return spread * (1.0 - OWN + OWN * np.minimum(own / (spread * usual), 1.0))
 
 
 def seasons(days: Days, levels: Floats) -> Index:

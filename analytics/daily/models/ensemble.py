@@ -2,7 +2,8 @@
 
 What is learned is the change from the issue day on a scale of logarithms (see `analytics.daily.dressing`), from the station's last 75 days, its
 drivers, the tide that is known ahead, its own answer to that tide, and its own Gaussian process (see `gaussian`). The value is the mean of
-extremely randomised trees, three small nets and a support vector machine. The size of its error is a model of its own; quantiles and
+extremely randomised trees, three small nets and a support vector machine. The size of its error is a model of its own, and smaller where the
+station's Gaussian process finds it quieter than others are (where several were learned from); quantiles and
 chances are read from one curve of past errors in units of that size, all made on seasons that were left out of the learning.
 
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
@@ -87,7 +88,7 @@ class Ensemble:
         driven = speaks & driven if lead.driven is not None else np.zeros_like(speaks)
         for learned, rows in ((lead.bare, speaks & ~driven), (lead.driven, driven)):
             if learned is not None and rows.any():
-                one = learned.say({name: column[rows] for name, column in columns.items()}, self.alone.scale, self.alone.lines)
+                one = learned.say({name: column[rows] for name, column in columns.items()}, self.alone.scale, self.alone.asked)
                 said.point[rows], said.quantiles[rows], said.p_gt[rows] = one.point, one.quantiles, one.p_gt
         return said
 
@@ -124,15 +125,16 @@ def _having(daily: Daily, driver: str) -> tuple[str, ...]:
     return tuple(daily.stations[i] for i in np.flatnonzero(np.isfinite(daily.drivers[driver]).any(axis=0)).tolist())
 
 
-def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days]:
-    """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,)."""
+def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days, bool]:
+    """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,), and whether these are of several stations."""
     came = issues.came(daily, lead)
     rows = usable & np.isfinite(came)
     columns = {name: column[rows] for name, column in inputs(found, lead).items()}
-    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]]
+    several = len(np.unique(issues.station[rows])) > 1
+    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]], several
 
 
-def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: bool, scale: Scale) -> Learned | None:
+def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, *, bare: bool, scale: Scale) -> Learned | None:
     """None of under LEAST rows, of one season, where without one of them too little is left to learn from, and where `crossfit.learn` says so."""
     from threadpoolctl import threadpool_limits
 
@@ -143,7 +145,7 @@ def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, *, bare: b
         return None
     names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
-        return learn(columns, names, change, days, season, scale=scale)
+        return learn(columns, names, change, days, season, several=several, scale=scale)
 
 
 def _varies(column: Floats) -> bool:
@@ -173,4 +175,4 @@ def _driven(found: Known, waited: Sequence[str]) -> Mask:
     return every
 
 
-DAY_MODEL = DayModel(name="ensemble", version="1", fit=fit_ensemble)
+DAY_MODEL = DayModel(name="ensemble", version="2", fit=fit_ensemble)

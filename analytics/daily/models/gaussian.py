@@ -18,6 +18,7 @@ from analytics.daily.issues import MOST_ISSUES, Issues
 from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Fitted, Said, silence
 from analytics.daily.panel import Daily, Floats, Index, Pairs
+from analytics.daily.steps import midway, step_of
 
 _USUAL_LEAD = 3  # changes over so many days choose the scale
 _BENDS = BENDS[1:]  # where many stations are fresh the sharpest bend is the likeliest, and its forecasts of a week are worse: docs/decisions/0021
@@ -26,12 +27,13 @@ _PLAIN = Scale(unit=1.0, curved=True, floor=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianProcess:
-    """`errors` by lead; None where the training days hold too few."""
+    """`errors` by lead; None where the training days hold too few. `asked`: `lines`, or where values are written in steps what lies midway."""
 
     scale: Scale
     kernel: Kernel
     errors: Mapping[int, Dressing | None]
     lines: tuple[float, ...]
+    asked: tuple[float, ...]
 
     def say(self, daily: Daily, day: Index, station: Index) -> Mapping[int, Said]:
         """See `analytics.daily.model.Fitted`."""
@@ -50,7 +52,7 @@ class GaussianProcess:
     def dressed(self, lead: int, mean: Floats) -> Said:
         """What is said of means (k,) on the scale."""
         errors = self.errors[lead]
-        return silence(len(mean), self.lines) if errors is None else errors.say(self.scale.back(mean), self.lines)
+        return silence(len(mean), self.lines) if errors is None else errors.say(self.scale.back(mean), self.asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ def fit_with_past(daily: Daily, leads: Sequence[int], lines: Sequence[float], mo
     """The same, and what it learned its errors from: who builds on it need not work that out again."""
     scale = _scale(daily)
     kernel = fit_kernel(scale.of(daily.target), above_days(daily, 14)) if len(daily.days) else Kernel()
-    bare = GaussianProcess(scale=scale, kernel=kernel, errors=dict.fromkeys(leads), lines=tuple(lines))
+    asked = midway(lines, step_of(daily.came))
+    bare = GaussianProcess(scale=scale, kernel=kernel, errors=dict.fromkeys(leads), lines=tuple(lines), asked=asked)
     issues = Issues.of(daily, scale, most)
     mean, sd = bare.ahead(daily, issues.day, issues.station)
     errors = {lead: dressing(scale.back(mean[:, lead - 1]), issues.came(daily, lead)) for lead in leads}
@@ -87,4 +90,4 @@ def _fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:
     return fit_gaussian(daily, leads, lines)
 
 
-DAY_MODEL = DayModel(name="gaussian", version="1", fit=_fit)
+DAY_MODEL = DayModel(name="gaussian", version="2", fit=_fit)

@@ -9,10 +9,14 @@ from functools import cache
 import numpy as np
 import pytest
 
+from analytics.daily.crossfit import Learned
+from analytics.daily.dressing import Scale
 from analytics.daily.model import Said
 from analytics.daily.models.ensemble import Ensemble, fit_ensemble
 from analytics.daily.models.gaussian import fit_gaussian
 from analytics.daily.panel import Daily, Floats, Pairs
+from analytics.daily.spread import OWN, quieter, usual
+from analytics.empirical import curve
 
 NAMES = ("high", "low", "mean", "last", "evening")
 LINES = (1.0, 4.0)
@@ -118,3 +122,51 @@ def test_processes_side_by_side_learn_the_same() -> None:
     one, other = (fit_ensemble(short, (1, 2), LINES, jobs=jobs).say(short, *at) for jobs in (1, 2))
     for lead in (1, 2):
         assert one[lead].quantiles.tobytes() == other[lead].quantiles.tobytes()
+
+
+# ------------------------------------------------------------ how large an error it expects
+
+
+def learned() -> Learned:
+    found = fitted().leads[1].bare
+    assert found is not None
+    return found
+
+
+def test_usual_is_the_middle_of_what_was_seen() -> None:
+    """Standard deviations of .5, 2 and 9 spreads: 2 is usual."""
+    assert usual(np.array([0.5, 4.0, 9.0]), np.array([1.0, 2.0, 1.0])) == 2.0
+
+
+def test_only_the_quiet_are_more_certain() -> None:
+    """At the usual standard deviation or above it the spread stays; at half of it two thirds of the spread go down by half; a third is always left."""
+    found = quieter(np.ones(4), np.array([2.0, 9.0, 1.0, 0.0]), 2.0)
+    assert found == pytest.approx([1.0, 1.0, 1.0 - OWN / 2, 1.0 - OWN])
+    assert found[-1] > 0
+
+
+def test_the_size_of_errors_goes_with_the_station_s_own_gaussian_process() -> None:
+    """With a tenth of the usual standard deviation an issue is said to be more certain, with ten times of it not less so."""
+    one = learned()
+    assert one.usual is not None
+    x = np.zeros((2, len(one.columns)))
+    still = one.spread(np.zeros((1, len(one.spread.standard.median))))[0]
+    x[:, one.columns.index("gp_sd")] = np.array([0.1, 10.0]) * one.usual * still
+    calm, wild = one.size(x, np.zeros(2), np.zeros(2))
+    assert calm < 0.6 * wild
+
+
+def test_one_station_alone_has_no_others_to_be_quieter_than() -> None:
+    """Several stations teach what is usual; of one the spread knows all there is."""
+    one = fit_ensemble(RIVER.only(np.array([0])).first(LEARNED), (1,), LINES).leads[1].driven
+    assert one is not None
+    assert one.usual is None
+    assert learned().usual is not None
+
+
+def test_a_large_error_counts_as_one_of_a_spread_in_the_expected_value() -> None:
+    """On a straight scale: of errors of which a tenth are 1 and a tenth are 50 spreads, the mean is that of a fifth of 1."""
+    errors = np.sort(np.concatenate((np.zeros(800), np.ones(100), np.full(100, 50.0))))
+    one = replace(learned(), errors=curve(errors))
+    found = one.expected(np.array([5.0]), np.array([2.0]), Scale(unit=1.0, curved=False, floor=0.0))
+    assert found == pytest.approx([5.0 + 2.0 * 0.2], abs=0.05)

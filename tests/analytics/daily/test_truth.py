@@ -50,7 +50,8 @@ def test_the_ensemble_learns_the_change_to_what_came() -> None:
     truth[50:60] = np.nan
     daily, seen = replace(WORLD, truth=truth), []
 
-    def learn(columns: Mapping[str, Floats], change: Floats, days: Days, **_: Any) -> None:
+    def learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, **_: Any) -> None:
+        assert several
         seen.append((change, days))
 
     with patch("analytics.daily.models.gaussian.fit_kernel", lambda values, above: Kernel()), patch("analytics.daily.models.ensemble._learn", learn):
