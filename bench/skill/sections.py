@@ -12,6 +12,7 @@ from bench.skill.numbers import days, listed, number, percent, percent_span, spa
 from deploy.page import table
 
 Found = Mapping[str, Any]
+CURVED = "logistic"  # the model whose chances are logistic persistence of log1p of the values
 
 
 def picture_of(name: str, lead: int) -> str:
@@ -68,14 +69,17 @@ def values(found: Found) -> str:
 
 def events(found: Found) -> str:
     """The chance of each line, by lead."""
-    head = ("Days ahead", "Over", "Came", "Brier", "Skill against logistic persistence", "vs persistence", "vs climatology", "Warned of", "False warnings")
+    against = ("Skill against logistic persistence", "of log1p of the values", "vs persistence", "vs climatology")
+    head = ("Days ahead", "Over", "Came", "Brier", *against, "Warned of", "False warnings")
     rows = []
     for lead in found["leads"]:
+        curved = {one["line"]: one["skill"] for one in lead["baselines"] if one["model"] == CURVED and one["measure"] == "chance"}
         for over in lead["over"]:
-            skill = (with_span(over["skill"]), number(over["vs_persistence"]), number(over["vs_climatology"]))
+            skill = (with_span(over["skill"]), with_span(curved[over["line"]]), number(over["vs_persistence"]), number(over["vs_climatology"]))
             warned = (percent(over["hit_rate"]), percent(over["false_alarm_ratio"]))
             rows.append((lead["lead"], f"{over['line']:g}", percent(over["prevalence"]), number(over["brier"], 3), *skill, *warned))
-    return f"The chance of lying over a line:\n\n{table(head, rows)}"
+    told = "Logistic persistence knows today's value and the week's mean, or the season; in the column beside it log1p of them, which is the model `logistic`."
+    return f"The chance of lying over a line. {told}\n\n{table(head, rows)}"
 
 
 def _stations(found: Found) -> str:

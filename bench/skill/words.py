@@ -210,7 +210,8 @@ def weaknesses(found: Found, name: str) -> str:
     """What is known to be weak."""
     one = found["sets"][name]
     told = [
-        "The choice of learners, and of chances without a further correction, was made by eye on these very test years: later years may score lower "
+        "The choice of learners, of chances without a further correction, and of how much surer a quiet station is, was made by eye on these very test years: "
+        "later years may score lower "
         "([decision 0021](decisions/0021-model-of-days.md)).",
     ]
     if not one["drivers"]:
