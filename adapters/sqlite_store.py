@@ -153,16 +153,19 @@ class SqliteStore:
 
     async def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, limit: int | None = None) -> Batch:
         """See the port."""
-        parts = []
+        rows: list[_Row] = []
+        counts: list[int] = []
         with self._transaction("DEFERRED") as db:  # all keys as of one moment
             days = [int(d) for (d,) in db.execute(_DAYS, {"first": start // DAY_MS, "last": (end - 1) // DAY_MS})]
-            for index, key in enumerate(keys):
+            for key in keys:
                 series = self._ids.get(key) or self._find(db, key)
-                rows = _rows(db, series, days, start, end, limit) if series else []
-                if rows:
-                    time, value, flag, tests, received = zip(*rows, strict=True)
-                    parts.append(Batch.of(np.full(len(rows), index, dtype=np.int32), time, value, flag=flag, tests=tests, received=received))
-        return Batch.concat(parts)
+                found = _rows(db, series, days, start, end, limit) if series else []
+                rows += found
+                counts.append(len(found))
+        if not rows:
+            return Batch.empty()
+        time, value, flag, tests, received = zip(*rows, strict=True)
+        return Batch.of(np.repeat(np.arange(len(keys), dtype=np.int32), counts), time, value, flag=flag, tests=tests, received=received)
 
     async def series(self, *, station: str | None = None) -> list[SeriesKey]:
         """See the port. A series has a row from its first reading on, and keeps it."""
