@@ -53,7 +53,8 @@ async def dead_letters(
     next: Next = None,
 ) -> DeadLettersPage:
     """Dead letters, the newest first; `start` and `end` are about when they were received. A page may hold fewer than `limit` and still have a `next`."""
-    choice = _choice(caller, reason=reason, device=device, start=start, end=end, unresolved=unresolved)
+    # not by the org in the query: an officer's page must end, however many rows of others lie between
+    choice = Choice(reason=_known(reason), device=device, since=start, until=end, is_open=unresolved)
     backend: Backend = request.app.state.backend
     directory: Directory = await request.app.state.present.directory()
     scope = f"deadletters {reason} {device}" + (f" {start} {end} {unresolved}" if (start, end, unresolved) != (None, None, False) else "")
@@ -61,8 +62,6 @@ async def dead_letters(
     before = int(position[0]) if position else None
     size = limit + 1 if caller.role == "admin" else MOST  # an admin is shown every row that is read
     found: list[DeadLetter] = []
-    # not by the org in the query: an officer's page must end, however many rows of others lie between
-    choice = Choice(reason=reason, device=device, since=start, until=end, is_open=unresolved)
     for _ in range(LOOKS):
         rows = await backend.dead_letters.chosen_letters(choice, limit=size, before=before)
         for letter in rows:
@@ -126,10 +125,15 @@ async def replay_many(request: Request, body: ManyAskedAgain, caller: Annotated[
 
 def _choice(caller: Caller, *, reason: str | None, device: str | None, start: int | None, end: int | None, unresolved: bool) -> Choice:
     """As the parameters say, within what the caller may see. Raises Problem (422)."""
+    org = None if caller.role == "admin" else caller.org
+    return Choice(reason=_known(reason), device=device, org=org, since=start, until=end, is_open=unresolved)
+
+
+def _known(reason: str | None) -> str | None:
+    """As given. Raises Problem (422) for one that is none: it would find nothing."""
     if reason is not None and reason not in REASONS:
         raise bad_value("reason", reason, must="one_of", expected=", ".join(REASONS))
-    org = None if caller.role == "admin" else caller.org
-    return Choice(reason=reason, device=device, org=org, since=start, until=end, is_open=unresolved)
+    return reason
 
 
 def _shift(text: str) -> int:
