@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -203,7 +204,11 @@ def _messages(journal: JournalReader, at: int, moved: Bar) -> Iterator[tuple[int
 @contextlib.contextmanager
 def _out(to: Path | None) -> Iterator[TextIO]:
     if to is None:
-        yield sys.stdout
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:  # `| head` has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     try:
         with to.open("w", encoding="utf-8") as file:
