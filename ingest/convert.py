@@ -45,18 +45,19 @@ class Form:
         self.total = width + len(derived)
         self.values: list[float] = []
         self.about: list[int] = []
-        self._rows: dict[tuple[int, ...], int] = {}
+        self._rows: dict[bytes, int] = {}
         self._table = np.zeros((0, self.total), dtype=np.int32)
 
     def row(self, series: Sequence[int]) -> int:
         """The row of the table that holds these series."""
-        key = tuple(series)
+        row = np.array(series, dtype=np.int32)
+        key = row.tobytes()
         found = self._rows.get(key)
         if found is None:
             found = self._rows[key] = len(self._rows)
             if found >= len(self._table):
                 self._table = np.concatenate([self._table, np.zeros((max(16, len(self._table)), self.total), dtype=np.int32)])
-            self._table[found] = key
+            self._table[found] = row
         return found
 
     @property
@@ -81,12 +82,13 @@ class Layout:
 
 
 class Layouts:
-    """Every form and layout met under one registry; `clear` when that changes. `roles` holds the role of each series."""
+    """Every form and layout met under one registry; `clear` when that changes. `roles` holds the role of each series that is not `primary`."""
 
     def __init__(self, resolve: Resolve, table: SeriesTable) -> None:
         self.resolve = resolve
         self.roles: dict[int, str] = {}
         self._series = table
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one for all layouts
         self._forms: dict[tuple[int, tuple[tuple[int, tuple[int, ...]], ...]], Form] = {}
         self._layouts: dict[tuple[str, str, tuple[str, ...]], Layout] = {}
 
@@ -95,6 +97,13 @@ class Layouts:
         self.resolve = resolve
         self._layouts.clear()
         self._forms.clear()
+        self._names.clear()
+
+    def one(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The same names, of which there is but one in memory."""
+        if len(self._names) >= _MOST_FORMS:
+            self._names.clear()
+        return self._names.setdefault(names, names)
 
     def find(self, device: str, channel: str, names: tuple[str, ...], time: int) -> Layout:
         """Where these values of one channel stand at that time."""
@@ -103,10 +112,11 @@ class Layouts:
         if found is None or not found.start <= time < found.end:
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
-            found = self._layouts[key] = self._lay_out(device, channel, names, time)
+            found = self._layouts[key] = self.lay_out(device, channel, names, time)
         return found
 
-    def _lay_out(self, device: str, channel: str, names: tuple[str, ...], time: int) -> Layout:
+    def lay_out(self, device: str, channel: str, names: tuple[str, ...], time: int) -> Layout:
+        """The same, for who remembers it himself."""
         start, end = 0, 1 << 62
         series: list[int] = []
         column: dict[str, int] = {}
@@ -133,17 +143,22 @@ class Layouts:
             series.append(self._index(found[0], found[1]))
             derived.append((which, tuple(column[name] for name in (rule.quantity, *rule.sources))))
         form = self._form(width, tuple(derived))
-        return Layout(names, start, end, form, form.row(series), tuple(missing))
+        return Layout(self.one(names), start, end, form, form.row(series), tuple(missing))
 
     def _form(self, width: int, derived: tuple[tuple[int, tuple[int, ...]], ...]) -> Form:
         found = self._forms.get((width, derived))
         if found is None:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()  # layouts that are known keep theirs
             found = self._forms[(width, derived)] = Form(width, derived)
         return found
 
     def _index(self, key: SeriesKey, role: str) -> int:
         index = self._series.index(key)
-        self.roles[index] = role
+        if role == "primary":
+            self.roles.pop(index, None)
+        else:
+            self.roles[index] = role
         return index
 
 

@@ -58,18 +58,19 @@ class Sender:
 
     def lay_out(self, layouts: Layouts, names: tuple[str, ...], extra: int, time: int) -> Layout | None:
         """The layout of a plain message's readings and device values; None where a value is unknown, or stands nowhere."""
+        last = self.layout
+        if last is not None:  # another one: from now on more than the last is remembered
+            if self.layouts is None or len(self.layouts) >= _MOST_LAYOUTS:
+                self.layouts = {}
+            self.layouts[(last.names, last.extra)] = last
         known = self.layouts.get((names, extra)) if self.layouts is not None else None
         if known is None or not known.start <= time < known.end:
             if not (names or extra) or not all(name in QUANTITIES and not name.startswith("device.") for name in names):
                 return None
-            found = layouts.find(self.device, MAIN, names + EXTRAS[extra], time)
-            if found.missing:
+            known = layouts.lay_out(self.device, MAIN, names + EXTRAS[extra], time)
+            if known.missing:
                 return None
-            known = Layout(names, found.start, found.end, found.form, found.row, ())
-            known.extra = extra
-            if self.layouts is None or len(self.layouts) >= _MOST_LAYOUTS:
-                self.layouts = {}
-            self.layouts[(names, extra)] = known
+            known.names, known.extra = layouts.one(names), extra
         self.layout = known
         return known
 

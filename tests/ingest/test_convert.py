@@ -141,7 +141,7 @@ def test_a_check_sensor_keeps_its_role() -> None:
     desk.add(columns, {"water.ec": 2.0})
     desk.add(columns, {"water.ec": 2.1}, device="kl02")
     columns.batch()
-    roles = {(desk.table.keys[i].sensor, desk.table.keys[i].quantity): role for i, role in desk.layouts.roles.items()}
+    roles = {(key.sensor, key.quantity): desk.layouts.roles.get(i, "primary") for i, key in enumerate(desk.table.keys)}
     assert roles == {
         **dict.fromkeys([("kl01", "water.ec"), ("kl01", "water.salinity")], "primary"),
         **dict.fromkeys([("kl02", "water.ec"), ("kl02", "water.salinity")], "check"),
