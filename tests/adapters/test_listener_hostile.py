@@ -47,10 +47,10 @@ def test_strangers_of_one_address_are_bounded() -> None:
 
 
 def test_new_connections_of_one_address_wait_their_turn() -> None:
-    """Who comes too fast is read later, not refused; its time for CONNECT begins then."""
+    """Who comes too fast is read later, not refused."""
 
     async def scene() -> None:
-        async with bench(connects_at_once=1, connects_per_s=20.0, connect_timeout_s=0.04) as b:
+        async with bench(connects_at_once=1, connects_per_s=20.0) as b:
             peers = [await b.dial() for _ in range(3)]
             begun = asyncio.get_running_loop().time()
             for n, peer in enumerate(peers):
@@ -167,7 +167,7 @@ def test_peers_that_do_not_speak_tls_at_a_tls_port(tmp_path: Path, capsys: pytes
     server, client = tls_contexts(tmp_path)
 
     async def scene() -> None:
-        async with bench(ssl=server, connect_timeout_s=0.2) as b:
+        async with bench(ssl=server, connect_timeout_s=1.0) as b:
             good = await b.dial(tls=client)
             await good.send(Connect(client_id="c", username="kl01", password=b"pw"))
             assert isinstance(await good.receive(), Connack)
