@@ -490,8 +490,7 @@ def test_other_filters_are_held_from_now_on(source_of: Maker) -> None:
 
     async def script(line: Line) -> None:
         await line.greet()
-        for _ in range(3):
-            seen.append([f for f in await line.subscribed() if f != BROKER_STATE])
+        seen.extend([[f for f in await line.subscribed() if f != BROKER_STATE] for _ in range(3)])
         await line.packet()
 
     async def test() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from servers.mosquitto import Mosquitto, binary
 from servers.ports import free_port
 
-from adapters.listener import Listener
+from adapters.listener_shared import Limits
 from adapters.mqtt import PahoSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import ConfigError, ConflictError, RefusedError
@@ -65,8 +64,7 @@ def username_of(principal: str) -> str:
 
 def test_a_broker_takes_what_our_listener_takes() -> None:
     """A device moved from one to the other sends the same packets."""
-    ours = inspect.signature(Listener).parameters["max_packet"].default
-    assert f"max_packet_size {ours}" in configuration(password_path="/p", acl_path="/a", data_path="/d").splitlines()
+    assert f"max_packet_size {Limits().max_packet}" in configuration(password_path="/p", acl_path="/a", data_path="/d").splitlines()
 
 
 @given(st.text(max_size=40), st.binary(min_size=12, max_size=12), st.text(max_size=40))
