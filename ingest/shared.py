@@ -12,7 +12,7 @@ from core.clock import Y2000_MS
 from core.ports import Identities as Claims
 from core.state import Arrival, BootSpan, Claim, Seen
 from ingest.decoder import Plain, Record
-from ingest.identity import AHEAD_MS, FALLEN_BACK_MS, IMPLIED_BOOT, Identities, Memory, Resolved, Span
+from ingest.identity import AHEAD_MS, FALLEN_BACK_MS, IMPLIED_BOOT, MAX_BOOTS, Identities, Memory, Resolved, Span
 from ingest.instants import Instants
 from ingest.mail import Opened, record
 
@@ -86,8 +86,9 @@ class SharedIdentities(Identities):
         span = memory.boots.get(number)
         sane = Y2000_MS <= time <= received + AHEAD_MS
         if span is None:
-            span = Span(device, number, seq, seq, (), time if sane else 0, ())
-            memory.boots[number] = span
+            memory.boots[number] = Span(device, number, seq, seq, (), time if sane else 0, ())
+            if len(memory.boots) > MAX_BOOTS:
+                del memory.boots[next(iter(memory.boots))]
             return False, False
         if seq <= span.highest:
             fell = seq in span.fallen_back

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.clock import rfc3339
 from core.flags import CLOCK_BIT
+from ingest.identity import MAX_BOOTS
 
 NOON = 1_772_420_400_000
 MIN = 60_000
@@ -137,6 +138,16 @@ def test_a_clock_that_fell_back_is_flagged_by_whoever_sees_it(workers: Workers) 
     assert [bits >> CLOCK_BIT & 1 for bits in a.tests("kl01")] == [1, 0]
     (span,) = a.ask(a.database.boots("kl01"))
     assert span.fallen_back == (2,)
+
+
+def test_boots_in_memory_are_bounded(workers: Workers) -> None:
+    """A device that makes a new boot of every message fills no memory; what it sent is in the database."""
+    a, _ = workers.lines
+    for boot in range(MAX_BOOTS + 50):
+        a.send("kl01", clocked(1, boot=boot, time=NOON + boot * 1000))
+    a.work(judge=False)
+    assert len(a.processor._shared.of("kl01").boots) == MAX_BOOTS
+    assert len(a.ask(a.database.boots("kl01"))) == MAX_BOOTS + 50
 
 
 def test_a_commit_that_failed_or_was_lost_counts_once(workers: Workers) -> None:
