@@ -108,7 +108,7 @@ tests, store, cursor. Servers, publisher and ingest share the two cores. All fig
 
 {_goals(told)}
 
-{_missed(measured)}## What was measured
+{_missed(measured, found)}## What was measured
 
 {"".join(f"{chr(10)}{line}{chr(10)}" for line in _parts(found))}
 ## How
@@ -143,7 +143,7 @@ def _goals(told: list[tuple[Goal, float | None]]) -> str:
     return "\n".join(lines)
 
 
-def _missed(measured: list[tuple[Goal, float]]) -> str:
+def _missed(measured: list[tuple[Goal, float]], found: Found) -> str:
     missed = [goal.about for goal, figure in measured if not goal.reached(figure)]
     if not missed:
         return ""
@@ -152,8 +152,12 @@ def _missed(measured: list[tuple[Goal, float]]) -> str:
 
 {listed}
 
-Where the time of ingest goes, stage by stage, is what `python bench/ingest_stages.py` prints on your machine; what the broker and the store take beside
-it on the same two cores stands in the tables below.
+Where the time of ingest goes, stage by stage (`python -m bench.ingest_stages --store lines`: from the journal to the lines for InfluxDB, without servers); what broker and store take beside it on
+the same two cores stands in the tables below.
+
+```text
+{found.get("stages", {}).get("printed", "not measured")}
+```
 
 """
 

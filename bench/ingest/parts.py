@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,6 +32,7 @@ from bench.ingest.stand import (
     publish,
     script,
 )
+from bench.load import ROOT
 from bench.peers.world import PeerWorld
 from canhman.benching import Publisher, journal_end, latencies, positions, wait_stored
 from canhman.load import device
@@ -269,6 +273,15 @@ def memory(size: Size, say: Said) -> dict[str, Any]:
     return {name: round(value, 1) for name, value in found.items()}
 
 
+def stages(size: Size, say: Said) -> dict[str, Any]:
+    """Where the time of ingest goes, stage by stage: what bench.ingest_stages prints, for InfluxDB."""
+    words = [sys.executable, "-m", "bench.ingest_stages", "--store", "lines", *(("50", "10000") if size.rounds > 1 else ("50",))]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "120"}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=True)
+    say(done.stdout)
+    return {"printed": done.stdout.rstrip()}
+
+
 PARTS: dict[str, Part] = {
     "backlog_50": Part(about="drain of a backlog, 50 devices, both clients, both scripts, Mosquitto alone", seconds=220, run=backlog_50),
     "backlog_10000": Part(about="drain of a backlog, 10,000 devices", seconds=130, run=backlog_10000),
@@ -276,6 +289,7 @@ PARTS: dict[str, Part] = {
     "steady": Part(about="1,000 messages a second", seconds=80, run=steady),
     "listener": Part(about="listener and SQLite", seconds=40, run=listener),
     "listener_full": Part(about="listener and SQLite, 20 million rows stored", seconds=90, run=listener_full),
+    "stages": Part(about="where the time of ingest goes", seconds=60, run=stages),
     "memory": Part(about="memory with the store down", seconds=40, run=memory),
 }
 

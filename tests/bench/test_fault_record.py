@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def test_the_packet_log_sees_every_publish(cuts: list[int]) -> None:
     log = PacketLog()
     read = log.reader()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         read(data[begin:end])
     assert log.seen == {(r.device, r.seq) for r in found}
     assert log.publishes == len(found)

@@ -27,6 +27,7 @@ def made() -> dict[str, Any]:
         "backlog_10000": {"own": drained(24_000, 19), "paho": drained(15_000)} | on,
         "live": live | {"client": "own"} | on,
         "steady": {"p50_ms": 14.0, "p99_ms": 31.0, "memory_mb": 90.0, "cpu_us": {"ingest": 120.0}, "rounds": [30, 31, 32], "client": "own"} | on,
+        "stages": {"printed": "append 0.5"} | on,
         "listener": drained(26_000) | on,
         "listener_full": drained(16_000) | on,
         "memory": {"messages": 200_000, "before_mb": 70.0, "store_down_mb": 90.0, "most_mb": 110.0, "after_mb": 95.0, "drained_s": 6.0} | on,
@@ -42,6 +43,7 @@ def test_what_is_missed_is_said() -> None:
     text = page.text({"machine": {"Processor": "one"}, "parts": made()})
     assert f"{len(told) - 2} of {len(told)} goals are reached" in text
     assert text.count("**missed**") == 2
+    assert "append 0.5" in text, "the profile says why"
 
 
 def test_a_part_that_was_not_measured_is_told_as_such() -> None:
