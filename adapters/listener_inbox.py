@@ -10,6 +10,7 @@ from itertools import islice
 
 from core.message import Message
 
+_GO_ON = 0.75  # of the bound; telling ten thousand connections takes tens of milliseconds, so not at every batch
 _OBJECT_BYTES = 400  # about what a Message and its strings weigh beside topic and payload
 
 
@@ -17,7 +18,7 @@ class Inbox:
     """A queue of messages, and the tokens of those handed out whose acknowledgement is awaited.
 
     Both together are bounded: at the bound `on_pause(True)` is called, for all connections to stop reading, and
-    `on_pause(False)` when there is room again. `put` never refuses: what was read from a socket is kept. A message handed
+    `on_pause(False)` when a quarter of it is free. `put` never refuses: what was read from a socket is kept. A message handed
     out counts until it is acknowledged, whether its connection still lives or not: whoever took it holds it in memory.
     """
 
@@ -84,7 +85,8 @@ class Inbox:
         self._check()
 
     def _check(self) -> None:
-        full = len(self._queue) + len(self._awaited) >= self._max_messages or self._bytes >= self._max_bytes
+        part = _GO_ON if self.paused else 1.0
+        full = len(self._queue) + len(self._awaited) >= part * self._max_messages or self._bytes >= part * self._max_bytes
         if full != self.paused:
             self.paused = full
             if full:

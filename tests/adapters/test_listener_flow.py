@@ -14,6 +14,7 @@ from servers.listener_bench import Wire, bench, made, qos1, run
 
 from adapters.listener import Listener
 from adapters.listener_connection import Connection
+from adapters.listener_inbox import Inbox
 from adapters.mqtt_codec import (
     V5,
     V311,
@@ -73,6 +74,24 @@ def test_batch_lingers_for_more_and_stops_at_its_size() -> None:
             assert len(await task) == 4
 
     run(scene())
+
+
+def test_reading_goes_on_when_a_quarter_is_free() -> None:
+    """Telling every connection costs; at the bound it is not done with each batch, and a message acknowledged twice counts once."""
+
+    async def scene() -> None:
+        told: list[bool] = []
+        inbox = Inbox(max_batch=1, linger_s=0, max_messages=8, max_bytes=1 << 20, on_pause=told.append)
+        inbox.put([Message("t", b"", 0, token=n) for n in range(1, 9)])
+        taken = [(await inbox.batch())[0] for _ in range(8)]
+        for message in taken[:2]:
+            inbox.release([message])
+            inbox.release([message])
+        assert told == [True]
+        inbox.release(taken[2:3])
+        assert told == [True, False]
+
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize("options", [{"max_pending": 20}, {"max_pending_bytes": 1_000_000}])
