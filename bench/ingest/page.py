@@ -152,8 +152,8 @@ def _missed(measured: list[tuple[Goal, float]], found: Found) -> str:
 
 {listed}
 
-Where the time of ingest goes, stage by stage (`python -m bench.ingest_stages --store lines`: from the journal to the lines for InfluxDB, without servers); what broker and store take beside it on
-the same two cores stands in the tables below.
+Where the time of ingest goes, stage by stage (`python -m bench.ingest_stages --store lines`: from the journal to the lines for InfluxDB, without
+servers); what broker and store take beside it on the same two cores stands in the tables below.
 
 ```text
 {found.get("stages", {}).get("printed", "not measured")}
