@@ -436,3 +436,62 @@ def test_it_can_be_awaited_like_any_other() -> None:
     bench = Bench()
     bench.write(EC, moving(3))
     assert asyncio.run(sweep(bench.books, bench.store, bench.config)).cleared == 1  # type: ignore[arg-type] # as above
+
+
+# ---------------------------------------------------------------- many groups together
+
+
+@pytest.mark.parametrize("block_rows", [3, 12, 50, 50_000])
+def test_groups_of_any_density_together(block_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long and short groups, dirty since days or minutes, in blocks of a few series: each has the flags of the batch form, and is cleared."""
+    monkeypatch.setattr("quality.sweep.TOGETHER", 4)
+    bench = Bench()
+    keys = [EC._replace(station=f"s{i}", sensor=f"s{i}", quantity=q) for i in range(12) for q in ("water.ec", "water.salinity")]
+    for i, key in enumerate(keys):
+        start = T0 - (i % 5) * 3 * 24 * HOUR
+        bench.write(key, flat(4 + 7 * (i % 4)) | flat(5 * (i % 3), start=start, step=(1 + i % 7) * 5 * MIN))
+    assert bench.sweep(block_rows).cleared == len(keys)
+    stored = ask(bench.store.read(keys, 0, 1 << 62))
+    flags, bits = judge(Batch.of(stored.series, stored.time, stored.value), Rules(bench.config, keys))
+    assert stored.flag.tolist() == flags.tolist()
+    assert stored.tests.tolist() == bits.tolist()
+    assert set(flags.tolist()) == {1, 3, 4}
+
+
+def test_a_judge_that_is_one_no_more_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked between blocks: what was judged by then is answered, the rest stays dirty."""
+    monkeypatch.setattr("quality.sweep.TOGETHER", 2)
+    bench = Bench()
+    keys = [EC._replace(station=f"s{i}") for i in range(10)]
+    for key in keys:
+        bench.write(key, moving(3))
+    left = [3]
+
+    async def go_on() -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    done = ask(sweep(bench.books, bench.store, bench.config, go_on=go_on))  # type: ignore[arg-type] # as much of States as is used
+    assert done.cleared == 6
+    assert [bench.state(key).dirty_from is None for key in keys].count(False) == 4
+    assert bench.sweep().cleared == 4
+
+
+@pytest.mark.parametrize("block_rows", [5, 50_000])
+def test_what_was_read_is_handed_over(block_rows: int) -> None:
+    """Of each series of the group all rows from a time on that reaches back as far as the tests look, whatever the blocks."""
+    bench = Bench()
+    bench.write(EC, moving(100))
+    bench.write(LEVEL, moving(3, start=T0 + 97 * 15 * MIN))
+    bench.sweep()
+    bench.write(EC, {T0 + 100 * 15 * MIN: 5.5})
+    heard: dict[SeriesKey, tuple[list[int], int]] = {}
+
+    def learn(keys: Sequence[SeriesKey], rows: Batch, since: int) -> None:
+        heard.update({key: (rows.time[rows.series == i].tolist(), since) for i, key in enumerate(keys)})
+
+    ask(sweep(bench.books, bench.store, bench.config, block_rows=block_rows, learn=learn))  # type: ignore[arg-type] # as much of States as is used
+    assert set(heard) == {EC, LEVEL}
+    for key, (times, since) in heard.items():
+        assert since <= T0 + 100 * 15 * MIN - 9 * HOUR
+        assert times == [t for t in bench.stored(key).time.tolist() if t >= since]
