@@ -14,7 +14,6 @@ from typing import Literal
 import httpx
 import msgspec
 import numpy as np
-from influxdb_client.client.influxdb_client import InfluxDBClient
 from numpy.typing import NDArray
 
 from adapters.influx_ask import Answered, ask
@@ -26,7 +25,7 @@ from adapters.influx_newest import Newest
 from adapters.influx_places import NOWHERE, Places
 from adapters.influx_query import InfluxQL, rows_of
 from adapters.influx_read import read_keys, stored_series
-from adapters.influx_send import Sender, V1Sender, V2Sender, deliver
+from adapters.influx_send import Sender, V1Sender, deliver
 from adapters.rows import last_rows, survivors
 from core.alert import Alert
 from core.batch import Batch
@@ -210,8 +209,9 @@ class InfluxStore:
         )
         self._influxql = InfluxQL(self._http, self._database, self._where, httpx.Timeout(self._read_timeout, connect=min(CONNECT_S, self._timeout)))
         if v2:
-            client = InfluxDBClient(self._url, self._token, org=self._org, timeout=int(self._timeout * 1000), retries=False, ssl_context=tls)
-            self._sender = V2Sender(client, self._org, self._database, self._where)
+            from adapters.influx_v2 import V2Sender  # the library takes 19 MB
+
+            self._sender = V2Sender(self._url, self._token, org=self._org, bucket=self._database, where=self._where, timeout=self._timeout, tls=tls)
         else:
             self._sender = V1Sender(self._http, self._influxql, self._database, self._where)
 

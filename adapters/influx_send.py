@@ -1,4 +1,4 @@
-"""Sending line protocol: `/write` of InfluxDB 1.x through httpx, `/api/v2/write` through influxdb-client.
+"""Sending line protocol: `/write` of InfluxDB 1.x through httpx; `/api/v2/write` is in `influx_v2`.
 
 Both give the bare status and text; what they mean is decided in one place, by one rule for all versions.
 """
@@ -9,15 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
-import urllib3
-from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.rest import ApiException
-from influxdb_client.service.write_service import WriteService
 
 from adapters.influx_query import InfluxQL, status_error, words
 from adapters.line_protocol import Lines
-from core.errors import RefusedError, UnavailableError
+from core.errors import UnavailableError
 
 _SPLIT = (400, 413, 422)
 
@@ -62,7 +57,7 @@ class V1Sender:
             answer = self._http.post("/write", params={"db": self._database, "precision": "ms"}, content=body)
         except httpx.HTTPError as error:
             raise UnavailableError(f"{self._where}: {error or type(error).__name__}") from error
-        return Answer(status=answer.status_code, text=answer.text, page=_is_page(answer.headers.get("content-type")))
+        return Answer(status=answer.status_code, text=answer.text, page=is_page(answer.headers.get("content-type")))
 
     def create(self) -> None:
         """CREATE DATABASE; harmless where it exists."""
@@ -71,66 +66,6 @@ class V1Sender:
 
     def close(self) -> None:
         """Nothing of its own."""
-
-
-class V2Sender:
-    """InfluxDB 2.x through the library as it is: synchronous, no retries, no redirects, one body a batch."""
-
-    def __init__(self, client: InfluxDBClient, org: str, bucket: str, where: str) -> None:
-        self._client = client
-        self._org = org
-        self._bucket = bucket
-        self._where = where
-        self._service = WriteService(client.api_client)  # type: ignore[no-untyped-call]  # the library is untyped
-
-    def send(self, body: bytes) -> Answer:
-        """POST /api/v2/write. WriteService rather than WriteApi: that one hides the status, and 200 is no success."""
-        try:
-            _, status, headers = self._service.post_write_with_http_info(  # type: ignore[no-untyped-call]  # the library is untyped
-                org=self._org,
-                bucket=self._bucket,
-                body=body,
-                precision="ms",
-                content_type="text/plain; charset=utf-8",
-                _return_http_data_only=False,
-                urlopen_kw={"redirect": False, "retries": False},
-            )
-        except ApiException as error:
-            if not error.status:
-                raise UnavailableError(f"{self._where}: {error.reason}") from error
-            return Answer(status=error.status, text=error.body or error.reason or "", page=_is_page(_content_type(error.headers)))
-        except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
-            raise UnavailableError(f"{self._where}: {error}") from error
-        return Answer(status=status, text="", page=_is_page(_content_type(headers)))
-
-    def create(self) -> None:
-        """Make the bucket, kept for ever, through the buckets API."""
-        by_hand = f"make it by hand: influx bucket create --org {self._org} --name {self._bucket} --retention 0"
-        try:
-            if not self._has_bucket():
-                self._client.buckets_api().create_bucket(bucket_name=self._bucket, org=self._org)
-        except ApiException as error:
-            if not error.status or error.status >= 500 or error.status == 429:
-                raise UnavailableError(f"{self._where}: answered {error.status} {words(error.body or '')}") from error
-            said = f"{error.status} {words(error.body or '')}"
-            raise RefusedError(f"{self._where}: cannot make bucket {self._bucket!r} with this token ({said}); {by_hand}") from error
-        except InfluxDBError as error:  # the library's own: no such org
-            raise RefusedError(f"{self._where}: {error.message}; {by_hand}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnavailableError(f"{self._where}: {error}") from error
-
-    def _has_bucket(self) -> bool:
-        try:
-            found = self._client.buckets_api().find_buckets(name=self._bucket, org=self._org)  # type: ignore[no-untyped-call]  # the library is untyped
-        except ApiException as error:
-            if error.status == 404:  # how 2.x says that no bucket has the name (or that the org is not there: then making it says so)
-                return False
-            raise
-        return bool(found.buckets)
-
-    def close(self) -> None:
-        """Close the library's pool."""
-        self._client.close()  # type: ignore[no-untyped-call]  # the library is untyped
 
 
 def deliver(sender: Sender, lines: Lines, where: str, database: str) -> list[tuple[int, str]]:
@@ -158,10 +93,6 @@ def deliver(sender: Sender, lines: Lines, where: str, database: str) -> list[tup
     return sorted(refused)
 
 
-def _is_page(content_type: str | None) -> bool:
+def is_page(content_type: str | None) -> bool:
+    """Whether it is a web page that answered."""
     return (content_type or "").lower().startswith("text/html")
-
-
-def _content_type(headers: object) -> str | None:
-    get = getattr(headers, "get", None)
-    return str(get("Content-Type", "")) if get else None
