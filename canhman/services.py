@@ -17,6 +17,7 @@ from adapters.journal import FileJournal
 from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
+from adapters.offload import offload
 from adapters.sql.database import SqlDatabase
 from canhman import broker_record, descriptors, heartbeat, journal_house, wiring, words_seat
 from canhman.authority import RegistryAuthority
@@ -135,7 +136,9 @@ async def _opened(
 ) -> AsyncIterator[tuple[FileJournal, SeriesStore, MessageSource, RegistryAuthority]]:
     """Store, journal and source, opened in this order and closed in the other."""
     say = log.warning
-    store = wiring.store(settings, shared=shared)
+    store: SeriesStore = wiring.store(settings, shared=shared)
+    if settings.store_address.kind == "influxdb":
+        store = offload(store)  # while the server writes one batch the worker converts the next
     authority = RegistryAuthority(db, wiring.secret(settings), closed=settings.enrol == "closed")
     source = wiring.source(settings, authority, at, filters=filters)
     journal = wiring.journal(settings, at)
