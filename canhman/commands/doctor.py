@@ -43,22 +43,24 @@ def _repair(settings: Settings) -> int:
     import asyncio
 
     from canhman import terminal, wiring
-    from canhman.judge_lock import JudgeLock
+    from canhman.judge_lock import JudgeSeat
     from canhman.repair import rebuild
     from core.errors import RefusedError
 
-    lock = JudgeLock(wiring.data_folder(settings))
-    if not lock.take():
-        raise RefusedError("ingest or a judge runs on this CANHMAN_DATA; stop it before a repair")
     store = wiring.store(settings)
 
     async def work() -> int:
-        await store.open()
+        seat = JudgeSeat(wiring.data_folder(settings), db)
+        if not await seat.take():
+            other = await seat.other()
+            raise RefusedError(f"ingest or a judge runs {f'at {other}' if other else 'on this CANHMAN_DATA'}; stop it before a repair")
         try:
+            await store.open()
             with terminal.progress("reading the store", None) as bar:
                 return await rebuild(store, db, directory, lambda done, total: bar(done, f"of {total}"))
         finally:
             await store.close()
+            await seat.release()
 
     with wiring.registry(settings) as (directory, _):
         db = wiring.database(settings)
@@ -66,4 +68,3 @@ def _repair(settings: Settings) -> int:
             return asyncio.run(work())
         finally:
             db.close()
-            lock.release()
