@@ -4,8 +4,9 @@ Messages of some 200 bytes with three readings, a battery and a signal (6 rows s
 registered devices go from a journal on disk to the store and the database in batches as `canhman ingest` makes them, a
 commit as often as there. CPU µs per message of this thread, the fsync's wait beside it; half a minute in all.
 
-`--store lines` is InfluxDB without a server: lines are made, and an answer of 204 is made up. `--judge` adds a round of the
-judge, whose price is one of devices, not of messages, where there are 1,000 at most. `--live N` makes batches of N.
+`--store lines` is InfluxDB without a server: lines are made, and an answer of 204 is made up. Window tests are run in memory
+before each commit; with `--judge` they are left to a round of the judge, whose price is one of devices, not of messages,
+where there are 1,000 at most. `--live N` makes batches of N.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ MESSAGES = 80_000
 COMMIT_S = 1.0  # of CPU; while much is written the clock on the wall allows it less often (`ingest.run`)
 STEP_MS = 900_000
 JUDGED_DEVICES = 1000
-STAGES = ("append", "read", "registry", "decode and place", "columns", "row tests", "rest", "store", "remember", "commit")
+STAGES = ("append", "read", "registry", "decode and place", "columns", "row tests", "rest", "store", "remember", "window tests", "commit")
 
 
 class Stages:
@@ -148,7 +149,9 @@ async def run(devices: int, folder: Path, kind: str, *, judging: bool, live: int
         await store.open()
     await register(database, devices)
     config = read_qc(None)
-    processor = Processor(journal=journal, store=store, database=database, config=config, clock=SystemClock(), mode="closed", public=False)
+    processor = Processor(
+        journal=journal, store=store, database=database, config=config, clock=SystemClock(), mode="closed", public=False, judging=None if judging else _is_judge
+    )
     await processor.start()
     count = 20_000 if live else max(MESSAGES, devices * 8)
     batch = messages(devices, count + devices)
@@ -165,6 +168,7 @@ async def run(devices: int, folder: Path, kind: str, *, judging: bool, live: int
     columns = Columns.batch
     setattr(ingest.pipeline, "judge", stages.sync("row tests", judge))  # noqa: B010 measured for the time being
     Columns.batch = stages.sync("columns", columns)  # type: ignore[method-assign] # as above
+    processor._settled = stages.awaited("window tests", processor._settled)  # type: ignore[method-assign] # as above
     processor.refresh = stages.awaited("registry", processor.refresh)  # type: ignore[method-assign] # as above
     processor._place_all = stages.sync("decode and place", processor._place_all)  # type: ignore[method-assign] # as above
     store.write = stages.awaited("store", store.write)
@@ -183,6 +187,10 @@ async def run(devices: int, folder: Path, kind: str, *, judging: bool, live: int
         await store.close()
     database.close()
     return stages, count, judged
+
+
+async def _is_judge() -> bool:
+    return True
 
 
 async def drain(stages: Stages, processor: Processor, journal: FileJournal, batch: list[Message], size: int) -> None:
