@@ -7,6 +7,7 @@ Over 3.1.1 the broker's `max_inflight_messages` is the largest batch (`registry.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from adapters.mqtt_codec import V311, MqttError, Publish, StreamDecoder
 from adapters.mqtt_endpoint import Endpoint
 from adapters.mqtt_filters import other_forms, shared_form
 from adapters.mqtt_inbox import Inbox
@@ -74,7 +76,9 @@ class PahoSource:
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}  # mid of a SUBSCRIBE or UNSUBSCRIBE
         self._opened = self._clean = False
         self.found_session = False  # whether the broker still had our session when `open` connected
-        self._link = Link(endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost), reads=max_batch)
+        self._link = Link(
+            endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost, left=self._left), reads=max_batch
+        )
 
     @property
     def connected(self) -> bool:
@@ -188,6 +192,27 @@ class PahoSource:
             self._inbox.put(self._read, duplicates=self._duplicates)
             self._read, self._duplicates = [], 0
         return not self._opened or not self._inbox.enough
+
+    def _left(self, data: bytes) -> None:
+        """Messages that had reached us when the line broke: a broker that died may have forgotten them."""
+        decoder = StreamDecoder(version=V311)
+        decoder.feed(data)
+        with contextlib.suppress(MqttError):  # what comes before the fault is taken
+            for packet in decoder:
+                if isinstance(packet, Publish) and packet.topic != BROKER_STATE:
+                    self._arrivals += 1
+                    self._read.append(
+                        Message(
+                            topic=packet.topic,
+                            payload=packet.payload,
+                            received=self._clock.now_ms(),
+                            qos=packet.qos,
+                            retain=packet.retain,
+                            dup=packet.dup,
+                            token=self._arrivals << 16 | (packet.packet_id or 0) if packet.qos else 0,
+                        )
+                    )
+                    self._duplicates += packet.dup
 
     def _lost(self) -> None:
         """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""

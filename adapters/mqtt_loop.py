@@ -49,6 +49,7 @@ class Hooks:
     up: Callable[[Connack], Awaitable[None]]  # raises RefusedError or UnavailableError to give this connection up
     read: Callable[[], bool]  # after reading; false = read no more until `resume`
     lost: Callable[[], None]
+    left: Callable[[bytes], None] | None = None  # before `lost`: what had come and was not read yet, whole packets from the first byte on
 
 
 class Link:
@@ -304,12 +305,28 @@ class Link:
     def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
         """Paho closes the socket: out of the selector first. It calls this from the dialling thread too, for an old socket."""
         if sock is self._sock:
-            reason = "closed by the broker"
-            self._lose(reason)
+            if self._hooks.left is not None:
+                self._hooks.left(_begun(client) + _left_in(sock))
+            self._lose("closed by the broker")
 
 
 def _pending(sock: socket.socket) -> bool:
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
+def _left_in(sock: socket.socket) -> bytes:
+    """What the system holds of a broken line. Paho closes it when a write fails, whatever came before; the broker may not have it any more."""
+    parts = []
+    with contextlib.suppress(OSError):  # dry, or the error the line broke with
+        while data := sock.recv(65_536):
+            parts.append(data)
+    return b"".join(parts)
+
+
+def _begun(client: Client) -> bytes:
+    """The packet paho has read in part."""
+    packet = cast("dict[str, Any]", client._in_packet)
+    return bytes((packet["command"], *packet["remaining_count"])) + bytes(packet["packet"]) if packet["command"] else b""
 
 
 def _nothing(client: Client, userdata: Any, sock: Any) -> None:

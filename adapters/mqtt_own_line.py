@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -162,7 +164,18 @@ class Line(asyncio.Protocol):
         """The line is gone."""
         if not self._ended.done():
             self._ended.set_result(None)
+        if error is not None and not self.gone:
+            self._take_left()
         self.lose("closed by the broker" if error is None else str(error) or repr(error))
+
+    def _take_left(self) -> None:
+        """What had come when a write found the line broken: a broker that died may have forgotten it. (Of TLS only ciphertext is left.)"""
+        transport = self._transport
+        if transport is None or transport.get_extra_info("ssl_object") is not None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # dry, or the error the line broke with
+            while not self.gone and (data := os.read(transport.get_extra_info("socket").fileno(), 65_536)):
+                self.data_received(data)
 
     # ------------------------------------------------------------ packets
 
