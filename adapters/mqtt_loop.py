@@ -305,8 +305,8 @@ class Link:
     def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
         """Paho closes the socket: out of the selector first. It calls this from the dialling thread too, for an old socket."""
         if sock is self._sock:
-            if self._hooks.left is not None:
-                self._hooks.left(_begun(client) + _left_in(sock))
+            if self._hooks.left is not None and self._sock is not None:
+                self._hooks.left(_begun(client) + _left_in(self._sock))
             self._lose("closed by the broker")
 
 
