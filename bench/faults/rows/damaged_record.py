@@ -28,6 +28,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         assert sending.join(60), "everything is acknowledged"
         size = sum(len(reading.payload()) for reading in found)
         until(lambda: world.journal_end > before + size, 60, "everything is journalled")
+        time.sleep(scale.pick(2.0, 0.5))  # the broker has our acknowledgements: it would send again what it has not
         world.kill()
         hurt = damage(world, tag, scale, damaged)
     began = time.monotonic()
