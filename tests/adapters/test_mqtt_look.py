@@ -11,7 +11,7 @@ from servers.mosquitto import Mosquitto
 from servers.ports import free_port
 from servers.waiting import until
 
-from adapters.mqtt import PahoSource, create_session
+from adapters.mqtt import PahoSource
 from adapters.mqtt_look import read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import UnavailableError
@@ -26,7 +26,7 @@ def test_mosquitto_tells_what_it_dropped(tmp_path: Path) -> None:
         assert _until(broker, "0") == "0"
 
         async def overfill() -> None:
-            await create_session("127.0.0.1", broker.port, client_id="ingest")
+            await _make_session(broker)
             publisher = PahoPublisher("127.0.0.1", broker.port, client_id="p")
             await publisher.open()
             for _ in range(30):
@@ -35,6 +35,13 @@ def test_mosquitto_tells_what_it_dropped(tmp_path: Path) -> None:
 
         asyncio.run(overfill())
         assert int(_until(broker, None) or 0) >= 15
+
+
+async def _make_session(broker: Mosquitto) -> None:
+    """Ingest's session with its subscriptions, and nobody in it."""
+    source = PahoSource("127.0.0.1", broker.port, client_id="ingest")
+    await source.open()
+    await source.close()
 
 
 def _until(broker: Mosquitto, wanted: str | None) -> str | None:
@@ -67,7 +74,7 @@ def test_a_source_hears_of_it(tmp_path: Path) -> None:
     with Mosquitto(tmp_path, config="sys_interval 1\nmax_queued_messages 10\n") as broker:
 
         async def listen() -> int:
-            await create_session("127.0.0.1", broker.port, client_id="ingest")
+            await _make_session(broker)
             publisher = PahoPublisher("127.0.0.1", broker.port, client_id="p")
             await publisher.open()
             for _ in range(30):
