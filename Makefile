@@ -7,8 +7,8 @@ START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
 timed = status=0; { $(2); } || status=$$?; echo "$(1) took $$(( $$(date +%s) - $(START) )) s"; exit $$status
 ARGS ?=
-# two processes, a file of tests in each at a time: every test has servers, ports and folders of its own
-WORKERS ?= 2
+# three processes (tests wait for servers, so two cores have room), a file of tests in each at a time: every test has servers, ports and folders of its own
+WORKERS ?= 3
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
