@@ -200,7 +200,7 @@ def test_a_database_that_goes_away_while_running_is_503_and_then_comes_back(tmp_
     with serving_in(tmp_path) as running:
         assert running.get("/api/v1/stations").status_code == 200
         with monkeypatch.context() as patch:
-            patch.setattr(registry, "version", away)
+            patch.setattr(registry, "version_at_once", away)
             until(lambda: running.get("/api/v1/stations").status_code == 503, 10, "503")  # what was read is shown for a second
             assert running.get("/api/v1/stations").headers["retry-after"] == "5"
             assert running.get("/readyz").json()["red"] == ["database"]
