@@ -63,7 +63,7 @@ class Admission:
     # ------------------------------------------------------------ who
 
     async def admit(self, opened: Sequence[Opened], *, refuse: Refusing, park: Parking, settled: tuple[int, int]) -> list[Opened]:
-        """The objects to convert: of registered devices, and of those that register themselves now.
+        """The objects to convert: of registered devices, and of those that register themselves now. Their senders are still to meet.
 
         Each refused message is told once, to `refuse`; each to be kept for approval, to `park`. What stands in the journal
         within `settled` (from, to) was read before a restart: what became of it is in the database.
@@ -79,8 +79,6 @@ class Admission:
             entry = (at, position, message, sender, item)
             step = Step.ACCEPT if sender.registered else self._decide(sender)
             if step is Step.ACCEPT:
-                if is_strange(sender, item):
-                    sender.meet(frozenset(channel for channel, _ in record(sender, item).channels))
                 admitted.append(entry)
                 continue
             if position == done:

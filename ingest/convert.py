@@ -91,6 +91,7 @@ class Layouts:
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one for all layouts
         self._forms: dict[tuple[int, tuple[tuple[int, tuple[int, ...]], ...]], Form] = {}
         self._layouts: dict[tuple[str, str, tuple[str, ...]], Layout] = {}
+        self._laid_out = 0  # since the forms were cleared
 
     def clear(self, resolve: Resolve) -> None:
         """Forget where things stand, and ask `resolve` from now on."""
@@ -98,6 +99,7 @@ class Layouts:
         self._layouts.clear()
         self._forms.clear()
         self._names.clear()
+        self._laid_out = 0
 
     def one(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The same names, of which there is but one in memory."""
@@ -110,9 +112,11 @@ class Layouts:
         key = (device, channel, names)
         found = self._layouts.get(key)
         if found is None or not found.start <= time < found.end:
-            if len(self._layouts) >= _MOST_LAYOUTS:
-                self._layouts.clear()
-            found = self._layouts[key] = self.lay_out(device, channel, names, time)
+            found = self.lay_out(device, channel, names, time)
+            if not found.missing:  # that one holds for this time only, and its channel may be anything a sender invents
+                if len(self._layouts) >= _MOST_LAYOUTS:
+                    self._layouts.clear()
+                self._layouts[(device, channel, found.names)] = found
         return found
 
     def lay_out(self, device: str, channel: str, names: tuple[str, ...], time: int) -> Layout:
@@ -142,6 +146,11 @@ class Layouts:
             column[rule.quantity] = len(series)
             series.append(self._index(found[0], found[1]))
             derived.append((which, tuple(column[name] for name in (rule.quantity, *rule.sources))))
+        if self._laid_out >= _MOST_LAYOUTS:  # each may have added a row to a form; layouts that are known keep theirs
+            self._forms.clear()
+            self._layouts.clear()
+            self._laid_out = 0
+        self._laid_out += 1
         form = self._form(width, tuple(derived))
         return Layout(self.one(names), start, end, form, form.row(series), tuple(missing))
 

@@ -30,7 +30,7 @@ from core.errors import UnavailableError
 from core.message import Message
 from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, Registry, SeriesStore, States
 from core.series import SeriesKey, SeriesTable
-from core.state import DeviceStatus, WaitingDevice
+from core.state import DeviceStatus, Waiting, WaitingDevice
 from ingest.admission import MAX_CHANNELS, Admission, explained
 from ingest.clock_words import hint
 from ingest.convert import Columns, Layouts
@@ -39,7 +39,7 @@ from ingest.events import Event
 from ingest.identity import AHEAD_MS, FALLEN_BACK_MS, IMPLIED_BOOT
 from ingest.identity import Identities as Memory
 from ingest.instants import SECONDS, Instants
-from ingest.mail import MESSAGE, OBJECT, Opened, Reader, record
+from ingest.mail import MESSAGE, OBJECT, Opened, Reader, is_strange, record
 from ingest.offsets import Offsets
 from ingest.pending import Pending
 from ingest.recent import Recent
@@ -129,11 +129,13 @@ class Processor:
         self._offsets = Offsets()
         self._counted_to = 0  # up to here a commit before this start has counted
         self._fresh = Pending()  # of the batch that is being converted
+        self._believed_to = 0  # a time up to here is not ahead [ms], in a batch somebody asked for
         self._admission = Admission(
             journal=journal.id, database=database, clock=clock, mode=mode, public=public, senders=self._reader.senders, changed=self._moved
         )
         self.pending = Pending()
         self.cursor = 0
+        self.flushed = 0  # the cursor as of the last time that everything written was safe from a power cut: what lies before may go
         self.written = 0  # readings since this start
 
     async def start(self) -> None:
@@ -145,7 +147,8 @@ class Processor:
             self._rewritten = await self._database.rewriting()
             self._tails = Tails(self._rules, {s.key: (s.newest.time, s.interval_ms or 0) for s in await self._database.states()})
         self._counted_to = await self._database.state_cursor(self._journal.id)
-        self.cursor = min(await self._store.cursor(self._journal.id), self._counted_to)
+        self.cursor = self.flushed = min(await self._store.cursor(self._journal.id), self._counted_to)
+        await self._store.flush()  # what a process before this one has written
         if self._journal.end > self.cursor:
             log.info("reading the journal on", position=self.cursor, bytes=self._journal.end - self.cursor)
 
@@ -195,12 +198,14 @@ class Processor:
 
     # ------------------------------------------------------------ one batch
 
-    async def process(self, records: Records, *, shifts: Shifts | None = None) -> Work:
+    async def process(self, records: Records, *, shifts: Shifts | None = None, asked: bool = False) -> Work:
         """Open, enrol and convert a batch of journal records; its rows are judged by the row tests.
 
-        `shifts` moves the times of single objects [ms], for a replay after a clock was found wrong. Where it raises,
+        `shifts` moves the times of single objects [ms], for a replay after a clock was found wrong. `asked`: somebody asked for
+        them to be read again, and a time that is over now is not ahead, whatever our clock said when it came. Where it raises,
         everything is as it was before, so that the batch may be tried again.
         """
+        self._believed_to = self._clock.now_ms() + AHEAD_MS if asked else 0
         columns, place = Columns(self._layouts), self._memory.begin()
         pending = self._fresh = Pending()
         try:
@@ -242,6 +247,27 @@ class Processor:
             self._count("overwritten", self._table.keys[series].sensor.partition("/")[0], records[-1][0], times)
         self._recent.keep(rows)
         return replace(rows, flag=flags, tests=bits)
+
+    def look_anew(self) -> None:
+        """Whoever sends next is looked up again: nothing that was found wrong in passing stays."""
+        self._reader.senders.clear()
+
+    def lost(self, waiting: Sequence[Waiting]) -> None:
+        """Messages that waited for approval and cannot be read any more: a dead letter each."""
+        for kept in waiting:
+            self.pending.dead.append(
+                DeadLetter(
+                    reason="malformed",
+                    text="it waited for approval, and the journal does not keep it any more, or it is damaged",
+                    journal=kept.journal,
+                    position=kept.position,
+                    topic="",
+                    org=kept.org,
+                    device=kept.device,
+                    received=kept.received,
+                    head=kept.head,
+                )
+            )
 
     def give_up(self, position: int, message: Message, error: Exception) -> Work:
         """A message that made our own code fail: a dead letter like any other, so that it never stalls the rest."""
@@ -290,7 +316,9 @@ class Processor:
         self.pending.remember(*self._memory.forget())
         self.pending.clocks |= {clock.device: clock for clock in self._offsets.take(self._memory.is_clockless)}
         commit = self.pending.commit(self._journal.id, self.cursor, self._table.keys, self._layouts.roles, settled)
+        await self._store.flush()  # nothing durable in the database may rely on rows and flags that are not
         await self._database.commit(replace(commit, rewritten=self._rewritten))
+        self.flushed = commit.state_cursor
         self.pending = Pending()
         if self._tails is not None:
             self._tails.committed()
@@ -301,7 +329,7 @@ class Processor:
             return None
         rewritten = await self._database.rewriting()
         if rewritten != self._rewritten:  # somebody writes past us: what is kept of the store may not be what it holds
-            self._tails.forget()
+            self._tails.mistrust()
         self._rewritten = rewritten
         if await self._judging():
             return await self._tails.settle(self._store)
@@ -316,13 +344,16 @@ class Processor:
     # ------------------------------------------------------------ when, and where
 
     async def _recall(self, opened: Sequence[Opened]) -> None:
-        """Load what the database remembers of devices not met since start."""
-        new = {sender.device for _, _, _, sender, _ in opened if not sender.recalled and not self._memory.knows(sender.device)}
+        """Meet the senders of what was admitted, with what the database remembers of devices not met since start.
+
+        Nobody is met before the database has answered: where it is away everything is looked up again by the next attempt.
+        """
+        new = {sender.device for _, _, _, sender, _ in opened if not self._memory.knows(sender.device)}
         for device, (seen, boots) in (await self._database.recalled(sorted(new))).items() if new else ():
             self._memory.load(device, seen, boots)
-        for _, _, _, sender, _ in opened:
-            if not sender.recalled:
-                sender.memory = self._memory.of(sender.device)
+        for _, _, _, sender, item in opened:
+            if is_strange(sender, item):
+                sender.meet(frozenset(channel for channel, _ in record(sender, item).channels), self._memory.of(sender.device))
 
     def _place_all(
         self,
@@ -427,7 +458,7 @@ class Processor:
         if resolved.conflicting:
             self._count("conflicting", device, position)
         time = resolved.time + shift
-        if not Y2000_MS <= time <= message.received + AHEAD_MS:
+        if not Y2000_MS <= time <= max(message.received + AHEAD_MS, self._believed_to):
             offset = time - message.received
             text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong{hint(device, offset)}"
             self._fresh.dead.append(self._reader.letter(position, message, Refusal("clock", _place_of(at), text), offset_ms=offset))

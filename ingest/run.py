@@ -133,6 +133,9 @@ class Worker:
         return self._journal.end <= self._processor.cursor or time.monotonic() > self._deadline
 
     async def _round(self) -> None:
+        if self._processor.held > MAX_PENDING and self._ready is None:  # nothing more is taken in before the database has taken it
+            await self._keep_house()
+            return
         ready, self._ready = self._ready or await self._next(self._processor.cursor), None
         if ready is not None:
             found, work = ready
@@ -178,15 +181,30 @@ class Worker:
     async def _convert(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None = None) -> Work:
         """Rows of a batch; a message that makes our own code fail becomes a dead letter and never stalls the rest."""
         try:
-            return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts))
+            return await self._process(records, shifts)
         except (_Stopped, CanhManError):
             raise
         except Exception as error:
-            if len(records) == 1:  # whatever it is, the message is at fault together with us
-                return self._processor.give_up(*records[0], error)
+            if len(records) == 1:
+                return await self._once_more(records, shifts, error)
             log.exception("a batch failed; looking for the message by halving", messages=len(records))
         middle = len(records) // 2
         return Work.join([await self._convert(records[:middle], shifts), await self._convert(records[middle:], shifts)])
+
+    async def _process(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None) -> Work:
+        return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts, asked=shifts is not None))
+
+    async def _once_more(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None, error: Exception) -> Work:
+        """A single message that failed, everything looked up anew: a trouble that passes must not become a dead letter."""
+        self._processor.look_anew()
+        if isinstance(error, (OSError, MemoryError)):  # the machine's, not the message's
+            self._pause(1.0)
+        try:
+            return await self._process(records, shifts)
+        except (_Stopped, CanhManError):
+            raise
+        except Exception as again:  # noqa: BLE001 whatever it is, the message is at fault together with us
+            return self._processor.give_up(*records[0], again)
 
     async def _again(self, positions: Collection[int], shifts: Shifts | None = None) -> set[int]:
         """Read single messages again; returns where they stand, without those the journal does not keep any more."""
@@ -228,10 +246,12 @@ class Worker:
             if self._processor.directory.device(device.device) is None:
                 continue
             while rows := await self._database.waiting(device.device, self._journal.id):
-                await self._again([row.position for row in rows])
+                read = await self._again([row.position for row in rows])
+                gone = [row for row in rows if row.position not in read]
+                self._processor.lost(gone)
                 self._processor.pending.done_waiting += [row.id for row in rows]
                 await self._processor.commit()
-                log.info("stored what had waited for approval", device=device.device, messages=len(rows))
+                log.info("stored what had waited for approval", device=device.device, messages=len(rows) - len(gone), gone=len(gone))
 
     async def _replays(self) -> None:
         """Dead letters somebody asked to read again."""

@@ -13,16 +13,15 @@ from ingest.route import Route, route
 
 MOST_SENDERS = 100_000  # topics remembered; a sender that invents topics must not fill our memory
 _MOST_LAYOUTS = 20  # of one sender
+_MOST_CHANNELS = 256  # of one sender; what was forgotten is looked at again
 
 # by which of battery, rssi and snr a message holds (bits 0, 1, 2): their quantities, in this order
 EXTRAS = tuple(tuple(name for bit, name in enumerate(("device.battery", "device.rssi", "device.snr")) if code >> bit & 1) for code in range(8))
 
 
-_NOBODY = Memory()
-
-
 class Sender:
-    """A topic. `met` are the channels looked at in this registry; `registered` tells whether it may send there.
+    """A topic. `registered` tells whether it may send there; then `met` are the channels looked at in this registry, and `memory`
+    is its device's. They come together, in `meet`: of who has no memory no message is read.
 
     `admitted` is true while it may, and its channel `main` was looked at: then nothing has to be asked about a plain message,
     and `plain` reads one.
@@ -40,19 +39,16 @@ class Sender:
         self.registered = False
         self.admitted = False
         self.met: frozenset[str] = frozenset()
-        self.memory = _NOBODY  # until it is recalled
+        self.memory: Memory  # of a registered one
         self.layout: Layout | None = None  # of its last message
         self.layouts: dict[tuple[tuple[str, ...], int], Layout] | None = None
 
-    @property
-    def recalled(self) -> bool:
-        """Whether `memory` is the device's."""
-        return self.memory is not _NOBODY
-
-    def meet(self, channels: frozenset[str]) -> None:
-        """It may send, and these channels were looked at."""
+    def meet(self, channels: frozenset[str], memory: Memory) -> None:
+        """It may send, these channels were looked at, and that is what is known of its device."""
         self.registered = True
-        self.met = channels if channels >= self.met else self.met | channels
+        self.memory = memory
+        met = channels if channels >= self.met else self.met | channels
+        self.met = met if len(met) <= _MOST_CHANNELS else (met & {MAIN}) | (channels if len(channels) < _MOST_CHANNELS else frozenset())
         self.admitted = MAIN in self.met
         self.plain = self._plain if self.admitted else None
 

@@ -29,7 +29,9 @@ _OLDEST_AGE_S = 10 * 366 * 86_400.0
 _DEVICE_KEYS = {"battery": "device.battery", "rssi": "device.rssi", "snr": "device.snr"}
 
 _plain = msgspec.json.Decoder(Plain | list[Plain]).decode
-_known_layouts: dict[tuple[str, ...], bool] = {}
+_MOST_LAYOUTS = 10_000
+_NAMES = {name: name for name in QUANTITIES}
+_known_layouts: set[tuple[str, ...]] = set()  # only what is known, so that none is longer than the list of quantities
 
 
 def decode(payload: bytes) -> list[Record]:
@@ -66,12 +68,13 @@ def record(item: Plain) -> Record:
 
 def _all_known(readings: dict[str, float]) -> bool:
     layout = tuple(readings)
-    known = _known_layouts.get(layout)
-    if known is None:
-        known = all(name in QUANTITIES for name in layout)
-        if len(_known_layouts) < 10_000:  # a sender that invents names must not fill our memory
-            _known_layouts[layout] = known
-    return known
+    if layout in _known_layouts:
+        return True
+    if not all(name in QUANTITIES for name in layout):
+        return False
+    if len(_known_layouts) < _MOST_LAYOUTS:  # a sender that mixes names must not fill our memory
+        _known_layouts.add(tuple(_NAMES[name] for name in layout))
+    return True
 
 
 def _keep_known(channel: str, readings: dict[str, Any], refused: list[Refusal]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ingest.convert
 from core.batch import Batch
 from core.derived import DERIVED, pore_water_ec
 from core.flags import CLOCK_BIT
@@ -249,6 +251,21 @@ def test_nothing_gives_nothing() -> None:
     batch = Desk(at("kenh-lau")).columns().batch()
     assert len(batch) == 0
     assert batch.series.dtype == np.int32
+
+
+def test_mixtures_a_sender_invents_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders of its quantities, and channels that stand nowhere: what is remembered is bounded, and every row is right."""
+    monkeypatch.setattr(ingest.convert, "_MOST_LAYOUTS", 20)
+    desk = Desk(at("ba-lai"))
+    for n, names in enumerate(itertools.permutations(["water.ec", "water.level", "water.temperature", "water.turbidity"])):
+        values = {name: float(i) for i, name in enumerate(names)}
+        columns = desk.columns()
+        desk.add(columns, values, time=NOON + n)
+        desk.add(columns, values, time=NOON + n, channel=f"c{n}")
+        assert values.items() <= desk.values(columns.batch()).items()
+    assert len(desk.refused) == 24 * 4
+    assert len(desk.layouts._layouts) <= 20
+    assert sum(len(form._rows) for form in desk.layouts._forms.values()) <= 20
 
 
 def test_another_sensor_of_the_same_name_elsewhere() -> None:

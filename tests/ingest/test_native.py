@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
@@ -82,11 +83,16 @@ def test_unknown_quantities() -> None:
     assert reasons(record) == [("unknown_quantity", "water.salt"), ("unknown_quantity", "Water.ec"), ("unknown_quantity", "")]
 
 
-def test_a_sender_that_invents_names_fills_no_memory() -> None:
-    """The cache of layouts is bounded, and so is what a refusal quotes."""
-    for n in range(12_000):
+def test_a_sender_that_invents_names_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of layouts only those of known names are remembered, so many, and so is what a refusal quotes."""
+    before = len(native._known_layouts)
+    for n in range(100):
         decode(b'{"time":"2026-03-02T03:00:00Z","readings":{"x%d":1}}' % n)
-    assert len(native._known_layouts) <= 10_000
+    assert len(native._known_layouts) == before
+    monkeypatch.setattr(native, "_MOST_LAYOUTS", before + 100)
+    for names in itertools.islice(itertools.permutations(QUANTITIES, 3), 300):
+        decode(json.dumps({"time": "2026-03-02T03:00:00Z", "readings": dict.fromkeys(names, 1)}).encode())
+    assert len(native._known_layouts) <= before + 100
     record = one(json.dumps({"time": "2026-03-02T03:00:00Z", "readings": {"x" * 100_000: 1}}))
     assert len(record.refused[0].key) <= 200
     assert len(record.refused[0].text) < 300

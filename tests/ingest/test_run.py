@@ -14,8 +14,10 @@ import pytest
 import ingest.convert
 import ingest.run
 from core.clock import rfc3339
+from core.deadletter import Choice
 from core.derived import DERIVED
 from core.errors import JournalFullError, UnavailableError
+from core.flags import CLOCK_BIT
 from core.message import Message
 from core.place import Deployment, Device, Station
 from core.seawater import salinity_from_ec
@@ -183,6 +185,74 @@ def test_a_new_device_while_the_database_is_away(line: Any, monkeypatch: pytest.
     Rig(line, monkeypatch, [nothing, nothing, back, nothing]).run()
     assert line.rows("kl01") == [(NOON, 2.31, 1)]
     assert line.dead() == []
+
+
+def recalled_at_the_second_time(line: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The database is away when it is first asked what it remembers; returns what it was asked."""
+    recalled, asked = line.database.recalled, list[list[str]]()
+
+    async def once_away(devices: list[str]) -> Any:
+        asked.append(list(devices))
+        if len(asked) == 1:
+            raise UnavailableError("the database restarts")
+        return await recalled(devices)
+
+    monkeypatch.setattr(line.database, "recalled", once_away)
+    return asked
+
+
+def test_what_the_database_could_not_recall_is_asked_again(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a device met while it was away nothing is read before it has answered: no reading becomes a fault of ours."""
+    line.station("kl01")
+    line.restart()
+    asked = recalled_at_the_second_time(line, monkeypatch)
+    for seq in range(5):
+        line.send("kl01", json.dumps({"seq": seq, "boot": 1, "age_s": 1, "readings": {"water.ec": 2.0 + seq}}), received=NOON + seq * 1000)
+    Rig(line, monkeypatch, [nothing, nothing]).run()
+    assert len(line.rows("kl01")) == 5
+    assert line.dead() == []
+    assert asked == [["kl01"], ["kl01"]]
+
+
+def test_clocks_are_not_mixed_where_the_database_was_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two devices met then, one three hours behind the other and numbered after it: each is counted by its own memory."""
+    for device in ("kl01", "kl02"):
+        line.station(device)
+    line.restart()
+    recalled_at_the_second_time(line, monkeypatch)
+    for n in range(4):
+        for more, device in enumerate(("kl01", "kl02")):
+            time = NOON + n * 1000 - 3 * HOUR * more
+            line.send(device, json.dumps({"seq": 10 + 2 * n + more, "boot": 1, "time": rfc3339(time), "readings": {"water.ec": 2.0}}), received=NOON + n * 1000)
+    Rig(line, monkeypatch, [nothing, nothing], judging=False).run()
+    assert not any(tests >> CLOCK_BIT & 1 for device in ("kl01", "kl02") for tests in line.tests(device))
+    spans = {device: line.ask(line.database.boots(device))[0] for device in ("kl01", "kl02")}
+    assert {device: (span.lowest, span.highest) for device, span in spans.items()} == {"kl01": (10, 16), "kl02": (11, 17)}
+
+
+def test_while_the_database_is_away_no_more_is_taken_in_than_it_can_hold(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded; when it is back everything is stored."""
+    line = make_line(shared=True)
+    line.station("kl01")
+    line.restart()
+    monkeypatch.setattr(ingest.run, "MAX_PENDING", 100)
+    monkeypatch.setattr(ingest.run, "BATCH", 50)
+    commit, held = line.database.commit, list[int]()
+    for seq in range(1000):
+        line.send("kl01", json.dumps({"seq": seq, "boot": 1, "time": rfc3339(NOON + seq), "readings": {"water.ec": 2.0}}))
+
+    async def away(what: Any) -> None:
+        raise UnavailableError("the database is away")
+
+    def back() -> None:
+        monkeypatch.setattr(line.database, "commit", commit)
+
+    monkeypatch.setattr(line.database, "commit", away)
+    look = lambda: held.append(line.processor.held)  # noqa: E731
+    Rig(line, monkeypatch, [look] * 10 + [back, nothing], judging=False).run()
+    assert 100 < max(held) <= 100 + 2 * 50
+    assert len(line.rows("kl01")) == 1000
+    assert line.processor.held == 0
 
 
 def test_a_stop_while_the_store_is_away(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,8 +474,41 @@ def test_a_poisonous_message_is_found_by_halving(line: Any, monkeypatch: pytest.
     monkeypatch.setattr(Columns, "batch", broken)
     Rig(line, monkeypatch, [nothing], judging=False).run()
     assert len(line.rows("kl01")) == 999
-    assert len(tries) <= 2 * 10 + 1
+    assert len(tries) <= 2 * 10 + 2
     assert [d.position for d in line.ask(line.database.dead_letters())] == [line.journal.read(0, limit=1000).records[700][0]]
+
+
+def test_a_trouble_that_passes_becomes_no_dead_letter(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine had no memory, or no file handle left, for one message: it is stored a second later."""
+    process, failed = line.processor.process, list[int]()
+
+    async def short_of_memory(records: Any, **more: Any) -> Any:
+        if not failed or (len(records) == 1 and len(failed) < 2):
+            failed.append(len(records))
+            raise MemoryError
+        return await process(records, **more)
+
+    monkeypatch.setattr(line.processor, "process", short_of_memory)
+    for n in range(2):
+        line.send("kl01", at(NOON + n))
+    Rig(line, monkeypatch, [nothing, nothing]).run()
+    assert failed == [2, 1]
+    assert len(line.rows("kl01")) == 2
+    assert line.dead() == []
+
+
+def test_a_fault_of_ours_that_is_mended_is_read_again(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its dead letter can be replayed like any other."""
+    with monkeypatch.context() as broken:
+        broken.setattr(Columns, "batch", lambda self: 1 // 0)
+        line.send("kl01", at(NOON))
+        Rig(line, monkeypatch, [nothing]).run()
+    assert line.dead() == [("malformed", "")]
+    line.restart()
+    line.ask(line.database.ask_replays(Choice(reason="malformed", device="kl01")))
+    Rig(line, monkeypatch, [nothing, nothing]).run()
+    assert line.rows("kl01") == [(NOON, 2.31, 1)]
+    assert line.ask(line.database.dead_letters())[0].resolved_at is not None
 
 
 def test_a_judge_with_a_fault_stops_no_rows(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +549,22 @@ def test_approval(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     assert [t for t, _, _ in line.rows("kl01")] == [NOON - 60_000, *(NOON + n for n in range(4))]
     assert [d.device for d in line.ask(line.database.waiting_devices())] == ["kl02"]
     assert {s.dirty_from for s in line.ask(line.database.states())} == {None}
+
+
+def test_a_waiting_message_that_is_damaged_is_named(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an approved device's backlog what the journal cannot give any more is a dead letter, and the others are stored."""
+    line = make_line(mode="approve")
+    for n in range(3):
+        line.send("kl01", at(NOON + n))
+    positions = [position for position, _ in line.journal.read(0, limit=3).records]
+    get = line.journal.get
+    monkeypatch.setattr(line.journal, "get", lambda position: None if position == positions[1] else get(position))
+    Rig(line, monkeypatch, [nothing, lambda: line.station("kl01"), nothing, nothing]).run()
+    assert [t for t, _, _ in line.rows("kl01")] == [NOON, NOON + 2]
+    letter = line.ask(line.database.dead_letters())[0]
+    assert (letter.reason, letter.device, letter.position, letter.head) == ("malformed", "kl01", positions[1], at(NOON + 1).encode())
+    assert line.dead() == [("malformed", "")]
+    assert line.ask(line.database.waiting_devices()) == []
 
 
 def test_approval_while_the_store_is_away(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
