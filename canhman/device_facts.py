@@ -8,7 +8,7 @@ from typing import Any
 
 from core.clock import rfc3339
 from core.state import DeviceClock, Gap
-from ingest.clock_words import about, is_to_be_named, ours, sentence
+from ingest.clock_words import is_to_be_named, ours, ours_is_wrong, sentence
 
 NAMED = 5  # devices one line of doctor names
 HOLES = 5  # of a boot one line shows
@@ -62,9 +62,7 @@ def findings(clocks: Sequence[DeviceClock], gaps: Sequence[Gap], now: int) -> li
     found: list[tuple[str, str]] = []
     off = ours(clocks)
     if off is not None:
-        side = "behind" if off > 0 else "ahead"
-        text = f"most devices agree that this machine's clock is {about(off, 'en')} {side}: is its time synchronised (timedatectl)?"
-        found.append(("clock", text))
+        found.append(("clock", ours_is_wrong(off)))
     else:
         wrong = [clock for clock in clocks if is_to_be_named(clock, now)]
         found += [("clock", f"{clock.device}: {sentence(clock, 'en', now)}") for clock in wrong[:NAMED]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from core.clock import rfc3339
 from core.state import DeviceClock
@@ -12,6 +12,7 @@ from ingest.offsets import AHEAD_MS, BEHIND_MS, DAY, HOUR, MINUTE, VERDICTS, who
 WRONG = ("zone", "ahead", "behind", "drifting", "lost")
 NAMED_FOR_MS = 7 * DAY  # how long a device is named that lost its clock and has it again
 SHARED_MS = MINUTE  # how near each other offsets lie that are one
+LOCAL_HOURS = (7, 8)  # of Vietnam and its neighbours: there whole hours are a zone, elsewhere a machine that started behind
 FEWEST = 3  # devices that agree, before ours is said to be the wrong one
 
 
@@ -96,10 +97,19 @@ def hint(device: str, offset_ms: int) -> str:
 
 def ours(clocks: Iterable[DeviceClock]) -> int | None:
     """How far our own clock seems to be behind the devices' [ms] (negative: ahead), where most of them agree; else None."""
-    known = sorted(c.offset_ms for c in clocks if c.offset_ms is not None and c.verdict not in ("unknown", "lost"))
-    if len(known) < FEWEST:
+    return agreed(sorted(c.offset_ms for c in clocks if c.offset_ms is not None and c.verdict not in ("unknown", "lost")))
+
+
+def agreed(offsets: Sequence[int]) -> int | None:
+    """What most of these agree on, where it is no small thing. Sorted; local time sent as UTC is the devices' fault, of however many."""
+    if len(offsets) < FEWEST:
         return None
-    middle = known[len(known) // 2]
-    agree = sum(abs(offset - middle) <= SHARED_MS for offset in known)
+    middle = offsets[len(offsets) // 2]
+    agree = sum(abs(offset - middle) <= SHARED_MS for offset in offsets)
     is_off = middle > AHEAD_MS or middle < -BEHIND_MS
-    return middle if is_off and agree >= FEWEST and 2 * agree > len(known) and not whole_hours(middle) else None
+    return middle if is_off and agree >= FEWEST and 2 * agree > len(offsets) and abs(whole_hours(middle)) not in LOCAL_HOURS else None
+
+
+def ours_is_wrong(off: int) -> str:
+    """That our own clock is so far behind the devices' (negative: ahead), with what to look at."""
+    return f"most devices agree that this machine's clock is {about(off, 'en')} {'behind' if off > 0 else 'ahead'}: is its time synchronised (timedatectl)?"

@@ -44,6 +44,7 @@ SAME_START_MS = 20 * MINUTE  # how near each other two starts at the same past i
 DRIFT_MS = 5_000  # a day
 DRIFTED_MS = 30_000  # over all half days known
 
+HEARD_MS = 20 * MINUTE  # what is older tells nothing of our clock now
 MOST_ROWS = 200_000  # kept until the next `take`
 LARGE = 1_000  # rows of a batch that are worth putting together by device first
 MOST_RUNS = 200  # stretches of arrivals looked at one by one; a sparser backlog is looked at more coarsely
@@ -324,6 +325,13 @@ class Offsets:
         self._told[changed[news]] = np.stack([said, offset, self._last[changed], fallen], axis=1)[news]
         rows = zip(changed[news].tolist(), offset[news].tolist(), spread[news].tolist(), said[news].tolist(), strict=True)
         return tuple(self._row(*row) for row in rows if not is_clockless(self._names[row[0]]))
+
+    def heard(self, now: int, is_clockless: Callable[[str], bool] = lambda device: False) -> list[int]:
+        """How far each device heard in the last minutes was ahead of us in the newest of them [ms]; call `take` first."""
+        lately = np.flatnonzero(np.abs(now - self._near[: len(self._names)]) <= HEARD_MS)
+        newest = self._delays[[d for d in lately.tolist() if not is_clockless(self._names[d])], -1]
+        far = [f.time - f.received for d, f in self._far.items() if f.now and abs(now - f.received) <= HEARD_MS]
+        return [-delay for delay in newest[newest < NONE].tolist()] + far
 
     def _estimates(self, d: Ints) -> tuple[Ints, Ints, Ints]:
         """Offset (NONE where there is no estimate), spread and verdict of devices."""

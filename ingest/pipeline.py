@@ -32,7 +32,7 @@ from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, 
 from core.series import SeriesKey, SeriesTable
 from core.state import DeviceStatus, Waiting, WaitingDevice
 from ingest.admission import MAX_CHANNELS, Admission, explained
-from ingest.clock_words import hint
+from ingest.clock_words import agreed, hint
 from ingest.convert import Columns, Layouts
 from ingest.decoder import Plain, Refusal
 from ingest.events import Event
@@ -305,6 +305,11 @@ class Processor:
         for letter in work.pending.dead:
             if letter.reason == "clock" and letter.offset_ms is not None:
                 self._offsets.refused(letter.device, letter.offset_ms, letter.received)
+
+    def all_ahead(self) -> int | None:
+        """How far our own clock seems to be behind now [ms], by the devices heard lately; else None."""
+        found = agreed(sorted(self._offsets.heard(self._clock.now_ms(), self._memory.is_clockless)))
+        return found if found is not None and found > 0 else None
 
     def abandon(self) -> None:
         """What is converted and not written will not be: a stop came while the store was away."""

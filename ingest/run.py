@@ -18,6 +18,7 @@ import structlog
 from core.errors import CanhManError, JournalFullError, RefusedError, UnavailableError
 from core.message import Message
 from core.ports import Journal, MessageSource, Slice
+from ingest.clock_words import ours_is_wrong
 from ingest.health import Health
 from ingest.meters import Meters
 from ingest.pipeline import Database, Processor, Shifts, Work
@@ -31,6 +32,7 @@ COMMIT_S = 1.0
 HOUSE_SHARE = 9  # a commit that takes long comes seldomer: once in ten times its own time
 MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
 GONE = "; it cannot be read again: the journal does not keep its message any more"
+READ_REFUSED = "canhman deadletters replay --reason clock"
 STOP_S = 5.0  # how long a stop may go on with what is already in the journal
 
 Judge = Callable[[], Awaitable[int]]
@@ -192,6 +194,7 @@ class Worker:
         return Work.join([await self._convert(records[:middle], shifts), await self._convert(records[middle:], shifts)])
 
     async def _process(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None) -> Work:
+        """`shifts` is None for what comes as the journal has it, and else it was asked for: an approval, a replay."""
         return await self._patiently("database", lambda: self._processor.process(records, shifts=shifts, asked=shifts is not None))
 
     async def _once_more(self, records: Sequence[tuple[int, Message]], shifts: Shifts | None, error: Exception) -> Work:
@@ -210,7 +213,7 @@ class Worker:
         """Read single messages again; returns where they stand, without those the journal does not keep any more."""
         records = [(position, message) for position in sorted(set(positions)) if (message := self._journal.get(position)) is not None]
         if records:
-            work = await self._convert(records, shifts)
+            work = await self._convert(records, shifts or {})
             if shifts is not None:
                 work.pending.counters.clear()  # what these messages are was counted when they came
             await self._patiently("store", lambda: self._processor.write(work, None))
@@ -223,6 +226,7 @@ class Worker:
         self._kept_house_at = time.monotonic()
         try:
             await self._processor.commit()
+            self._look_at_our_clock()
             # tens of thousands of series that all changed take a second: then seldomer
             self._house_every = max(COMMIT_S, HOUSE_SHARE * (time.monotonic() - self._kept_house_at))
             if self._config is not None:
@@ -237,6 +241,14 @@ class Worker:
             self._health.red("database", str(error))
             if self._processor.held > MAX_PENDING:
                 self._pause(1.0)
+
+    def _look_at_our_clock(self) -> None:
+        """Where most devices are ahead of us by the same, it is we who are behind, and good readings are refused."""
+        ahead = self._processor.all_ahead()
+        if ahead is None:
+            self._health.green("clock")
+        else:
+            self._health.red("clock", f"{ours_is_wrong(ahead)}; once it is right: {READ_REFUSED}")
 
     async def _approved(self) -> None:
         """What waited for a device that is registered now: the same path, from the same journal."""

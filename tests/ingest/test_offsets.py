@@ -346,6 +346,7 @@ def test_ours_is_wrong_where_most_agree() -> None:
     assert ours(agree[:2]) is None
     assert ours([clock("a", 200_000), clock("b", 400_000), clock("c", 600_000)]) is None
     assert ours([clock(x, 7 * HOUR, "zone") for x in "abc"]) is None
+    assert ours([clock(x, HOUR, "zone") for x in "abc"]) == HOUR, "no zone of theirs: a machine that starts an hour behind"
 
 
 @pytest.mark.parametrize("verdict", [*VERDICTS, "of a later version"])

@@ -127,6 +127,42 @@ def test_clocks_wait_for_the_database(line: Any, monkeypatch: pytest.MonkeyPatch
     assert clock(line) is not None
 
 
+@pytest.mark.parametrize("behind", [HOUR, 20 * MINUTE, 60 * 24 * HOUR])
+def test_readings_refused_while_our_clock_was_behind_are_stored_once_it_is_right(line: Any, behind: int) -> None:
+    """A machine that started behind: healthy devices' readings are refused, it says that it is its own clock, and reading again stores them all."""
+    true = line.now
+    line.now = true - behind
+    line.restart()
+    devices = [f"kl0{n}" for n in range(1, 5)]
+    for n in range(40):
+        line.send(devices[n % 4], json.dumps(said(true - (40 - n) * 1000, seq=n // 4, boot=1)), received=line.now - (39 - n) * 1000)
+    line.send("kl09", json.dumps({"seq": 1, "boot": 1, "age_s": 5, "readings": {"water.ec": 1.0}}))
+    line.work()
+    told = dict[str, str]()
+    health = Health(told.__setitem__)
+    worker = Worker(processor=line.processor, journal=line.journal, database=line.database, judge=None, health=health)
+    worker._look_at_our_clock()
+    assert "this machine's clock" in told["clock"]
+    assert "behind" in told["clock"]
+    assert len(letters(line)) == 40
+    read_again(line, Choice(reason="clock"))
+    assert line.rows("kl01") == [], "as long as our clock is wrong they are as refused as before"
+    line.now = true
+    line.restart()
+    read_again(line, Choice(reason="clock"))
+    assert {device: [t for t, _, _ in line.rows(device)] for device in devices} == {
+        d: [true - (40 - n) * 1000 for n in range(40) if n % 4 == i] for i, d in enumerate(devices)
+    }
+    assert all(x.resolved_at is not None for x in letters(line))
+    line.send("kl01", json.dumps(said(true + 11 * MINUTE)), received=true)
+    line.work()
+    read_again(line, Choice(reason="clock"))
+    assert letters(line)[-1].resolved_at is None, "what is ahead of now stays refused"
+    worker = Worker(processor=line.processor, journal=line.journal, database=line.database, judge=None, health=health)
+    worker._look_at_our_clock()
+    assert told["clock"] == ""
+
+
 # ---------------------------------------------------------------- what a shift moves
 
 
