@@ -7,6 +7,7 @@ the next segment begins past where it reached.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -40,7 +41,8 @@ class FileJournal(SegmentReader):
     """Journal port on segment files in `folder`. A new segment begins at `segment_bytes` or on a new day (UTC).
 
     With `max_bytes` it is full at that size, as with a full disk; but first the oldest segments go that are stored (what
-    lies before `release`). It leaves `spare` of the disk (a share, at most 1 GiB) to the others. Call `open` before anything else.
+    lies before `release`), and a segment is a quarter of it at most, for the last one never goes. It leaves `spare` of the
+    disk (a share, at most 1 GiB) to the others. Call `open` before anything else.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class FileJournal(SegmentReader):
         super().__init__(folder)
         self.fsync_s = 0.0  # how long the last one took
         self.torn_bytes = 0  # cut off the end at `open`: the unfinished write of a crash
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = segment_bytes if max_bytes is None else max(1, min(segment_bytes, max_bytes // 4))
         self._max_bytes = max_bytes
         self._spare = spare
         self._clock = clock or SystemClock()
@@ -159,17 +161,28 @@ class FileJournal(SegmentReader):
                 return self._end
             if self._fd < 0 or self._is_over(self._segments[-1]):
                 self._roll()
-            last = self._segments[-1]
-            start = max(self._end, last.base + HEADER_BYTES)
-            data = segments.encode(messages, start, self._keys)
+            start, data = self._encode(messages)
+            if self._needs_the_last(len(data)):
+                self._roll()
+                start, data = self._encode(messages)
             if self._max_bytes is not None or self._spare:
                 self._make_room(len(data))
-            self._write(data, start - last.base)
-            self._bytes += len(data)
+            self._write(data, start - self._segments[-1].base)
             with self._grown:
                 self._end = start + len(data)
                 self._grown.notify_all()
             return self._end
+
+    def _encode(self, messages: Sequence[Message]) -> tuple[int, bytes]:
+        """The records of `messages` as they stand in the last segment, and from which position on."""
+        start = max(self._end, self._segments[-1].base + HEADER_BYTES)
+        return start, segments.encode(messages, start, self._keys)
+
+    def _needs_the_last(self, more: int) -> bool:
+        """Whether `more` bytes are over the bound, but would not be without the last segment too, of which all is stored."""
+        most = self._max_bytes
+        over = most is not None and self._bytes + more > most >= HEADER_BYTES + more
+        return over and self._released >= self._end > self._segments[-1].base + HEADER_BYTES
 
     def _is_over(self, last: Segment) -> bool:
         full = self._end - last.base >= self._segment_bytes
@@ -183,43 +196,62 @@ class FileJournal(SegmentReader):
         self._next_base = max(self._next_base, base)
 
     def _roll(self) -> None:
-        base, created = max(self._end, self._next_base), self._clock.now_ms()
-        path = self._folder / segments.segment_name(base)
-        first = segments.header(self.id, base, self._end, created)
-        self._make_room(len(first))
+        last = self._segments[-1] if self._segments else None
+        # A base of its own, whatever failed: two segments with one would be one file, sealed or removed for the other.
+        base = max(self._end, self._next_base, last.base + HEADER_BYTES if last else 0)
+        unused = last is not None and not last.sealed and self._end <= last.base + HEADER_BYTES
+        end = last.previous_end if last and unused else self._end
+        path, created = self._folder / segments.segment_name(base), self._clock.now_ms()
+        first = segments.header(self.id, base, end, created)
+        self._make_room(len(first), bound=self._released < self._end)  # where all is stored, the new one is what makes room
         try:
             self._write_whole(path, first)
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
+            self._begin_new_segment_at(base)  # its file may be there: what the one before took now would lie past the end that it names
             raise JournalFullError(f"journal {path}: cannot begin a segment: {error.strerror}") from error
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd
         self._bytes += len(first)
-        self._segments = (*self._segments, Segment(path, base, self._end, created, intact=True))
+        kept = self._segments[:-1] if unused else self._segments
+        self._segments = (*kept, Segment(path, base, end, created, intact=True))
+        if last and unused:
+            self._drop(last)
+
+    def _drop(self, unused: Segment) -> None:
+        """A segment whose first write failed: with a disk that fails for hours there would be one each second."""
+        with contextlib.suppress(OSError):  # it stays, and holds nothing
+            size = unused.path.stat().st_size
+            unused.path.unlink()
+            self._bytes -= size
 
     def _write(self, data: bytes, offset: int) -> None:
         """Put `data` at `offset` of the last segment and make it durable, or leave no trace of it."""
-        fd, path = self._fd, self._segments[-1].path
+        fd, last = self._fd, self._segments[-1]
+        rest, at, step = memoryview(data), offset, "write"
         try:
-            rest, at = memoryview(data), offset
             while rest:
                 written = os.pwrite(fd, rest, at)
                 rest, at = rest[written:], at + written
-        except OSError as error:
-            try:
-                os.ftruncate(fd, offset)
-            except OSError:
-                self._begin_new_segment_at(self._end)  # what lies past the end is bounded by the next segment's header
-            raise JournalFullError(f"journal {path}: cannot write: {error.strerror}") from error
-        began = perf_counter()
-        try:
+            step, began = "fsync", perf_counter()
             os.fdatasync(fd)
         except OSError as error:
-            # After a failed fsync the kernel may hold the pages for clean, and a second one would lie: this file is done with.
-            self._begin_new_segment_at(self._end)
-            raise JournalFullError(f"journal {path}: cannot fsync: {error.strerror}") from error
+            is_cut = self._cut(offset)
+            self._bytes += 0 if is_cut else at - offset
+            # After a failed fsync the kernel may hold the pages for clean, and a second one would lie: that file is done with.
+            if step == "fsync" or not is_cut:
+                self._begin_new_segment_at(last.base + offset + len(data))
+            raise JournalFullError(f"journal {last.path}: cannot {step}: {error.strerror}") from error
+        self._bytes += len(data)
         self.fsync_s = perf_counter() - began
+
+    def _cut(self, offset: int) -> bool:
+        try:
+            os.ftruncate(self._fd, offset)
+        except OSError:  # what lies past the end is bounded by the next segment's header
+            return False
+        return True
 
     def _write_whole(self, path: Path, data: bytes) -> None:
         """Make a file that is there with all its bytes after a crash, or not there."""
@@ -259,15 +291,19 @@ class FileJournal(SegmentReader):
         self._released = position
 
     def replace(self, segment: Segment, sealed: Path) -> None:
-        """Put the sealed form of `segment` in its place. Raises OSError, and then the plain one stands."""
+        """Put the sealed form of `segment` in its place. Raises OSError, and then one whole form stands."""
         with self._write_lock:
-            if self._lock_fd < 0 or segment not in self._segments[:-1]:
+            if self._lock_fd < 0 or segment not in self._segments or not self._is_finished(segment):
                 raise OSError(errno.EBUSY, "it is no finished segment of an open journal")
             before = segment.path.stat().st_size
             sealed.rename(segment.path)
-            self._sync_folder()
             self._bytes += segment.path.stat().st_size - before
             self._segments = tuple(s._replace(sealed=True) if s.base == segment.base else s for s in self._segments)
+            self._sync_folder()
+
+    def _is_finished(self, segment: Segment) -> bool:
+        """Whether another one is being written, to another file: a file is put in the place of one segment, never of two."""
+        return segment.base < self._segments[-1].base and sum(s.base == segment.base for s in self._segments) == 1
 
     def remove_oldest(self, why: str) -> bool:
         """Remove the oldest segment, where all of it is released; False where it is not."""
@@ -275,9 +311,11 @@ class FileJournal(SegmentReader):
             return self._remove_oldest(why)
 
     def _remove_oldest(self, why: str) -> bool:
-        if self._lock_fd < 0 or len(self._segments) < 2 or self._segments[1].base > self._released:
+        if self._lock_fd < 0 or not self._segments:
             return False
         oldest, stop = self._segments[0], self.stop_of(0)
+        if stop > self._released or not self._is_finished(oldest):
+            return False
         try:
             size = oldest.path.stat().st_size
             note_removed(self._folder, oldest, stop, size, self._clock.now_ms(), why)
@@ -291,10 +329,11 @@ class FileJournal(SegmentReader):
         log.info("journal_segment_removed", file=str(oldest.path), bytes=size, why=why)
         return True
 
-    def _make_room(self, more: int) -> None:
+    def _make_room(self, more: int, *, bound: bool = True) -> None:
         """Raises JournalFullError where `more` bytes are over the bound, or the disk's spare share would be touched."""
-        if self._max_bytes is not None:
-            while self._bytes + more > self._max_bytes and self._remove_oldest("CANHMAN_JOURNAL_MAX"):
+        if self._max_bytes is not None and bound:
+            can_fit = HEADER_BYTES + more <= self._max_bytes  # an archive does not go for what stays outside all the same
+            while can_fit and self._bytes + more > self._max_bytes and self._remove_oldest("CANHMAN_JOURNAL_MAX"):
                 pass
             if self._bytes + more > self._max_bytes:
                 raise JournalFullError(f"journal {self._folder} is full: {self._bytes} bytes kept, at most {self._max_bytes} allowed")

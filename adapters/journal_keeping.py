@@ -31,6 +31,7 @@ DAY_MS = 86_400_000
 SHARE = 0.05  # of one core, at most
 EVERY_S = 60.0  # between two looks
 REMOVED_FILE = "removed.jsonl"
+_LONGEST_STEP_MS = 7 * DAY_MS  # that counts, from one segment to the next
 _MOST_REMOVED = 1 << 20  # bytes of that file; then its older half goes
 
 
@@ -73,13 +74,18 @@ class Keeper:
         for segment, after in itertools.pairwise(kept):
             if self._stop.is_set():
                 return
-            if not segment.sealed and after.base <= self._journal.released:
+            if not segment.sealed and after.previous_end <= self._journal.released:
                 self._seal(segment, after.previous_end - segment.base)
 
     def _is_over(self) -> bool:
-        """Whether all of the oldest segment arrived longer ago than is kept: no later than the first one after it was begun."""
-        later = [s.created for s in self._journal.segments[1:] if s.created]
-        return bool(self._keep_ms and later) and later[0] < self._clock.now_ms() - self._keep_ms
+        """Whether all of the oldest segment arrived longer ago than is kept: no later than the first one after it was begun.
+
+        Time counts as segments were begun in it, at most a week between two and since the last: a clock that is a year ahead
+        for an hour removes no archive, and where nothing new came for a year nothing is urgent.
+        """
+        begun = [s.created for s in self._journal.segments[1:] if s.created]
+        steps = itertools.pairwise([*begun, self._clock.now_ms()])
+        return bool(self._keep_ms and begun) and sum(min(max(after - before, 0), _LONGEST_STEP_MS) for before, after in steps) > self._keep_ms
 
     def _seal(self, segment: Segment, stop: int) -> None:
         new = segment.path.with_name(segment.path.name + ".new")

@@ -42,6 +42,7 @@ _FRONT_BYTES = _FRONT.size
 _RETAIN, _DUP, _REFUSED = 4, 8, 16  # bits 0 and 1 are the QoS
 
 _MOST_TEXTS = 50_000  # topics and sources remembered, each way
+_LONGEST_TEXT = 256  # bytes; a longer one is no device's, and whoever invents such must not fill our memory
 _BYTES: dict[str, bytes] = {}
 _TEXTS: dict[bytes, str] = {}
 
@@ -207,18 +208,20 @@ def _bytes_of(text: str) -> bytes:
     """A topic or source as it stands in a record; the same few come again and again."""
     # surrogatepass: what MQTT forbids in a topic is for routing to refuse, the journal keeps it
     found = text.encode("utf-8", "surrogatepass")
-    if len(_BYTES) >= _MOST_TEXTS:
-        _BYTES.clear()
-    _BYTES[text] = found
+    if len(found) <= _LONGEST_TEXT:
+        if len(_BYTES) >= _MOST_TEXTS:
+            _BYTES.clear()
+        _BYTES[text] = found
     return found
 
 
 def _text_of(raw: bytes) -> str:
     """The other way."""
     found = str(raw, "utf-8", "surrogatepass")
-    if len(_TEXTS) >= _MOST_TEXTS:
-        _TEXTS.clear()
-    _TEXTS[raw] = found
+    if len(raw) <= _LONGEST_TEXT:
+        if len(_TEXTS) >= _MOST_TEXTS:
+            _TEXTS.clear()
+        _TEXTS[raw] = found
     return found
 
 

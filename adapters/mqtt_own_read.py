@@ -12,6 +12,7 @@ from registry.permissions import BROKER_STATE
 
 UNREADABLE_TOPIC = "\ufffd"
 _MOST_TOPICS = 100_000  # remembered as text; a sender that invents topics must not fill our memory
+_LONGEST_TOPIC = 256  # bytes of one that is remembered; those of the contract are shorter
 _STATE = BROKER_STATE.encode()
 _HEAD_BYTES = 5
 _HEAD = struct.Struct(">BBBH").unpack_from  # first byte, two of remaining length, size of the topic
@@ -110,9 +111,10 @@ class BrokerStream:
             topic = str(raw, "utf-8")
         except UnicodeDecodeError:
             topic = UNREADABLE_TOPIC
-        if len(self._topics) >= _MOST_TOPICS:
-            self._topics.clear()
-        self._topics[raw] = topic
+        if len(raw) <= _LONGEST_TOPIC:
+            if len(self._topics) >= _MOST_TOPICS:
+                self._topics.clear()
+            self._topics[raw] = topic
         return topic
 
 

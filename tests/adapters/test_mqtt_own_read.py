@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.mqtt_codec import MqttError, Packet, Pingresp, Properties, Publish, Reason, StreamDecoder, Suback, encode
-from adapters.mqtt_own_read import BrokerStream
+from adapters.mqtt_own_read import _MOST_TOPICS, BrokerStream
 from core.message import Message
 from registry.permissions import BROKER_STATE
 
@@ -113,3 +113,15 @@ def test_the_brokers_own_count_is_no_message() -> None:
         stream.take(encode(Publish(BROKER_STATE, word)), 1, messages, [])
         assert stream.broker_dropped == told
     assert messages == []
+
+
+def test_long_topics_are_read_and_not_remembered() -> None:
+    """What is remembered of topics is bounded in bytes, each and all: one of up to 64 KiB, new with each message, fills no memory."""
+    topics = ["canhman/o/d/telemetry"] + [f"{n}/" + letter * size for n in range(5) for letter in "xơ" for size in (100, 250, 20_000)]
+    stream, messages = BrokerStream(), []  # type: BrokerStream, list[Message]
+    for _ in range(2):
+        stream.take(b"".join(encode(Publish(t, b"y" * 150, 1, 7, False, False, Properties())) for t in topics), 5, messages, [])
+    assert [m.topic for m in messages] == topics * 2
+    assert max(map(len, stream._topics)) <= 256
+    assert topics[0].encode() in stream._topics
+    assert _MOST_TOPICS * 256 <= 32 << 20
