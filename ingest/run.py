@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from time import perf_counter
 from typing import Protocol, TypeVar
 
@@ -33,6 +33,7 @@ HOUSE_SHARE = 9  # a commit that takes long comes seldomer: once in ten times it
 MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
 GONE = "; it cannot be read again: the journal does not keep its message any more"
 READ_REFUSED = "canhman deadletters replay --reason clock"
+APPEND_BYTES = 4 << 20  # of topics and payloads in one fsync: a quarter of the smallest journal, which could else never take a batch of long messages
 STOP_S = 5.0  # how long a stop may go on with what is already in the journal
 
 Judge = Callable[[], Awaitable[int]]
@@ -53,10 +54,24 @@ async def receive(source: MessageSource, journal: Journal, health: Health, meter
     while True:
         messages = await source.batch()
         meters.received += len(messages)
-        while not _keep(journal, messages, health, meters):  # noqa: ASYNC110 a full disk sends no event
-            await asyncio.sleep(1.0)  # not acknowledged, so its senders keep it too
-        source.acknowledge(messages)
-        meters.acknowledged += len(messages)
+        for part in _parts(messages):
+            while not _keep(journal, part, health, meters):  # noqa: ASYNC110 a full disk sends no event
+                await asyncio.sleep(1.0)  # not acknowledged, so its senders keep it too
+            source.acknowledge(part)
+            meters.acknowledged += len(part)
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """A batch as it is, but for one of long messages: that in parts of some MiB."""
+    start = size = 0
+    if sum([len(message[0]) + len(message[1]) for message in messages]) > APPEND_BYTES:  # topic and payload: by name they cost twice as much
+        for i, message in enumerate(messages):
+            more = len(message.topic) + len(message.payload)
+            size += more
+            if size > APPEND_BYTES and i > start:
+                yield messages[start:i]
+                start, size = i, more
+    yield messages[start:] if start else messages
 
 
 def _keep(journal: Journal, messages: Sequence[Message], health: Health, meters: Meters) -> bool:

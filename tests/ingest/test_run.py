@@ -670,6 +670,15 @@ def test_nothing_is_acknowledged_before_the_journal(monkeypatch: pytest.MonkeyPa
     assert [(part, bool(trouble)) for part, trouble in told] == [("journal", True), ("journal", False)]
 
 
+def test_a_batch_of_long_messages_goes_in_parts() -> None:
+    """Each part is fsynced and acknowledged by itself, so that the smallest journal takes what its bound has room for; none is lost or put twice."""
+    log: list[str] = []
+    long = [Message("t", b"x" * size, n) for n, size in enumerate([3 << 20, (1 << 20) - 2, 1, 9 << 20, 1, 4 << 20])]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(receive(Source([long], log), FullDisk(0, log), Health(lambda part, trouble: None)))  # type: ignore[arg-type] # as much of the ports as is used
+    assert log == ["fsync 2", "ack 2", "fsync 1", "ack 1", "fsync 1", "ack 1", "fsync 1", "ack 1", "fsync 1", "ack 1"]
+
+
 def test_health_tells_what_changed_and_nothing_else() -> None:
     """Once when trouble begins, once when it becomes another, once when it is over."""
     told: list[tuple[str, str]] = []
