@@ -134,6 +134,9 @@ class InfluxStore:
             if lost:
                 raise RefusedError(f"{self._where}: {len(lost)} rows of flags refused: {lost[0][1]}")
 
+    async def flush(self) -> None:
+        """Nothing to do: InfluxDB syncs its WAL before it answers a write."""
+
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
         return self._cursor_file.load(journal)

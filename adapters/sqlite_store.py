@@ -8,6 +8,7 @@ closed or open; the oldest row of each of the 200 in 5 ms.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,8 +80,8 @@ _Row = tuple[int, float, int, int, int]
 class SqliteStore:
     """One file, one connection; its calls take turns, whichever threads they come from, and other processes are beside it (`canhman judge`).
 
-    `synchronous="NORMAL"` loses the last commits when the power goes, and then the cursor with them: enough where the
-    journal stands before it. The calls block, up to the 5 s another process may hold the file.
+    `synchronous="NORMAL"` loses the commits since the last `flush` when the power goes, and then the cursor with them: enough
+    where the journal stands before it. The calls block, up to the 5 s another process may hold the file.
     """
 
     name = "sqlite"
@@ -90,6 +91,8 @@ class SqliteStore:
         self.path = path
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
+        # At first too: a process that was killed before us may have left commits in the WAL that are on no disk yet.
+        self._unflushed = synchronous == "NORMAL"
         # SQLite takes a connection that is closed under a running statement with the whole process: a call that was cancelled
         # goes on in its thread, and `close` waits for it.
         self._turn = threading.RLock()
@@ -144,6 +147,22 @@ class SqliteStore:
             day = (batch.time // DAY_MS).tolist()
             db.executemany(_FLAGS, zip(batch.flag.tolist(), batch.tests.tolist(), day, ids, batch.time.tolist(), strict=True))
         self._ids.update(new)
+
+    async def flush(self) -> None:
+        """Sync the WAL, where commits do not. What is not in it any more was synced as it was copied into the file.
+
+        It is opened for itself: SQLite's locks are on the file and on its index, so closing this one lets go of none.
+        """
+        with self._speaking():
+            if not self._unflushed:
+                return
+            with suppress(FileNotFoundError):  # nothing was written since the file was closed
+                descriptor = os.open(f"{self.path}-wal", os.O_RDWR)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            self._unflushed = False
 
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
@@ -246,6 +265,7 @@ class SqliteStore:
             db.execute(f"BEGIN {kind}")
             try:
                 yield db
+                self._unflushed |= kind == "IMMEDIATE" and self._synchronous == "NORMAL"
                 db.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # SQLite has rolled back by itself on some errors (full disk, I/O)

@@ -27,7 +27,7 @@ async def kept(settings: Settings, journal: FileJournal, processor: Processor, d
     async def follow() -> None:
         while True:
             with contextlib.suppress(UnavailableError, RefusedError):  # what was released stays so
-                journal.release(await asyncio.to_thread(asyncio.run, needed_from(db, journal.id, processor.cursor)))
+                journal.release(await asyncio.to_thread(asyncio.run, needed_from(db, journal.id, processor.flushed)))
             await asyncio.sleep(EVERY_S)
 
     keeper.start()
@@ -40,9 +40,9 @@ async def kept(settings: Settings, journal: FileJournal, processor: Processor, d
         await asyncio.to_thread(keeper.stop)
 
 
-async def needed_from(db: SqlDatabase, journal: str, stored: int) -> int:
+async def needed_from(db: SqlDatabase, journal: str, flushed: int) -> int:
     """The first position that a cursor, a device that waits for approval or a replay that was asked for still needs."""
-    positions = [stored, await db.state_cursor(journal)]
+    positions = [flushed, await db.state_cursor(journal)]
     for device in await db.waiting_devices():
         positions += [row.position for row in await db.waiting(device.device, journal, limit=1)]
     positions += [letter.position for letter in await db.replays(journal, limit=1)]

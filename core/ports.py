@@ -139,7 +139,7 @@ class SeriesStore(Protocol):
     """Readings by series and time. The same identity (series key, time) again: the last write wins."""
 
     name: str
-    durable_after: float  # how long after its answer a write is safe from a kill of the store [s]
+    durable_after: float  # how long after the answer of `flush` what was written before is safe from a power cut [s]; cursors trail by it
 
     async def open(self) -> None:
         """Connect and check. Raises UnavailableError (away), RefusedError (password, no database), FormatError."""
@@ -164,6 +164,13 @@ class SeriesStore(Protocol):
 
     async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
         """Rewrite flag and tests of rows that exist; values and `received` are left alone."""
+        ...
+
+    async def flush(self) -> None:
+        """Have everything written through here safe from a power cut. Raises UnavailableError: then nothing may be assumed.
+
+        To be awaited before anything durable elsewhere (a commit of the database) relies on what was written.
+        """
         ...
 
     async def cursor(self, journal: str) -> int:
@@ -249,6 +256,10 @@ class States(Protocol):
         """The journal position the last commit covers; 0 where there is none."""
         ...
 
+    async def state_cursors(self) -> dict[str, int]:
+        """By journal, of all that ever committed."""
+        ...
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         ...
@@ -261,8 +272,11 @@ class States(Protocol):
         """Rows with `dirty_from` set."""
         ...
 
-    async def judged(self, rows: Sequence[Judged]) -> int:
-        """Take in the judge's answers in one transaction; returns how many were still current and so cleared."""
+    async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
+        """Take in the judge's answers in one transaction; returns how many were still current and so cleared.
+
+        `rewritten`: the number of `rewriting` before their rows were read; where it has risen since, an answer counts only if it is current.
+        """
         ...
 
     async def judge_again(self, *, but: str) -> int:

@@ -280,3 +280,6 @@ class _Nowhere:
 
     async def write(self, *args: object, **named: object) -> list[object]:
         return []
+
+    async def flush(self) -> None:
+        pass

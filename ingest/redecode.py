@@ -204,12 +204,13 @@ class _Redecode:
             await self._store.write_flags(rows, keys)
         else:
             self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
-        await self._database.announce_rewriting()
         await self._have_judged(rows, keys)
 
     async def _have_judged(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:
         written = [_written(rows.take(rows.series == i), keys[i], self._directory) for i in np.unique(rows.series).tolist()]
+        await self._store.flush()
         await self._database.commit(Commit(journal=self._journals[0].id, state_cursor=0, written=tuple(written)))
+        await self._database.announce_rewriting()  # after it, too: who starts now finds these series there, or hears of it
         await self._mistrust(rows, keys)
 
     async def _mistrust(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:

@@ -44,6 +44,7 @@ async def sweep(
 
     `learn` hears what was read of each series up to its end.
     """
+    rewritten = await states.rewriting()  # before anything is read: an answer to what stood before a rewriting must not undo it
     dirty = await states.dirty()
     judged = changed = cleared = 0
     answers: list[Judged] = []
@@ -55,10 +56,18 @@ async def sweep(
         judged += round_.judged
         changed += round_.changed
         if len(answers) >= ANSWERS:
-            cleared += await states.judged(answers)
+            cleared += await _answer(states, store, answers, rewritten)
             answers = []
-    cleared += await states.judged(answers)
+    cleared += await _answer(states, store, answers, rewritten)
     return Sweep(series=len(dirty), judged=judged, changed=changed, cleared=cleared)
+
+
+async def _answer(states: States, store: SeriesStore, answers: Sequence[Judged], rewritten: int) -> int:
+    """How many were cleared. The flags are safe on disk before the database says that they were written."""
+    if not answers:
+        return 0
+    await store.flush()
+    return await states.judged(answers, rewritten=rewritten)
 
 
 def _group(state: SeriesState) -> tuple[str, str, str, str]:

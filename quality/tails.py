@@ -68,12 +68,15 @@ class Tails:
         self._good_time = np.zeros(0, dtype=np.int64)  # of the newest good one since the last commit
         self._good_value = np.zeros(0)
         self._unsure = np.zeros(0, dtype=np.bool_)  # for the series that is the root of others too: theirs
-        self._newest = np.zeros(0, dtype=np.int64)  # of the root: the newest of all it is linked with
+        self._newest = np.zeros(0, dtype=np.int64)  # of the root: no row of all it is linked with lies after it
+        self._strange = np.zeros(0, dtype=np.bool_)  # somebody else may have written it, and it was not read back since
+        self._rewritten = False  # somebody else has written since the start: of the series met later too
         self._intervals = Intervals()
         self._rows = Batch.empty()  # the tails, sorted by (series, time)
         self._waiting: list[Batch] = []  # written and not judged yet
         self._learned: list[tuple[NDArray[np.int32], Batch]] = []
         self.judged = 0  # rows: by their own tests alone, or with their tails
+        self._links = Links(rules)
         self.use(rules)
 
     def use(self, rules: Rules) -> None:
@@ -81,6 +84,7 @@ class Tails:
         self._rules = rules
         self._before, after = context(rules.config.tests.values())
         self._looks_ahead = after != Context()
+        self._newest = self._newest[self._links.root]  # other rules may link them otherwise
         self._links = Links(rules)
         self._grow()
         self.forget()
@@ -90,7 +94,14 @@ class Tails:
         for rows in self._waiting:
             self._unsure[self._links.root[rows.series]] = True
         self._waiting, self._learned, self._rows = [], [], Batch.empty()
-        self._since = np.where(self._last == NEVER, NEVER, self._last + 1)
+        self._since = np.where(self._last == NEVER, NEVER, np.maximum(self._last, self._newest[self._links.root]) + 1)
+
+    def mistrust(self) -> None:
+        """Somebody else wrote readings: of no series, those met later too, anything is known before it was read back."""
+        self.forget()
+        self._unsure[:] = True  # what was written since the last commit, by its own tests alone too: it may have replaced theirs
+        self._strange[:] = True
+        self._rewritten = True
 
     @property
     def waiting(self) -> int:
@@ -106,7 +117,7 @@ class Tails:
         first = np.append(0, last[:-1] + 1)
         series = batch.series[last]
         root = self._links.root[series]
-        self._unsure[root[batch.time[first] <= self._newest[root]]] = True
+        self._unsure[root[(batch.time[first] <= self._newest[root]) | self._strange[series]]] = True
         self._intervals.add(batch, self._last[batch.series])
         np.maximum.at(self._newest, root, batch.time[last])
         self._last[series] = np.maximum(self._last[series], batch.time[last])
@@ -142,6 +153,7 @@ class Tails:
         """All that the store holds of `keys` from `since` on, read after the last `settle`; `rows.series` indexes `keys`."""
         self._grow()
         numbers = np.array([self._rules.index(key) for key in keys], dtype=np.int32)
+        self._heard(numbers, rows, since)
         wanted = numbers >= 0
         wanted[wanted] = self._links.windowed[numbers[wanted]]
         if wanted.any():
@@ -149,6 +161,18 @@ class Tails:
             kept = replace(kept, series=numbers[kept.series])
             self._since[numbers[wanted]] = since if since > ALWAYS else NEVER
             self._learned.append((numbers[wanted], kept))
+
+    def _heard(self, numbers: NDArray[np.int32], rows: Batch, since: int) -> None:
+        """How far the series go that were read from `since` on, where somebody else may have written them."""
+        met = numbers[numbers >= 0]
+        root = self._links.root[met[self._strange[met]]]
+        np.maximum.at(self._newest, root, since - 1 if since > ALWAYS else NEVER)  # of what lies before nothing is known
+        last = rows.last_of_series()
+        series = numbers[rows.series[last]]
+        last, series = last[series >= 0], series[series >= 0]
+        np.maximum.at(self._newest, self._links.root[series], rows.time[last])
+        self._last[series] = np.maximum(self._last[series], rows.time[last])
+        self._strange[met] = False
 
     # ------------------------------------------------------------ the rows
 
@@ -232,6 +256,7 @@ class Tails:
         self._intervals.grow(np.array([interval for _, interval in met], dtype=np.int64))
         self._last = np.append(self._last, last)
         self._since = np.append(self._since, np.where(last == NEVER, NEVER, last + 1))
+        self._strange = np.append(self._strange, np.full(len(keys), self._rewritten))
         self._flag = np.append(self._flag, np.zeros(len(keys), dtype=np.uint8))
         self._good_time = np.append(self._good_time, np.full(len(keys), NEVER))
         self._good_value = np.append(self._good_value, np.zeros(len(keys)))
@@ -240,8 +265,9 @@ class Tails:
         unsure = np.append(self._unsure, np.zeros(len(keys), dtype=np.bool_))
         self._unsure = np.zeros(size, dtype=np.bool_)
         np.logical_or.at(self._unsure, root, unsure)
+        newest = np.append(self._newest, last)
         self._newest = np.full(size, NEVER)
-        np.maximum.at(self._newest, root, self._last)
+        np.maximum.at(self._newest, root, newest)
 
 
 def _merged(*parts: Batch) -> Batch:

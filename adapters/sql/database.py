@@ -96,6 +96,11 @@ class SqlDatabase:
         with reading(self._engine) as c:
             return commits.state_cursor(c, journal)
 
+    async def state_cursors(self) -> dict[str, int]:
+        """By journal, of all that ever committed."""
+        with reading(self._engine) as c:
+            return commits.state_cursors(c)
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         with reading(self._engine) as c:
@@ -111,10 +116,10 @@ class SqlDatabase:
         with reading(self._engine) as c:
             return states.dirty(c)
 
-    async def judged(self, rows: Sequence[Judged]) -> int:
-        """Take in the judge's answers; returns how many were still current and so cleared."""
+    async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
+        """Take in the judge's answers; returns how many were still current and so cleared. See the port for `rewritten`."""
         with writing(self._engine) as c:
-            return states.judged(c, rows)
+            return states.judged(c, rows, rewritten=rewritten)
 
     async def judge_again(self, *, but: str) -> int:
         """Mark every row judged by another configuration than `but` as dirty from the beginning; how many."""

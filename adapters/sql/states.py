@@ -73,8 +73,11 @@ def announce_rewriting(c: Connection) -> int:
     return take(c, "rewriting", 1)
 
 
-def judged(c: Connection, rows: Sequence[Judged]) -> int:
-    """The judge's answers; clears `dirty_from` only where `changed` is what it read. Returns how many were cleared."""
+def judged(c: Connection, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
+    """The judge's answers; clears `dirty_from` only where `changed` is what it read. Returns how many were cleared.
+
+    What is not current any more still tells the latest, but not of rows read before a rewriting: those are what was before it.
+    """
     if not rows:
         return 0
     last = take(c, "changed", len(rows))
@@ -87,7 +90,7 @@ def judged(c: Connection, rows: Sequence[Judged]) -> int:
     # first the current ones: their new numbers are beyond `base`, and nobody else takes numbers until we commit
     _CLEAR.run(c, values)
     cleared = int(c.execute(select(func.count()).select_from(_T).where(_T.c.changed > base)).scalar_one())
-    if cleared < len(rows):
+    if cleared < len(rows) and (rewritten is None or rewritten == rewriting(c)):
         _ANSWER.run(c, values)
     return cleared
 

@@ -56,7 +56,10 @@ class Books:
     async def dirty(self) -> list[SeriesState]:
         return [s for s in await self.states() if s.dirty_from is not None]
 
-    async def judged(self, rows: Sequence[Judged]) -> int:
+    async def rewriting(self) -> int:
+        return 0
+
+    async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
         self.meanwhile()
         self.answers += rows
         cleared = 0
