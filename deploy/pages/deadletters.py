@@ -28,12 +28,14 @@ what is no text is written `\\x…`, and in `payload_base64` it is as it came.
 
 **Reading again** goes the same way as the first time: from the journal, by the process that wrote it, within a second of running. What has been mended
 meanwhile (a device registered, a sensor deployed, a decoder added) holds. It is idempotent: asked twice, or killed in between, a reading is stored once, for a
-store knows it by series and time. `--shift` moves the time of what was refused, and of nothing else in the same message. Afterwards a letter is *resolved*; one
-that is refused again stays open and says why, in today's words; where another reason stands in the way now, that is a letter of its own. One whose message
-the journal no longer keeps stays open and says so.
+store knows it by series and time. `--shift` moves the time of what was refused, and of nothing else in the same message. A time that was too far ahead when it
+came (`clock`) and is over by now is taken: it may have been this machine's clock that was behind ([guarantees.md](guarantees.md)). Afterwards a letter is
+*resolved*; one that is refused again stays open and says why, in today's words; where another reason stands in the way now, that is a letter of its own. One
+whose message the journal no longer keeps stays open and says so.
 
-**Bounds.** Of one device and reason in one journal 1,000 unresolved letters are kept; what comes beyond them is counted on the newest one, and is read again
-by its place in the journal, not by its letter. Strangers' words are cut (a key at 160 characters, a text at 1,000).
+**Bounds.** Of one device and reason in one journal 1,000 unresolved letters are kept; what comes beyond them is counted on the newest one and has no letter to
+ask for: `canhman redecode --since …` (of reason `clock` with `--clock-was-behind`) reads the journal again and stores these too
+([redecode.md](redecode.md)). Strangers' words are cut (a key at 160 characters, a text at 1,000).
 
 {reasons}"""
 
