@@ -32,6 +32,7 @@ class MemoryStore:
     writes: int = 0  # how often `write` was answered
     _rows: dict[SeriesKey, dict[int, _Cell]] = field(default_factory=dict)
     _cursors: dict[str, int] = field(default_factory=dict)
+    _unflushed: bool = False
 
     async def open(self) -> None:
         """Raises UnavailableError while `away`."""
@@ -60,11 +61,13 @@ class MemoryStore:
         if cursor is not None:
             self._cursors[journal] = cursor
         self.writes += 1
+        self._unflushed = True
         return sorted(refused, key=lambda r: r.row)
 
     async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
         """See the port; rows that do not exist are passed over."""
         self._check()
+        self._unflushed = True
         for series, time, flag, tests in zip(batch.series.tolist(), batch.time.tolist(), batch.flag.tolist(), batch.tests.tolist(), strict=True):
             cells = self._rows.get(keys[series], {})
             if time in cells:
@@ -72,8 +75,10 @@ class MemoryStore:
                 cells[time] = (value, flag, tests, received)
 
     async def flush(self) -> None:
-        """Nothing is kept beyond the process anyway."""
-        self._check()
+        """Nothing to do where nothing was written; nothing is kept beyond the process anyway."""
+        if self._unflushed:
+            self._check()
+        self._unflushed = False
 
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
