@@ -235,3 +235,39 @@ assert len(heard) == 60 and "not open" in heard[0], heard
 """
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+
+
+def test_a_flush_syncs_what_commits_have_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NORMAL the WAL is synced, once for all commits since the last flush and what a process before left; with FULL each commit was."""
+    synced: list[str] = []
+    real = os.fsync
+    broken = False
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+        if broken:
+            raise OSError(5, "Input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = SqliteStore(tmp_path / "series.db", synchronous="NORMAL")
+    asyncio.run(store.open())
+    asyncio.run(store.flush())
+    asyncio.run(store.flush())
+    assert synced == ["series.db-wal"]
+    _write(store)
+    _write(store, 2.0)
+    asyncio.run(store.write_flags(Batch.of([0], [T], [0.0], flag=[4]), [EC]))
+    broken = True
+    with pytest.raises(UnavailableError, match="Input/output error"):
+        asyncio.run(store.flush())
+    broken = False
+    asyncio.run(store.flush())
+    asyncio.run(store.flush())
+    assert len(synced) == 3
+    other = _open(tmp_path / "series.db")  # its locks are not lost by the flush of this one
+    _write(other)
+    asyncio.run(other.flush())
+    assert len(synced) == 3
+    for each in (store, other):
+        asyncio.run(each.close())

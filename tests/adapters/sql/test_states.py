@@ -252,6 +252,23 @@ def test_judged_rows_are_not_believed_after_a_rewriting(database: SqlDatabase) -
     assert [s.dirty_from for s in states(database) if s.key == third] == [None]
 
 
+def test_late_answers_do_not_undo_a_rewriting(database: SqlDatabase) -> None:
+    """What a round read before a rewriting counts only where nobody wrote the series since; without a rewriting it still tells the latest."""
+    commit(database, 10, written(100))
+    was = state(database)
+    good = Latest(time=100, value=1.0, flag=1)
+    late = Judged(key=KEY, changed=was.changed, newest=good, good=good, config="h")
+    commit(database, 20, written(100, 9.0))
+    before = asyncio.run(database.rewriting())
+    asyncio.run(database.announce_rewriting())
+    assert asyncio.run(database.judged([late], rewritten=before)) == 0
+    assert (state(database).good, state(database).judged, state(database).dirty_from) == (None, None, 100)
+    assert asyncio.run(database.judged([late], rewritten=before + 1)) == 0
+    assert (state(database).good, state(database).dirty_from) == (good, 100)
+    assert asyncio.run(database.judged([replace(late, changed=state(database).changed)], rewritten=before)) == 1, "current"
+    assert state(database).dirty_from is None
+
+
 def test_the_statements_are_those_of_postgresql_too() -> None:
     """There each row is a dictionary of what the statement uses, and nothing else."""
     for many, used in ((_WRITE, 20), (_REPLACE, 20), (_CLEAR, 15), (_ANSWER, 15)):
