@@ -20,6 +20,7 @@ COUNTERS = {
 _LIKELY_WINDOW = 20
 _IDLE_S = 0.001
 _BATCHES = 4  # wait here at most, then the socket is left alone
+MOST_BYTES = 64 << 20  # and of topics and payloads: a thousand messages of the most a broker takes are a gigabyte
 
 
 def token_of(serial: int, packet_id: int) -> int:
@@ -40,6 +41,7 @@ class Inbox:
         self._max_batch = max_batch
         self._window = window
         self._waiting: list[Message] = []
+        self._bytes = 0  # of those
         self._unacknowledged: set[int] = set()
         self._ripe = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -47,19 +49,20 @@ class Inbox:
 
     @property
     def enough(self) -> bool:
-        """Whether a few batches wait: time to stop reading."""
-        return len(self._waiting) >= _BATCHES * self._max_batch
+        """Whether a few batches wait, or long messages: time to stop reading."""
+        return self._bytes >= MOST_BYTES or len(self._waiting) >= _BATCHES * self._max_batch
 
     def put(self, messages: Sequence[Message], *, duplicates: int) -> None:
         """Take these in, of which `duplicates` are marked as sent before; a token of 0 is one that needs no acknowledgement."""
         waiting, unacknowledged = self._waiting, self._unacknowledged
         first = not waiting
         waiting += messages
+        self._bytes += _size(messages)
         unacknowledged.update([message[8] for message in messages])  # [8] is the token: a name costs twice as much
         unacknowledged.discard(0)
         self.counters["received"] += len(messages)
         self.counters["duplicates"] += duplicates
-        if len(waiting) >= self._max_batch or len(unacknowledged) >= self._window or not self._linger_s:
+        if len(waiting) >= self._max_batch or self._bytes >= MOST_BYTES or len(unacknowledged) >= self._window or not self._linger_s:
             self._ripe.set()
         elif not self._ripe.is_set():
             loop = asyncio.get_running_loop()
@@ -96,6 +99,7 @@ class Inbox:
             taken, self._waiting = taken[: self._max_batch], taken[self._max_batch :]
         else:
             self._ripe.clear()
+        self._bytes = _size(self._waiting)
         for timer in (self._timer, self._idle):
             if timer is not None:
                 timer.cancel()
@@ -111,3 +115,7 @@ class Inbox:
             self._ripe.set()
         else:
             self._idle = asyncio.get_running_loop().call_later(_IDLE_S, self._still, self.counters["received"])
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum([len(message[0]) + len(message[1]) for message in messages])

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mqtt_inbox import Inbox, token_of
+from adapters.mqtt_inbox import MOST_BYTES, Inbox, token_of
 from core.message import Message
 
 
@@ -88,5 +88,23 @@ def test_each_is_acknowledged_once_in_order_and_never_over_another_connection(as
         wanted = {number for number, _ in asked[: len(asked) - len(batch)] if number >= lost_after and number % 3}
         assert sorted(settled) == [number % 100 + 1 for number in sorted(wanted)]
         assert inbox.counters["acknowledged"] == len(settled)
+
+    run(test())
+
+
+def test_long_messages_are_enough_by_their_bytes() -> None:
+    """Few but long ones stop the reading and are taken at once; when they are taken there is room again."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=1000.0, max_batch=5000)
+        long = Message("t", bytes(MOST_BYTES // 4), 0, qos=1)
+        inbox.put([long._replace(token=token_of(i, i)) for i in range(1, 4)], duplicates=0)
+        assert not inbox.enough
+        inbox.put([long._replace(token=token_of(4, 4))], duplicates=0)
+        assert inbox.enough
+        assert len(await inbox.batch()) == 4
+        assert not inbox.enough
+        inbox.put([message(5)], duplicates=0)
+        assert not inbox.enough
 
     run(test())
