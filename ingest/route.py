@@ -19,6 +19,9 @@ TOPICS = {
 }
 
 
+LONGEST_TENANT = 128  # of a network server: an application's UUID, or app@tenant; topics are remembered
+
+
 class Route(NamedTuple):
     """`kind` is `telemetry`, `senml`, `frame`, `status`, `ack`, `chirpstack` or `tts`; `port` only of frames."""
 
@@ -41,9 +44,9 @@ def route(topic: str) -> Route:
             return _own("frame", org, device, topic, int(port))
         case ["canhman", org, device, "command", "ack"]:
             return _own("ack", org, device, topic)
-        case ["application", application, "device", device, "event", "up"] if application and DEVICE_ID.match(device):
+        case ["application", application, "device", device, "event", "up"] if 0 < len(application) <= LONGEST_TENANT and DEVICE_ID.match(device):
             return Route("chirpstack", application, device)
-        case ["v3", tenant, "devices", device, "up"] if tenant and DEVICE_ID.match(device):
+        case ["v3", tenant, "devices", device, "up"] if 0 < len(tenant) <= LONGEST_TENANT and DEVICE_ID.match(device):
             return Route("tts", tenant, device)
     raise DecodeError("bad_topic", f"topic {topic[:120]!r} is outside the contract (canhman/ORG/DEVICE/telemetry)")
 

@@ -37,6 +37,7 @@ def test_the_contract(topic: str, found: Route) -> None:
         *("canhman/default/kl01/Telemetry", "canhman/default/kl01/up", "canhman/default/kl01/command", "canhman/default/kl01/command/nack"),
         *("canhman/Default/kl01/telemetry", "canhman//kl01/telemetry", "canhman/default//telemetry", "canhman/default/kl 01/telemetry"),
         *("canhman/default/kênh/telemetry", "canhman/default/kl01\n/telemetry", f"canhman/default/{'a' * 65}/telemetry", f"canhman/{'a' * 65}/kl01/telemetry"),
+        *(f"application/{'7' * 129}/device/kl01/event/up", f"v3/{'a' * 129}/devices/kl01/up"),
         *("canhman/default/kl01/frame", "canhman/default/kl01/frame/256", "canhman/default/kl01/frame/-1", "canhman/default/kl01/frame/x"),
         *("canhman/default/kl01/frame/²", "canhman/default/kl01/frame/٣", "canhman/default/kl01/frame/1/2", "canhman/default/kl01/frame/+1"),
         *("application//device/kl01/event/up", "application/7/device/kl01/event/join", "application/7/device/k l/event/up", "v3//devices/kl01/up"),
