@@ -41,6 +41,12 @@ class SegmentReader:
         return min(kept[0].base + HEADER_BYTES, self._end) if kept else self._end
 
     @property
+    def removed_to(self) -> int:
+        """Before this position records were removed, or were never here; 0 where the journal is whole."""
+        kept = self._segments
+        return kept[0].previous_end if kept else 0
+
+    @property
     def segments(self) -> tuple[Segment, ...]:
         """The files, oldest first."""
         return self._segments

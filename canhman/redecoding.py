@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from adapters.sqlite_store import SqliteStore
 from canhman import journals, terminal, wiring
 from canhman.configuration import read_qc
 from canhman.judge_lock import JudgeLock
@@ -28,7 +29,7 @@ COUNTS = {
     "messages": "messages read",
     "resolved": "dead letters resolved",
     "refused": "new dead letters",
-    "without_message": "left alone: their messages are no longer in the journal",
+    "without_message": "left alone: not proven by the messages of the journals",
     "not_looked_at": "left for another run: run it again",
     "refused_by_store": "refused by the store",
     "failed": "messages that our own code cannot read; the log has them",
@@ -66,6 +67,7 @@ async def _run(settings: Settings, asked: Asked, db: Any, wait_s: float) -> Resu
                 database=db,
                 config=read_qc(settings.config),
                 clock=await wiring.clock(settings, db),
+                arrival_of_row=isinstance(store, SqliteStore),
                 moved=lambda done, total: moved(done, f"of {journals.shown(total)}"),
             )
     finally:

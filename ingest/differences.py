@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,37 @@ Codes = NDArray[np.int64]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
     """`write`: rows to store; `withdraw`: stored rows with their new flag; `doubtful`: stored rows that nothing gives, of which
-    the caller must find out whether their message is still there. `changes` tells of `write` and `withdraw`."""
+    the caller must find out whether their message is still there. `changes` tells of `write` and `withdraw`. `left`: how many
+    have another value, and nobody knows whether a message that cannot be read gave it."""
 
     write: Batch
     withdraw: Batch
     doubtful: Batch
     changes: list[Change]
+    left: int = 0
 
 
-def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey]) -> Differences:
-    """Both sorted by (series, time), each identity once; `series` of both indexes `keys`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """What of the messages was not read. `lost`: between these arrivals, both included, something came that cannot be read;
+    `ties`: rows that arrived together with those wanted; `others`: whether there are journals that were not read; `blind`: not even the times are sure."""
+
+    lost: Sequence[tuple[int, int]] = ()
+    ties: Batch = field(default_factory=Batch.empty)
+    others: bool = False
+    blind: bool = False
+
+
+NO_GAPS = Gaps()
+
+
+def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey], gaps: Gaps = NO_GAPS) -> Differences:
+    """Both sorted by (series, time), each identity once; `series` of both, and of ties, indexes `keys`.
+
+    A value is written over only where whatever arrived from the wanted row on until the stored one was read.
+    """
+    if gaps.blind:
+        return Differences(write=Batch.empty(), withdraw=Batch.empty(), doubtful=stored.take(stored.tests & _WITHDRAWN == 0), changes=[])
     w, s = _codes(wanted.series, wanted.time), _codes(stored.series, stored.time)
     at = np.minimum(np.searchsorted(s, w), max(0, len(s) - 1))
     met = s[at] == w if len(s) else np.zeros(len(w), dtype=np.bool_)
@@ -44,8 +65,11 @@ def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey]) -> Differen
         old[met], given[met] = stored.value[at[met]], stored.tests[at[met]]
         received[met] = np.maximum(received[met], stored.received[at[met]])  # of the arrival written last
     was_withdrawn = met & (given & _WITHDRAWN != 0)
-    other = met & ~was_withdrawn & _differs(old, wanted.value)
+    differs = met & _differs(old, wanted.value)
+    unsure = differs & _unsure(wanted, received, old, w, gaps)
+    other = differs & ~was_withdrawn & ~unsure
     tests = np.where(met, (wanted.tests & ~_CLOCK) | (given & _CLOCK), wanted.tests)  # what live ingest saw of a clock stands
+    was_withdrawn &= ~unsure
     chosen = ~met | other | was_withdrawn
     write = Batch(series=wanted.series, time=wanted.time, value=wanted.value, flag=wanted.flag, tests=tests, received=received).take(chosen)
     kinds = np.where(~met, "new", np.where(was_withdrawn, "restored", "value"))[chosen]
@@ -54,7 +78,26 @@ def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey]) -> Differen
     moved = spare & _elsewhere(wanted, stored, keys)
     withdraw = withdrawn(stored.take(moved))
     changes += tell_withdrawn(withdraw, keys)
-    return Differences(write=write, withdraw=withdraw, doubtful=stored.take(spare & ~moved), changes=changes)
+    return Differences(write=write, withdraw=withdraw, doubtful=stored.take(spare & ~moved), changes=changes, left=int(unsure.sum()))
+
+
+def _unsure(wanted: Batch, received: NDArray[np.int64], old: NDArray[np.float64], codes: Codes, gaps: Gaps) -> NDArray[np.bool_]:
+    """Which of the wanted rows may have been written over live by a message that was not read, or that arrived together with theirs."""
+    unsure = near(gaps.lost, wanted.received, received)
+    if gaps.others:
+        unsure |= received > wanted.received
+    if len(gaps.ties):
+        at = np.searchsorted(codes, _codes(gaps.ties.series, gaps.ties.time))
+        unsure[at[~_differs(old[at], gaps.ties.value)]] = True
+    return unsure
+
+
+def near(lost: Sequence[tuple[int, int]], first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For which of the spans first … last [ms] something that arrived within it may be lost."""
+    found = np.zeros(len(first), dtype=np.bool_)
+    for low, high in lost:
+        found |= (first <= high) & (last >= low)
+    return found
 
 
 def withdrawn(rows: Batch) -> Batch:
@@ -83,9 +126,9 @@ def _differs(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def _elsewhere(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey]) -> NDArray[np.bool_]:
-    """Stored rows whose very reading (sensor, quantity, time) is wanted at another place."""
-    names: dict[tuple[str, str], int] = {}
-    of = np.array([names.setdefault((key.sensor, key.quantity), len(names)) for key in keys], dtype=np.int32)
+    """Stored rows whose very reading (sensor, quantity, time) is wanted at another place of its org: what was sent under another org is another's."""
+    names: dict[tuple[str, str, str], int] = {}
+    of = np.array([names.setdefault((key.org, key.sensor, key.quantity), len(names)) for key in keys], dtype=np.int32)
     if not len(of):
         return np.zeros(len(stored), dtype=np.bool_)
     return np.isin(_codes(of[stored.series], stored.time), _codes(of[wanted.series], wanted.time))

@@ -18,7 +18,8 @@ from core.clock import Clock
 from core.deadletter import DeadLetter
 from core.errors import CanhManError, ConflictError, DecodeError
 from core.message import Message
-from core.ports import Journal, RegistrySnapshot, SeriesStore
+from core.place import FOREVER
+from core.ports import Journal, RegistrySnapshot, SeriesStore, Slice
 from core.series import SeriesTable
 from core.state import BootSpan, Commit, Seen, WaitingDevice
 from ingest.identity import AHEAD_MS
@@ -45,38 +46,60 @@ class PastJournal(Journal, Protocol):
         """Look (again) for what there is."""
         ...
 
+    @property
+    def removed_to(self) -> int:
+        """Before this position records were removed; 0 where none was."""
+        ...
+
     def at_arrival(self, ms: int) -> int:
         """A position at or before every record that arrived at `ms` or later."""
         ...
 
+    def read(self, position: int, *, limit: int, gaps: list[tuple[int, int]] | None = None) -> Slice:
+        """As `Journal.read`; `gaps` takes the positions [from, to) of what is damaged."""
+        ...
+
 
 class Wanted:
-    """The rows of a span of time, each identity once: the last of the journal wins. Holds `MOST_ROWS`; then its end comes nearer."""
+    """The rows of a span of time, each identity once. Holds `MOST_ROWS`; then its end comes nearer.
+
+    Of one journal the last message wins, of several the one that arrived last, as they did live. Where two of them arrived in the
+    same millisecond nobody knows which one was stored last: `ties` are the others.
+    """
 
     def __init__(self, low: int, high: int, table: SeriesTable, *, most: int | None = None) -> None:
         self.low = low
         self.high = high
         self.table = table
         self._most = MOST_ROWS if most is None else most
-        self._parts: list[Batch] = []
+        self._parts: dict[str, list[Batch]] = {}
         self._rows = 0
+        self.ties = Batch.empty()
 
-    def add(self, rows: Batch, numbers: np.ndarray[Any, np.dtype[np.int32]]) -> None:
-        """Take in rows, whose `series` index `numbers`, which has their numbers in our table."""
+    def add(self, rows: Batch, numbers: np.ndarray[Any, np.dtype[np.int32]], journal: str) -> None:
+        """Take in rows of a journal, whose `series` index `numbers`, which has their numbers in our table."""
         inside = (rows.time >= self.low) & (rows.time < self.high)
         if not inside.any():
             return
         rows = rows.take(inside)
-        self._parts.append(Batch(series=numbers[rows.series], time=rows.time, value=rows.value, flag=rows.flag, tests=rows.tests, received=rows.received))
+        self._parts.setdefault(journal, []).append(
+            Batch(series=numbers[rows.series], time=rows.time, value=rows.value, flag=rows.flag, tests=rows.tests, received=rows.received)
+        )
         self._rows += len(rows)
         if self._rows > self._most:
             self._compact()
 
     def rows(self) -> Batch:
         """All of them, sorted by (series, time)."""
-        self._parts = [Batch.concat(self._parts).last_wins()]
-        self._rows = len(self._parts[0])
-        return self._parts[0]
+        self._parts = {journal: [Batch.concat(parts).last_wins()] for journal, parts in self._parts.items()}
+        self._rows = sum(len(parts[0]) for parts in self._parts.values())
+        every = Batch.concat([parts[0] for parts in self._parts.values()])
+        if len(self._parts) < 2:
+            return every
+        every = every.take(np.lexsort((every.received, every.time, every.series)))  # stable
+        same = (every.series[1:] == every.series[:-1]) & (every.time[1:] == every.time[:-1]) & (every.received[1:] == every.received[:-1])
+        self.ties = every.take(np.append(same, False)) if len(every) else every
+        return every.distinct()
 
     def _compact(self) -> None:
         rows = self.rows()
@@ -84,7 +107,8 @@ class Wanted:
             middle = max(self.low + 1, int(np.median(rows.time)))
             self.high = middle if middle < self.high else self.low + (self.high - self.low) // 2
             rows = rows.take(rows.time < self.high)
-        self._parts, self._rows = [rows], len(rows)
+        self._parts = {journal: [part.take(part.time < self.high) for part in parts] for journal, parts in self._parts.items()}
+        self._rows = sum(len(part) for parts in self._parts.values() for part in parts)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,11 +155,13 @@ class Reading:
         start: int,
         letters: Letters,
         within: tuple[int, int],
+        clock_was_behind: bool = False,
     ) -> None:
         self.journal = journal
         self.position = start
         self._letters = letters
         self._within = within
+        self._clock_was_behind = clock_was_behind
         self._scope = scope
         self._topics: dict[str, str] = {}
         self._numbers = np.zeros(0, dtype=np.int32)
@@ -145,18 +171,42 @@ class Reading:
             journal=journal, store=cast("SeriesStore", _Nowhere()), database=frozen, config=config, clock=clock, mode="approve", public=False
         )
         self.told = Told()
+        self.gaps: list[tuple[int, int]] = []  # positions of what is damaged
+        self.lost: list[tuple[int, int]] = []  # between these arrivals, both included, something came that cannot be read
+        self._arrival = 0  # of the record read last
+        self._broken = False  # what follows it is damaged
         self.failed: set[int] = set()  # positions of messages that our own code cannot read: nothing is concluded from them
 
     async def go_on(self, wanted: Wanted, moved: Callable[[int], None] = lambda position: None) -> None:
         """To the end of the journal as it is now."""
-        while (part := self.journal.read(self.position, limit=BATCH)).next > self.position:
+        gaps: list[tuple[int, int]] = []
+        while (part := self.journal.read(self.position, limit=BATCH, gaps=gaps)).next > self.position:
             self.position = part.next
+            self._miss(part, gaps)
             self.told.damaged_bytes += part.damaged_bytes
             mine = [record for record in part.records if self.is_mine(record[1])]
             self.told.messages += len(mine)
             for group in self._groups(mine):
                 await self._take(group, wanted)
             moved(self.position)
+
+    def _miss(self, part: Slice, gaps: list[tuple[int, int]]) -> None:
+        """Between which arrivals the damaged records of this part came."""
+        self.gaps += gaps
+        left = [low for low, _ in gaps]
+        gaps.clear()
+        for position, message in part.records if left or self._broken else part.records[-1:]:
+            self._broken |= bool(left) and left[0] < position
+            while left and left[0] < position:
+                del left[0]
+            if self._broken:
+                self.lost.append((min(self._arrival, message.received), max(self._arrival, message.received)))
+            self._broken, self._arrival = False, message.received
+        self._broken |= bool(left)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """All arrivals, from and to, near which the journal does not hold everything any more."""
+        return [*self.lost, *([(self._arrival, FOREVER)] if self._broken else []), *removed(self.journal)]
 
     def is_mine(self, message: Message) -> bool:
         """Whether it comes from a device in scope."""
@@ -169,7 +219,7 @@ class Reading:
             try:
                 known = route(message.topic).device
             except DecodeError:
-                known = ""
+                return ""  # and not remembered: it may be 64 KiB long
             if len(self._topics) >= _MOST_TOPICS:
                 self._topics.clear()
             self._topics[message.topic] = known
@@ -179,7 +229,7 @@ class Reading:
         """As live ingest does; a message that makes our own code fail is left out, and its neighbours are not."""
         await self._processor.refresh()
         try:
-            works = [await self._processor.process(records, shifts=shifts)]
+            works = [await self._processor.process(records, shifts=shifts, asked=self._clock_was_behind)]
         except CanhManError:
             raise
         except Exception as error:  # noqa: BLE001 found one by one
@@ -214,7 +264,7 @@ class Reading:
         alone = records[0][0] if len(records) == 1 else -1
         works = await self.process(records, self._letters.shifts.get(alone))
         for work in works:
-            wanted.add(work.rows, self._numbers_in(wanted.table))
+            wanted.add(work.rows, self._numbers_in(wanted.table), self.journal.id)
             low, high = self._within
             self.told.refused += [d for d in work.pending.dead if low <= d.received < high and d.reason not in UNTOLD]
             if alone in self._letters.open and not work.pending.waiting:
@@ -241,6 +291,15 @@ class Reading:
 def arrival_before(since: int) -> int:
     """When a reading of `since` or later may have arrived at the earliest, and a week more for what came again."""
     return max(0, since - AHEAD_MS - WARM_UP_MS)
+
+
+def removed(journal: PastJournal) -> list[tuple[int, int]]:
+    """The arrivals, from and to, of what the journal keeps no more."""
+    journal.open()
+    if not journal.removed_to:
+        return []
+    first = journal.read(journal.start, limit=1).records
+    return [(0, first[0][1].received if first else FOREVER)]
 
 
 class _Frozen:

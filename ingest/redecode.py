@@ -5,8 +5,8 @@
     diff   = compare(wanted, stored)                            `ingest.differences`: pure
     log, then store, then `dirty_from`                          the judge follows; a run that is cut short is begun anew
 
-A reading that stands where it should not is withdrawn (flag 9), never removed. That is done only where its message is still in
-the journal, whole, and gives something else today. It runs beside ingest: both write the same rows of the same messages.
+A reading that stands where it should not is withdrawn (flag 9), never removed. That is done, and a value written over, only where
+no message that cannot be read could have given it (decision 0026). It runs beside ingest: both write the same rows of the same messages.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from core.ports import Redecodes, RegistrySnapshot, SeriesStore
 from core.redecode import Change, Run, Touched
 from core.series import SeriesKey, SeriesTable
 from core.state import Commit, Judged, Latest, Written
-from ingest.differences import Differences, compare, tell_withdrawn, withdrawn
-from ingest.past import UNTOLD, Letters, PastJournal, Reading, Told, Wanted, arrival_before
+from ingest.differences import Differences, Gaps, compare, near, tell_withdrawn, withdrawn
+from ingest.past import UNTOLD, Letters, PastJournal, Reading, Told, Wanted, arrival_before, removed
 from ingest.pipeline import Database as IngestDatabase
 from quality.rules import QcConfig
 from registry.directory import Directory
@@ -48,7 +48,10 @@ class Database(IngestDatabase, Redecodes, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Which readings (since ≤ time < until [ms]), of which device or org (empty: all), for whom and why; `dry` writes nothing."""
+    """Which readings (since ≤ time < until [ms]), of which device or org (empty: all), for whom and why; `dry` writes nothing.
+
+    `clock_was_behind`: our own clock was; times that lie after their arrival but are over now are taken.
+    """
 
     since: int
     until: int = FOREVER
@@ -57,6 +60,7 @@ class Asked:
     actor: str = ""
     reason: str = ""
     dry: bool = False
+    clock_was_behind: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,9 +95,13 @@ async def redecode(
     config: QcConfig,
     clock: Clock,
     moved: Moved = lambda done, total: None,
+    arrival_of_row: bool = False,
 ) -> Result:
-    """Do it. Raises what store and database raise; what was done by then stays, and a second call does the rest."""
-    work = _Redecode(asked, journals=journals, store=store, database=database, config=config, clock=clock, moved=moved)
+    """Do it. Raises what store and database raise; what was done by then stays, and a second call does the rest.
+
+    `arrival_of_row`: the store keeps the arrival of each row; else only that of its point, which tells of no single row.
+    """
+    work = _Redecode(asked, journals=journals, store=store, database=database, config=config, clock=clock, moved=moved, arrival_of_row=arrival_of_row)
     return await work.run()
 
 
@@ -101,7 +109,16 @@ class _Redecode:
     """One run: state with a lifetime."""
 
     def __init__(
-        self, asked: Asked, *, journals: Sequence[PastJournal], store: SeriesStore, database: Database, config: QcConfig, clock: Clock, moved: Moved
+        self,
+        asked: Asked,
+        *,
+        journals: Sequence[PastJournal],
+        store: SeriesStore,
+        database: Database,
+        config: QcConfig,
+        clock: Clock,
+        moved: Moved,
+        arrival_of_row: bool,
     ) -> None:
         self._asked = asked
         self._journals = journals
@@ -110,6 +127,7 @@ class _Redecode:
         self._config = config
         self._clock = clock
         self._moved = moved
+        self._arrival_of_row = arrival_of_row
         self._result = Result()
         self._told: dict[str, Told] = {}
         self._failed: dict[str, int] = {}
@@ -119,7 +137,6 @@ class _Redecode:
         snapshot = await self._database.snapshot()
         self._directory = Directory(snapshot)
         self._scope = _scope(snapshot, self._asked)
-        self._kept_since = min((m.received for j in self._journals for _, m in j.read(j.start, limit=1).records), default=FOREVER)
         self._stored = await self._series()
         letters = {journal.id: await self._letters(journal.id) for journal in self._journals}
         if not self._asked.dry:
@@ -150,9 +167,10 @@ class _Redecode:
             config=self._config,
             clock=self._clock,
             scope=self._scope,
-            start=journal.at_arrival(arrival_before(low)),
+            start=journal.start if self._asked.clock_was_behind else journal.at_arrival(arrival_before(low)),
             letters=letters,
             within=(self._asked.since, self._asked.until),
+            clock_was_behind=self._asked.clock_was_behind,
         )
 
     def _progress(self, journal: PastJournal, start: int) -> Callable[[int], None]:
@@ -165,26 +183,48 @@ class _Redecode:
         for reading in readings:  # what came meanwhile counts too
             reading.journal.open()
             await reading.go_on(wanted)
-        rows, keys = wanted.rows(), wanted.table.keys
-        span = (wanted.low, wanted.high)
+        gaps, blind = await self._gaps(readings)
+        before = self._result.counts.total()
+        doubtful = await self._compare(wanted, gaps, blind)
+        await self._clear_up(doubtful, snapshot, gaps, {reading.journal.id: reading.position for reading in readings})
+        if self._result.counts.total() > before and not self._asked.dry:
+            await self._once_more(wanted, readings)
+
+    async def _compare(self, wanted: Wanted, gaps: Gaps, blind: frozenset[str]) -> list[tuple[list[SeriesKey], Batch]]:
+        """Write what differs, device by device; returns the stored rows that nothing gives, and whose message may be there."""
+        rows, keys, ties = wanted.rows(), wanted.table.keys, wanted.ties
         doubtful: list[tuple[list[SeriesKey], Batch]] = []
-        room, before = _MOST_DOUBTFUL, self._result.counts.total()
-        devices = dict(_by_device(rows, keys))
+        room = _MOST_DOUBTFUL
+        devices, tied = dict(_by_device(rows, keys)), dict(_by_device(ties, keys))
         for device in sorted(self._stored.keys() | devices.keys()):
             mine, known = devices.get(device), self._stored.get(device, [])
             local = sorted({*known, *(keys[i] for i in np.unique(rows.series[mine]).tolist())}) if mine is not None else known
-            stored = await self._store.read(local, *span)
-            found = compare(_renumbered(rows.take(mine), keys, local) if mine is not None else Batch.empty(), stored, local)
+            stored = await self._store.read(local, wanted.low, wanted.high)
+            its = replace(gaps, blind=device in blind, ties=_renumbered(ties.take(tied[device]), keys, local) if device in tied else Batch.empty())
+            found = compare(_renumbered(rows.take(mine), keys, local) if mine is not None else Batch.empty(), stored, local, its)
             await self._write(found, local)
-            kept = found.doubtful.take(found.doubtful.received >= self._kept_since)
-            self._result.counts["without_message"] += len(found.doubtful) - len(kept)
+            kept = found.doubtful.take(slice(0, 0 if gaps.others or not self._arrival_of_row or device in blind else None))
+            self._result.counts["without_message"] += len(found.doubtful) - len(kept) + found.left
             if len(kept):
                 doubtful.append((local, kept.take(slice(0, max(0, room)))))
                 self._result.counts["not_looked_at"] += max(0, len(kept) - max(0, room))
                 room -= len(kept)
-        await self._clear_up(doubtful, snapshot)
-        if self._result.counts.total() > before and not self._asked.dry:
-            await self._once_more(wanted, readings)
+        return doubtful
+
+    async def _gaps(self, readings: Sequence[Reading]) -> tuple[Gaps, frozenset[str]]:
+        """What of the messages cannot be read, and the clockless devices whose times hang on such a one."""
+        known = await self._database.state_cursors()
+        lost = [span for reading in readings for span in reading.missing()]  # opens the journals anew: they reach as far as the cursors
+        ends = {reading.journal.id: reading.journal.end for reading in readings}
+        others = any(position > ends.get(journal, -1) for journal, position in known.items())
+        damaged = {reading.journal.id: reading.gaps for reading in readings if reading.gaps}
+        recalled = await self._database.recalled(sorted(self._scope)) if damaged else {}
+        blind = frozenset(
+            device
+            for device, (seen, _) in recalled.items()
+            if any(low <= s.position < high for s in seen for journal, gaps in damaged.items() if s.journal in ("", journal) for low, high in gaps)
+        )
+        return Gaps(lost=lost, others=others), blind
 
     async def _write(self, found: Differences, keys: Sequence[SeriesKey]) -> None:
         """Log, store, and have it judged: in this order, so that whatever was begun can be taken up."""
@@ -232,33 +272,42 @@ class _Redecode:
 
     async def _once_more(self, wanted: Wanted, readings: Sequence[Reading]) -> None:
         """What ingest has stored while we compared may have been written over by us: it is the later word, and stands."""
-        late = Wanted(wanted.low, wanted.high, wanted.table)
-        for reading in readings:
-            reading.journal.open()
-            await reading.go_on(late)
-        rows = late.rows()
-        if len(rows):
-            await self._database.announce_rewriting()
-            await self._store.write(rows, wanted.table.keys)
-            await self._have_judged(rows, wanted.table.keys)
+        changed = -1
+        while self._result.counts.total() > changed:
+            changed = self._result.counts.total()
+            late = Wanted(wanted.low, wanted.high, wanted.table)
+            for reading in readings:
+                reading.journal.open()
+                await reading.go_on(late)
+            rows, keys = late.rows(), wanted.table.keys
+            for _, mine in _by_device(rows, keys):
+                local = sorted({keys[i] for i in np.unique(rows.series[mine]).tolist()})
+                stored = await self._store.read(local, wanted.low, wanted.high)
+                found = compare(_renumbered(rows.take(mine), keys, local), stored, local, Gaps(others=True))
+                await self._write(replace(found, withdraw=Batch.empty(), changes=found.changes[: len(found.write)]), local)
 
     # ------------------------------------------------------------ rows that nothing gives
 
-    async def _clear_up(self, doubtful: Sequence[tuple[list[SeriesKey], Batch]], snapshot: RegistrySnapshot) -> None:
-        """Withdraw those whose own message (device and arrival) stands in the journal: it was read, and gives something else."""
+    async def _clear_up(self, doubtful: Sequence[tuple[list[SeriesKey], Batch]], snapshot: RegistrySnapshot, gaps: Gaps, ends: Mapping[str, int]) -> None:
+        """Withdraw those whose own message is known, by device and arrival, and was read, and gives something else.
+
+        All messages of one read of the socket arrive in the same millisecond: an arrival is known to be that of one message only
+        where every journal is read, near it nothing is lost, and the device has but one.
+        """
         asked = {(_device(keys[s]), r) for keys, rows in doubtful for s, r in zip(rows.series.tolist(), rows.received.tolist(), strict=True)}
         if not asked:
             return
-        proven = await self._proven(asked, snapshot)
+        proven = await self._proven(asked, snapshot, ends)
+        lost = [*gaps.lost, *(span for journal in self._journals for span in removed(journal))]  # also while we read
         for keys, rows in doubtful:
             is_proven = [(_device(keys[s]), r) in proven for s, r in zip(rows.series.tolist(), rows.received.tolist(), strict=True)]
-            gone = withdrawn(rows.take(np.array(is_proven, dtype=np.bool_)))
+            gone = withdrawn(rows.take(np.array(is_proven, dtype=np.bool_) & ~near(lost, rows.received, rows.received)))
             self._result.counts["without_message"] += len(rows) - len(gone)
             await self._write(Differences(write=Batch.empty(), withdraw=gone, doubtful=Batch.empty(), changes=tell_withdrawn(gone, keys)), keys)
 
-    async def _proven(self, asked: set[tuple[str, int]], snapshot: RegistrySnapshot) -> set[tuple[str, int]]:
-        """Of these (device, arrival) the ones whose messages are all still there, and may be read."""
-        found: set[tuple[str, int]] = set()
+    async def _proven(self, asked: set[tuple[str, int]], snapshot: RegistrySnapshot, ends: Mapping[str, int]) -> set[tuple[str, int]]:
+        """Of these (device, arrival) the ones that are of one message in all journals, which may be read."""
+        found: Counter[tuple[str, int]] = Counter()
         barred: set[tuple[str, int]] = set()
         first, last = min(r for _, r in asked), max(r for _, r in asked)
         for journal in self._journals:
@@ -273,8 +322,9 @@ class _Redecode:
                     barred |= {of[d.position] for d in work.pending.dead if d.reason in UNTOLD and d.position in of}
                     barred |= {of[w.position] for w in work.pending.waiting}
                 barred |= {of[position] for position in reading.failed if position in of}
-                found |= {of[p] for p, _ in mine}
-        return found - barred
+                barred |= {of[p] for p, _ in mine if p >= ends[journal.id]}  # it came after we looked
+                found.update(of[p] for p, _ in mine)
+        return {one for one, times in found.items() if times == 1} - barred
 
     # ------------------------------------------------------------ dead letters
 

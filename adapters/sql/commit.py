@@ -44,3 +44,8 @@ def write(c: Connection, commit: Commit, *, at: int) -> None:
 def state_cursor(c: Connection, journal: str) -> int:
     """The journal position the last commit covers; 0 where there is none."""
     return int(c.execute(select(t.state_cursor.c.position).where(t.state_cursor.c.journal == journal)).scalar_one_or_none() or 0)
+
+
+def state_cursors(c: Connection) -> dict[str, int]:
+    """By journal, of all that ever committed."""
+    return {journal: int(position) for journal, position in c.execute(select(t.state_cursor.c.journal, t.state_cursor.c.position))}

@@ -30,6 +30,9 @@ def run(
     org: Annotated[str, typer.Option(help="Only devices of this org.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the log.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be changed, and write nothing.")] = False,
+    clock_was_behind: Annotated[
+        bool, typer.Option("--clock-was-behind", help="Our own clock was behind: take times after their arrival that are over now.")
+    ] = False,
     limit: Limit = 20,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a missing server at start.")] = 60,
     json: Json = False,
@@ -49,7 +52,7 @@ def run(
     first, last = instant("--since", since), instant("--until", until) if until else FOREVER
     if last <= first:
         raise UsageError(f"--until {until!r} does not lie after --since {since!r}")
-    asked = Asked(since=first, until=last, device=device, org=org, actor=terminal.actor(), reason=reason, dry=dry_run)
+    asked = Asked(since=first, until=last, device=device, org=org, actor=terminal.actor(), reason=reason, dry=dry_run, clock_was_behind=clock_was_behind)
     result = redecoding.run(read_settings(), asked, wait_s=wait)
     touched = sorted(result.touched.values(), key=lambda t: t.key)
     if json:
