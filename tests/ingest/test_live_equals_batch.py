@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -310,3 +310,99 @@ def test_a_commit_that_fails_is_made_with_all_of_it(make_line: Callable[..., Any
     assert one(line, device, 240) == [False, False]
     stored, _, flags, _ = in_batch_form(line, device)
     assert stored.flag.tolist() == flags
+
+
+FLAT = [(n, 5.02) for n in range(40, 70)]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Live rows, rounds, restarts, and another writer step by step, in any order; rows as (half hour, value)."""
+    rows = st.lists(st.tuples(st.integers(0, 90), st.sampled_from([5.02, 5.02, 5.02, 5.3, 99.0])), min_size=1, max_size=12, unique_by=lambda r: r[0])
+    runs = st.tuples(st.integers(0, 40), st.integers(10, 40)).map(lambda r: [(n, 5.02) for n in range(r[0], r[0] + r[1])])
+    what = st.sampled_from(["live", "next", "next", "other", "whole", "whole", "step", "step", "judge", "judge", "restart"])
+    return draw(st.lists(st.tuples(what, st.one_of(rows, runs)), min_size=3, max_size=16))
+
+
+def other_writer(line: Any, device: str, rows: list[tuple[int, float]]) -> Iterator[None]:
+    """As `redecode` does it, one call after the other, whatever happens between."""
+    keys = [SeriesKey("default", device, "main", device, quantity) for quantity in ("water.ec", "water.salinity")]
+    found = {START + n * 30 * MIN: value for n, value in sorted(rows)}
+    times, values = list(found), list(found.values())
+    line.ask(line.database.announce_rewriting())
+    yield
+    line.ask(line.store.write(Batch.of([0] * len(times) + [1] * len(times), times * 2, values + [v / 2 for v in values]), keys))
+    yield
+    newest = Latest(time=times[-1], value=values[-1], flag=2)
+    written = tuple(Written(key=k, role="primary", newest=newest, received=times[-1], dirty_from=times[0]) for k in keys)
+    line.ask(line.database.commit(Commit(journal="x", state_cursor=0, written=written)))
+    yield
+    line.ask(line.database.announce_rewriting())
+
+
+@pytest.fixture(scope="module")
+def tail_line(tmp_path_factory: pytest.TempPathFactory, open_line: Callable[..., Any]) -> Iterator[Any]:
+    """One line for all examples, each with a device of its own."""
+    line = open_line(tmp_path_factory.mktemp("line"), tails=True)
+    yield line
+    line.close()
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(story=stories())
+@example(story=[("whole", FLAT), ("judge", []), ("next", [])])
+@example(story=[("next", []), ("restart", []), ("whole", FLAT), ("judge", []), ("next", [])])
+@example(story=[("next", []), ("whole", FLAT), ("next", []), ("judge", []), ("live", [(75, 5.02)]), ("live", [(72, 9.0)])])
+def test_live_equals_batch_beside_another_writer(tail_line: Any, story: list[tuple[str, list[tuple[int, float]]]]) -> None:
+    """Whenever somebody writes past ingest, also to series that ingest has not met: in the end the flags are those of the batch form."""
+    line = tail_line
+    device = line.fresh()
+    line.station(device)
+    steps: Iterator[None] = iter(())
+    newest = 0
+    for event, rows in story:
+        if event in ("live", "next"):
+            for n, value in rows if event == "live" else [(newest + 1, 5.02)]:
+                newest = max(newest, n)
+                line.send(device, json.dumps({"time": rfc3339(START + n * 30 * MIN), "readings": {"water.ec": value}}))
+            line.work(judge=False)
+        elif event in ("other", "whole"):
+            list(steps)
+            newest = max(newest, *(n for n, _ in rows))
+            steps = other_writer(line, device, rows)
+            if event == "whole":
+                list(steps)
+        elif event == "step":
+            next(steps, None)
+        elif event == "restart":
+            line.restart()
+        else:
+            line.work()
+    list(steps)
+    line.work()
+    stored, _, flags, bits = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+    assert stored.tests.tolist() == bits
+    assert [s.dirty_from for s in states_of(line, device) if s.dirty_from is not None] == []
+
+
+@pytest.mark.parametrize("met", ["never", "before", "since the start"])
+def test_a_stuck_sensor_whose_past_somebody_else_wrote(make_line: Callable[..., Any], met: str) -> None:
+    """Ten flat hours are written past ingest and judged: the next live row is bad at once or read back, never good."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    if met != "never":
+        one(line, device, 0, judge=True)
+    if met == "before":
+        line.restart()
+    list(other_writer(line, device, [(n, 5.02) for n in range(40, 70)]))
+    line.work()
+    assert set(one(line, device, 70 * 30)) == {met != "since the start"}, "read back, but where the round has handed it over"
+    line.work()
+    assert one(line, device, 71 * 30) == [False, False], "and judged in memory from then on"
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+    assert [row[2] for row in line.rows(device)[-2:]] == [4, 4]
+    [good] = [s.good for s in states_of(line, device) if s.key.quantity == "water.ec"]
+    assert good.time < START + 65 * 30 * MIN
