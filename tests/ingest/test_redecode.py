@@ -322,7 +322,7 @@ def _counted(patch: pytest.MonkeyPatch, whose: Any, name: str, told: list[str], 
 
 
 def test_over_sealed_segments_and_a_damaged_record(line: Line, wrong_decoder: Any) -> None:
-    """Compressed segments are read as the plain ones; what is damaged cannot be repaired, so its rows and those next to it stay as they are, and nothing is withdrawn for it."""
+    """Compressed segments are read as the plain ones; rows of a damaged record, and those next to it, stay as they are, and nothing is withdrawn for it."""
     line.station("kl01")
     wrong_decoder(lambda v: {"water.ec": v["water.ec"] * 2})
     line.journal._segment_bytes = 1
