@@ -52,7 +52,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     refused = letters(world, tag)
     assert refused, "no reading was refused while our clock was behind: the row tries nothing"
     world.rig.run("deadletters", "replay", "--reason", "clock")
-    until(lambda: not letters(world, tag), 60, lambda: f"what was refused is stored:\n{world.rig.log[-3000:]}")
+    until(lambda: not letters(world, tag), 60, lambda: f"what was refused is stored, {letters(world, tag)} of {refused} are not:\n{world.rig.log[-3000:]}")
     rows = world.stored(tag)
     world.stop()
     times, note = 2 * DAY_MS, f"the clock moved by up to 26 h; {refused:,} refusals while it was behind, read again once it was right"
