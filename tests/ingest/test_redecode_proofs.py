@@ -296,7 +296,7 @@ _MESSAGES = st.lists(
 
 
 @given(messages=_MESSAGES, shared=st.booleans(), damaged=st.lists(st.integers(0, 13), max_size=3), reverse=st.booleans(), alone=st.booleans())
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking would take minutes
+@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking would take minutes
 def test_what_live_ingest_stored_is_no_difference(
     open_line: Callable[..., Line],
     messages: Sequence[tuple[bool, str, int, int, float, float | None, int, int]],
