@@ -202,4 +202,4 @@ def _empty() -> bytes:
 
 
 TestAlerts = Alerts.TestCase
-TestAlerts.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAlerts.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

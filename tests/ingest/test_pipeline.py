@@ -393,7 +393,7 @@ def picture(line: Any, device: str) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     parts=st.lists(st.lists(step, min_size=1, max_size=6), min_size=1, max_size=5),
     again=st.lists(st.tuples(st.floats(0, 1), st.sampled_from([1, 3, 2000]), st.booleans()), min_size=1, max_size=4),
