@@ -34,7 +34,7 @@ came (`clock`) and is over by now is taken: it may have been this machine's cloc
 whose message the journal no longer keeps stays open and says so.
 
 **Bounds.** Of one device and reason in one journal 1,000 unresolved letters are kept; what comes beyond them is counted on the newest one and has no letter to
-ask for: `canhman redecode --since …` (of reason `clock` with `--clock-was-behind`) reads the journal again and stores these too
+ask for: `canhman redecode run --since …` (of reason `clock` with `--clock-was-behind`) reads the journal again and stores these too
 ([redecode.md](redecode.md)). Strangers' words are cut (a key at 160 characters, a text at 1,000).
 
 {reasons}"""
