@@ -27,10 +27,10 @@ def _points(store: str) -> list[tuple[str, str, int]]:
         (f"{store}.write", "after", 1),  # stored, the state not committed
         (f"{DATABASE}.commit", "before", 2),
         (f"{DATABASE}.commit", "after", 2),
-        (f"{store}.write_flags", "before", 1),  # the judge's sweep
+        ("quality.tails:Tails.settle", "before", 1),  # judged in memory, before the commit
+        ("quality.tails:Tails.settle", "after", 1),
+        (f"{store}.write_flags", "before", 1),  # of the stuck ones
         (f"{store}.write_flags", "after", 1),
-        (f"{DATABASE}.judged", "before", 1),
-        (f"{DATABASE}.judged", "after", 1),
     ]
 
 
