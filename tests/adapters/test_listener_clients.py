@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,11 @@ def check(messages: list[Message], *, dup: bool, payloads: list[bytes] = PAYLOAD
 
 
 @asynccontextmanager
-async def paho_client(b: Bench, version: int, login: str = PASSWORD) -> AsyncIterator[paho.Client]:
+async def paho_client(b: Bench, version: int, login: str = PASSWORD, *, on_connect: Callable[..., None] | None = None) -> AsyncIterator[paho.Client]:
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="paho", protocol=paho.MQTTProtocolVersion(version), reconnect_on_failure=login == PASSWORD)
     client.username_pw_set("kl01", login)
     client.reconnect_delay_set(1, 1)
+    client.on_connect = on_connect  # before its thread runs: a refusal comes once
     await asyncio.to_thread(client.connect, "127.0.0.1", b.listener.port, 30)
     client.loop_start()
     try:
@@ -91,8 +92,11 @@ def test_paho_with_a_wrong_password(version: int) -> None:
 
     async def scene() -> None:
         loop, reasons = asyncio.get_running_loop(), asyncio.Queue[str]()
-        async with bench() as b, paho_client(b, version, "wrong") as client:
-            client.on_connect = lambda c, u, flags, reason, properties: loop.call_soon_threadsafe(reasons.put_nowait, str(reason))
+
+        def told(client: object, userdata: object, flags: object, reason: object, properties: object) -> None:
+            loop.call_soon_threadsafe(reasons.put_nowait, str(reason))
+
+        async with bench() as b, paho_client(b, version, "wrong", on_connect=told):
             assert (await reasons.get()).lower() == "bad user name or password"
 
     run(scene())
