@@ -28,7 +28,7 @@ from core.errors import ConfigError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
-_GOODBYE_S = 3.0
+_GOODBYE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from core.message import Message
 
 log = structlog.get_logger(__name__)
 
-_GOODBYE_S = 3.0
+_GOODBYE_S = 1.0
 _PING = encode(Pingreq())
 
 

@@ -55,17 +55,19 @@ class TcpProxy:
             return
         self._writers.add(far_writer)
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        for end in (writer, far_writer):
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
         self._writers -= {writer, far_writer}
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One way, to its end. An end is handed on as an end of this way alone: who has said all may still wait until the other has taken it."""
     try:
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
+        writer.write_eof()
     except OSError:
-        pass
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        writer.transport.abort()
