@@ -124,3 +124,11 @@ def wait_all(world: World, sending: Any, timeout: float = 120.0) -> None:
     """Until everything published is acknowledged and has had its chance to be stored."""
     assert sending.join(timeout), f"{sending.published - len(sending.acknowledged)} of {sending.published} are not acknowledged after {timeout:.0f} s"
     world.settle()
+
+
+def whole(world: World, sending: Any, found: Sequence[Reading], tag: str, **told: Any) -> Outcome:
+    """How most rows end: all is acknowledged and stored, the store is asked, ingest is stopped, and both are compared. `told`: as of `tally`."""
+    wait_all(world, sending)
+    rows = world.stored(tag)
+    world.stop()
+    return tally(found, sending.acknowledged, rows, published=sending.published, **told)

@@ -14,9 +14,10 @@ import time
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from influxdb_client import InfluxDBClient, Point, WriteOptions  # type: ignore[attr-defined]
 from influxdb_client._sync.api_client import ApiClient
-from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write.point import Point
+from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 
 PRECISION = {"ns": "n", "us": "u", "ms": "ms", "s": "s"}
 _call = ApiClient.call_api

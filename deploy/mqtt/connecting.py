@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from deploy.mqtt.steps import (
     BOTH,
@@ -44,9 +45,9 @@ def _malformed(version: int, data: bytes, reason: int = 0x81) -> Play:
     return [send(data), closed(packet(0x20, bytes((0, reason, 0))) if version == V5 else b"")]
 
 
-def _kept(version: int, **fields: object) -> bytes:
+def _kept(version: int, **fields: Any) -> bytes:
     """CONNECT that asks for its session and for keeping it."""
-    return connect(version, **({"flags": 0xC0, "properties": HOUR if version == V5 else b""} | fields))  # type: ignore[arg-type]
+    return connect(version, **({"flags": 0xC0, "properties": HOUR if version == V5 else b""} | fields))
 
 
 def _kept_flags(version: int) -> Sequence[Play]:
@@ -66,8 +67,8 @@ def _take_over(version: int) -> Sequence[Play]:
     return [plain, will]
 
 
-def _willed(version: int, flags: int = WILL, **fields: object) -> list[Step]:
-    return [send(connect(version, flags=0xC2 | flags, will=will_of(version), **fields)), get(connack(version))]  # type: ignore[arg-type]
+def _willed(version: int, flags: int = WILL, **fields: Any) -> list[Step]:
+    return [send(connect(version, flags=0xC2 | flags, will=will_of(version), **fields)), get(connack(version))]
 
 
 def _delayed(*after: Step, seconds: int = 5) -> Play:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 V311, V5 = 4, 5
 BOTH = (V311, V5)
@@ -167,9 +167,9 @@ def cut(version: int, reason: int) -> bytes:
     return packet(0xE0, bytes((reason,))) if version == V5 else b""
 
 
-def logged_in(version: int, who: int = 0, **fields: object) -> list[Step]:
+def logged_in(version: int, who: int = 0, **fields: Any) -> list[Step]:
     """CONNECT and CONNACK."""
-    return [send(connect(version, **fields), who), get(connack(version), who)]  # type: ignore[arg-type]
+    return [send(connect(version, **fields), who), get(connack(version), who)]
 
 
 def breaks(version: int, data: bytes, reason: int) -> Play:

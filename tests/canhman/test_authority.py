@@ -39,7 +39,7 @@ class Registry:
 
 def made(*devices: Device, closed: bool = False) -> tuple[Registry, RegistryAuthority]:
     registry = Registry(*devices)
-    return registry, RegistryAuthority(registry, SECRET, closed=closed)  # type: ignore[arg-type]
+    return registry, RegistryAuthority(registry, SECRET, closed=closed)  # type: ignore[arg-type]  # it asks for version and snapshot alone
 
 
 def test_before_the_registry_was_read_nobody_may_anything() -> None:

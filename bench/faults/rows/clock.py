@@ -11,6 +11,7 @@ from servers.waiting import until
 from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
 from bench.faults.world import OurWorld
 from bench.load.readings import DAY_MS, STEP_MS, readings
+from bench.load.sender import Sender
 
 DEVICES = 20
 STEPS = ("+3h", "-2h", "+40m", "-26h", "+0")
@@ -41,8 +42,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         draft = offset.with_suffix(".new")
         draft.write_text(f"{step}\n")
         os.replace(draft, offset)
-        size = world.journal_end
-        until(lambda size=size: world.journal_end > size or not sending.alive, 30, "it goes on")  # type: ignore[misc]
+        goes_on(world, sending)
     time.sleep(scale.pick(2.0, 0.2))
     world.kill()  # and what is read again is met with another clock
     world.start()
@@ -57,6 +57,12 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     world.stop()
     times, note = 2 * DAY_MS, f"the clock moved by up to 26 h; {refused:,} refusals while it was behind, read again once it was right"
     return tally(found, sending.acknowledged, rows, published=sending.published, runs=len(steps), early_ms=times, late_ms=times, note=note)
+
+
+def goes_on(world: OurWorld, sending: Sender) -> None:
+    """Until more is journalled, or all is sent."""
+    size = world.journal_end
+    until(lambda: world.journal_end > size or not sending.alive, 30, "it goes on")
 
 
 def letters(world: OurWorld, tag: str) -> int:

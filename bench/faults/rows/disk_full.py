@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from servers.waiting import until
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.world import LISTENER, OurWorld
 from bench.load.readings import readings
 
@@ -58,12 +58,9 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         until(lambda: world.journal_end > end, 30, lambda: f"it goes on:\n{world.rig.log[-2000:]}", every=0.005)
         world.level()
         recovered = time.monotonic() - began
-        wait_all(world, sending)
-        rows = world.stored(tag)
-        world.stop()
-    full_after = f"full after {before} readings, acknowledged while full: {grown}"
-    note = f"{how}; {full_after if world.kind == LISTENER else 'the broker keeps what comes meanwhile'}"
-    return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered], note=note)
+        full_after = f"full after {before} readings, acknowledged while full: {grown}"
+        note = f"{how}; {full_after if world.kind == LISTENER else 'the broker keeps what comes meanwhile'}"
+        return whole(world, sending, found, tag, recover_s=[recovered], note=note)
 
 
 ROW = FaultRow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.world import OurWorld
 from bench.load.readings import readings
 
@@ -23,10 +23,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         world.start()
         world.recovered(sending)
         recovered.append(time.monotonic() - began)
-    wait_all(world, sending)
-    rows = world.stored(tag)
-    world.stop()
-    return tally(found, sending.acknowledged, rows, published=sending.published, runs=kills, recover_s=recovered)
+    return whole(world, sending, found, tag, runs=kills, recover_s=recovered)
 
 
 ROW = FaultRow(

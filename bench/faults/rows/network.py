@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.faults.line import Line
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.world import LISTENER, OurWorld
 from bench.load.readings import readings
 
@@ -35,10 +35,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         line.up()
         recovered.append(world.recovered(sending))
         sending.stop()
-        wait_all(world, sending)
-        rows = world.stored(tag)
-        world.stop()
-    return tally(found, sending.acknowledged, rows, published=sending.published, runs=cuts + 2, recover_s=recovered)
+        return whole(world, sending, found, tag, runs=cuts + 2, recover_s=recovered)
 
 
 ROW = FaultRow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.world import OurWorld
 from bench.load.readings import readings
 
@@ -27,11 +27,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     world.start()
     assert sending is not None
     sending.stop()
-    wait_all(world, sending)
-    rows = world.stored(tag)
-    world.stop()
-    note = f"stopped within {max(recovered):.1f} s, exit code 0"
-    return tally(found, sending.acknowledged, rows, published=sending.published, runs=stops, note=note)
+    return whole(world, sending, found, tag, runs=stops, note=f"stopped within {max(recovered):.1f} s, exit code 0")
 
 
 ROW = FaultRow(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+from servers.installation import MosquittoInflux
 from servers.waiting import until
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.store_proxy import StoreProxy
 from bench.faults.world import BROKER, OurWorld
 from bench.load.readings import readings
@@ -19,24 +21,27 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     modes = scale.pick(MODES, MODES[:-1])
     found = readings(tag, scale.pick(60_000, 4000))
     recovered = []
-    with StoreProxy(world.rig.influx.port) as proxy, world.through(store_port=proxy.port):  # type: ignore[attr-defined]
+    assert isinstance(world.rig, MosquittoInflux)
+    with StoreProxy(world.rig.influx.port) as proxy, world.through(store_port=proxy.port):
         world.start()
         sending = world.sender(found, rate=1000).start()
         for mode in modes:
-            before = proxy.faults
-            proxy.mode = mode
-            until(lambda before=before: proxy.faults > before, 30, f"a write meets {mode}", every=0.01)  # type: ignore[misc]
+            meet(proxy, mode)
             time.sleep(scale.pick(13.0 if mode == "silent" else 3.0, 0.05))
             proxy.mode = ""
             proxy.over.set()
             recovered.append(world.recovered(sending))
             proxy.over.clear()
         sending.stop()
-        wait_all(world, sending)
-        rows = world.stored(tag)
-        world.stop()
-    note = f"{proxy.faults} writes refused, broken off or never answered"
-    return tally(found, sending.acknowledged, rows, published=sending.published, runs=len(modes), recover_s=recovered, note=note)
+        outcome = whole(world, sending, found, tag, runs=len(modes), recover_s=recovered)
+    return replace(outcome, note=f"{proxy.faults} writes refused, broken off or never answered")
+
+
+def meet(proxy: StoreProxy, mode: str) -> None:
+    """Until a write has met `mode`."""
+    before = proxy.faults
+    proxy.mode = mode
+    until(lambda: proxy.faults > before, 30, f"a write meets {mode}", every=0.01)
 
 
 ROW = FaultRow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, whole
 from bench.faults.world import OurWorld
 from bench.load.readings import readings
 
@@ -21,10 +21,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
         fault(away if fault == world.store_paused else scale.pick(5.0, 0.3))
         recovered.append(world.recovered(sending))
     sending.stop()
-    wait_all(world, sending)
-    rows = world.stored(tag)
-    world.stop()
-    return tally(found, sending.acknowledged, rows, published=sending.published, runs=2, recover_s=recovered)
+    return whole(world, sending, found, tag, runs=2, recover_s=recovered)
 
 
 ROW = FaultRow(

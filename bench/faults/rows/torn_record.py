@@ -7,7 +7,7 @@ import time
 
 from servers.waiting import until
 
-from bench.faults.row import FaultRow, Outcome, Scale, tally, together, wait_all
+from bench.faults.row import FaultRow, Outcome, Scale, together, whole
 from bench.faults.world import OurWorld
 from bench.load.readings import readings
 
@@ -32,10 +32,7 @@ def once(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     world.start()
     world.recovered(sending)
     recovered = time.monotonic() - began
-    wait_all(world, sending)
-    rows = world.stored(tag)
-    world.stop()
-    return tally(found, sending.acknowledged, rows, published=sending.published, recover_s=[recovered])
+    return whole(world, sending, found, tag, recover_s=[recovered])
 
 
 ROW = FaultRow(

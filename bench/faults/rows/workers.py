@@ -22,6 +22,7 @@ class Pair:
 
     def __init__(self, world: OurWorld) -> None:
         self.rig = world.rig
+        self._world = world
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
@@ -32,6 +33,13 @@ class Pair:
             env = self.rig.env | {"CANHMAN_WORKER": name}
             self._processes[name] = subprocess.Popen([sys.executable, "-m", "canhman", "ingest"], env=env, cwd=self.rig.folder, stdout=log, stderr=log)
         until(lambda: b"subscribed at" in path.read_bytes()[before:], 60, lambda: f"{name} is ready:\n{path.read_text()[-3000:]}")
+
+    def back(self, name: str, tag: str, *, least: int) -> float:
+        """Start it again; how long until `least` readings are stored [s]."""
+        began = time.monotonic()
+        self.start(name)
+        until(lambda: len(self._world.stored(tag)) >= least, SETTLE_S, "all of before is stored", every=0.1)
+        return time.monotonic() - began
 
     def kill(self, name: str) -> None:
         """kill -9."""
@@ -62,11 +70,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
             time.sleep(scale.dice.uniform(0.3, scale.pick(3.0, 0.5)))
             pair.kill(NAMES[number % 2])
             time.sleep(scale.pick(2.0, 0.2))
-            acknowledged = len(sending.acknowledged)
-            began = time.monotonic()
-            pair.start(NAMES[number % 2])
-            until(lambda least=acknowledged: len(world.stored(tag)) >= least, SETTLE_S, "all of before is stored", every=0.1)  # type: ignore[misc]
-            recovered.append(time.monotonic() - began)
+            recovered.append(pair.back(NAMES[number % 2], tag, least=len(sending.acknowledged)))
         sending.stop()
         assert sending.join(120), "everything is acknowledged"
         deadline = time.monotonic() + SETTLE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,11 +27,11 @@ PARTS = st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=12), min_size
 
 
 @given(parts=PARTS, order=st.randoms())
-def test_a_union_in_any_order(parts: list[list[int]], order: object) -> None:
+def test_a_union_in_any_order(parts: list[list[int]], order: random.Random) -> None:
     """Every part merged, in two orders: the same span, whose numbers are all that came; what came before is counted, once for each time."""
     spans, counts = [], []
     shuffled = list(parts)
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     for sequence in (parts, shuffled):
         span, duplicates = None, 0
         for part in sequence:
