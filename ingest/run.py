@@ -30,6 +30,7 @@ T = TypeVar("T")
 BATCH = 4000
 COMMIT_S = 1.0
 HOUSE_SHARE = 9  # a commit that takes long comes seldomer: once in ten times its own time
+JUDGE_WAITS_S = 60.0  # so long a backlog goes before the judge's reading back; what waits for it is dirty, and so not good
 MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
 GONE = "; it cannot be read again: the journal does not keep its message any more"
 READ_REFUSED = "canhman deadletters replay --reason clock"
@@ -103,6 +104,7 @@ class Worker:
         self._kept_house_at = 0.0
         self._house_every = COMMIT_S
         self._judge_at = 0.0
+        self._behind_since: float | None = None  # whole batches wait in the journal since then
         self._config: QcConfig | None = None
         self._ready: tuple[Slice, Work] | None = None  # the next batch, converted while the one before it is written
 
@@ -173,6 +175,11 @@ class Worker:
         if found.damaged_bytes:
             log.error("a damaged part of the journal was skipped", position=position, bytes=found.damaged_bytes)
         self._meters.begins(found.records[0][1].received if found.records and position == self._processor.cursor else None)
+        if len(found.records) < BATCH:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
+            self._kept_house_at = self._kept_house_at or self._behind_since  # at a start: what the first batch alone has met would be committed twice
         if found.records:
             return found, await self._convert(found.records)
         if position == self._processor.cursor:
@@ -291,7 +298,7 @@ class Worker:
             log.info("read dead letters again", messages=len(read), gone=len({row.position for row in rows} - read))
 
     async def _judge_now(self, *, last: bool) -> None:
-        if self._judge is None or (time.monotonic() < self._judge_at and not last):
+        if self._judge is None or ((time.monotonic() < self._judge_at or self._backlog_goes_first()) and not last):
             return
         began = time.monotonic()
         try:
@@ -301,6 +308,12 @@ class Worker:
             self._health.red("judge", str(error))
         # under load the judge takes at most a fifth of this thread
         self._judge_at = time.monotonic() + max(COMMIT_S * 0.9, 4 * (time.monotonic() - began))
+        if self._behind_since is not None:
+            self._behind_since = time.monotonic()
+
+    def _backlog_goes_first(self) -> bool:
+        """Whether whole batches wait, not for too long already: after a start all series would be read back in the middle of it, and again at its end."""
+        return self._behind_since is not None and time.monotonic() - self._behind_since < JUDGE_WAITS_S
 
     # ------------------------------------------------------------ patience
 

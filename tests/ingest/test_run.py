@@ -75,6 +75,29 @@ def nothing() -> None:
     """Time passes."""
 
 
+@pytest.mark.parametrize("waits", [1e9, 6.0])
+def test_a_backlog_goes_before_reading_back(line: Any, monkeypatch: pytest.MonkeyPatch, waits: float) -> None:
+    """While whole batches wait the judge does not read back, but not for ever; in the end everything is judged."""
+    for n in range(40):
+        line.send("kl01", at(NOON + n, 2.0))
+    rig = Rig(line, monkeypatch, [nothing])
+    monkeypatch.setattr(ingest.run, "BATCH", 4)
+    monkeypatch.setattr(ingest.run, "JUDGE_WAITS_S", waits)
+    monkeypatch.setattr(ingest.run, "HOUSE_SHARE", 0)
+    judge, left = rig.worker._judge, list[int]()
+
+    async def judged() -> int:
+        left.append(line.journal.end - line.processor.cursor)
+        assert judge is not None
+        return await judge()
+
+    rig.worker._judge = judged
+    rig.run()
+    assert left[-1] == 0
+    assert any(left) == (waits < 1e9)
+    assert all(state.dirty_from is None for state in line.ask(line.database.states()))
+
+
 # ---------------------------------------------------------------- servers away
 
 
