@@ -20,7 +20,7 @@ from core.quantities import QUANTITIES
 from core.series import SeriesKey
 
 _STATEMENTS = 100  # in one request: its text stays under 50 kB
-_MANY = 200  # points; from here on the newest time of all of a measurement is asked in one statement
+MANY = 200  # points; from here on the newest time of all of a measurement is asked in one statement
 _MOST_NS = 9_223_372_036_854_775_806  # the last time InfluxDB knows [ns]; the first is its negative
 _TAGS = ("org", "station", "point", "sensor")
 
@@ -66,7 +66,7 @@ def read_keys(ask: InfluxQL, keys: Sequence[SeriesKey], start: int, end: int, li
 
 def newest_times(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list[int | None]:
     """For each (a key of the point, since) the time of the newest row of any quantity of the point, where one is from `since` on."""
-    if len(points) >= _MANY:
+    if len(points) >= MANY:
         return _newest_of_all(ask, points)
     found: list[int | None] = []
     for block in _blocks(list(points)):
@@ -85,16 +85,23 @@ def newest_times(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list
 
 
 def _newest_of_all(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list[int | None]:
-    newest: dict[tuple[str, ...], int] = {}
-    tags = ", ".join(f'"{tag}"' for tag in _TAGS)
+    newest: dict[str, dict[tuple[str, ...], int]] = {}
     for measurement in sorted({QUANTITIES[key.quantity].measurement for key, _ in points}):
         since = min(since for key, since in points if QUANTITIES[key.quantity].measurement == measurement)
-        statement = f'SELECT last("rx") FROM "{measurement}" WHERE time >= $since GROUP BY {tags}'  # noqa: S608  names from the registry, values bound
-        for series in ask.run(statement, {"since": ns(since)}).get(0, []):
-            for time, _ in rows_of([series], _times, ask.where):
-                newest[(measurement, *(series.tags[tag] for tag in _TAGS))] = time
-    times = [newest.get((QUANTITIES[key.quantity].measurement, *key[:4])) for key, _ in points]
+        newest[measurement] = newest_of_measurement(ask, measurement, since)
+    times = [newest[QUANTITIES[key.quantity].measurement].get(key[:4]) for key, _ in points]
     return [time if time is not None and time >= since else None for time, (_, since) in zip(times, points, strict=True)]
+
+
+def newest_of_measurement(ask: InfluxQL, measurement: str, since: int) -> dict[tuple[str, ...], int]:
+    """By org, station, point and sensor the time of the newest row, of all points that have one from `since` on."""
+    tags = ", ".join(f'"{tag}"' for tag in _TAGS)
+    statement = f'SELECT last("rx") FROM "{measurement}" WHERE time >= $since GROUP BY {tags}'  # noqa: S608  names from the registry, values bound
+    found: dict[tuple[str, ...], int] = {}
+    for series in ask.run(statement, {"since": ns(since)}).get(0, []):
+        for time, _ in rows_of([series], _times, ask.where):
+            found[tuple(series.tags[tag] for tag in _TAGS)] = time
+    return found
 
 
 def stored_series(ask: InfluxQL, station: str | None) -> list[SeriesKey]:

@@ -16,7 +16,7 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 from servers.ports import free_port
 
-from adapters import influx_read
+from adapters import influx_newest, influx_read
 from adapters.influx import InfluxStore
 from adapters.influx_read import newest_times
 from adapters.line_protocol import escape_tag
@@ -436,9 +436,26 @@ def test_the_newest_of_many_points_is_asked_at_once(store: InfluxStore, monkeypa
     write(store, Batch.of([0, 0, 1, 2, 4, 5], [T, T + 5, T + 1, T + 2, T - 7, T + 9], [1.0] * 6), keys)
     points = [(key, T + shift) for key in keys for shift in (-10, 0, 2)]
     one_by_one = newest_times(store._ask, points)
-    monkeypatch.setattr(influx_read, "_MANY", 1)
+    monkeypatch.setattr(influx_read, "MANY", 1)
     assert newest_times(store._ask, points) == one_by_one
     assert one_by_one[:6] == [T + 5, T + 5, T + 5, T + 1, T + 1, None]
+
+
+def test_what_was_heard_of_all_points_serves_those_met_later(store: InfluxStore, again: Again, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a start one question for many points; of those met later no old test bits show through, whether rows or flags stood there."""
+    keys = [EC._replace(station=f"s{i}") for i in range(4)]
+    write(store, Batch.of([0, 1, 2, 2], [T, T + 5, T + 5, T - 5], [1.0] * 4, tests=[8] * 4), keys)
+    monkeypatch.setattr(influx_newest, "MANY", 1)
+    asked: list[str] = []
+    later = again()
+    run = later._ask.run
+    monkeypatch.setattr(later._ask, "run", lambda text, params=None: asked.append(text) or run(text, params))
+    write(later, Batch.of([0], [T], [2.0]), keys)
+    asyncio.run(later.write_flags(Batch.of([3], [T + 9], [0.0], tests=[8]), keys))
+    write(later, Batch.of([1, 2, 3, 3], [T + 5, T + 5, T + 9, T + 10], [2.0] * 4), keys)
+    assert len(asked) == 1
+    write(later, Batch.of([2], [T - 5], [2.0]), keys)
+    assert asyncio.run(later.read(keys, 0, FOREVER)).tests.tolist() == [0] * 6
 
 
 def test_a_point_with_quantities_of_different_density(store: InfluxStore) -> None:
