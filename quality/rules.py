@@ -136,13 +136,17 @@ class Rules:
         new = self.keys[known:]
         for i, key in enumerate(new, known):
             self._index[key] = i
+        # ten thousand stations have the same few parameters: of each kind they are looked up once
+        apart = {station for station, _, _ in self.config.local}
+        kinds: dict[tuple[str, str], int] = {}
+        kind = np.array([kinds.setdefault((key.station if key.station in apart else "", key.quantity), len(kinds)) for key in new], dtype=np.intp)
         windowed = np.zeros(len(new), dtype=np.bool_)
         for name, test in self.config.tests.items():
-            rows = [self.config.params(test, key.station, key.quantity) for key in new]
+            rows = [self.config.params(test, station, quantity) for station, quantity in kinds]
             if not test.is_row_test:
-                windowed |= [_applies(test, row) for row in rows]
+                windowed |= np.array([_applies(test, row) for row in rows], dtype=np.bool_)[kind]
             for param, column in self._columns[name].items():
-                self._columns[name][param] = np.concatenate([column, [row[param] for row in rows]])
+                self._columns[name][param] = np.concatenate([column, np.array([row[param] for row in rows], dtype=np.float64)[kind]])
         self.windowed = np.append(self.windowed, windowed)
         for d, derived in enumerate(DERIVED):
             more = np.full((len(new), len(derived.sources)), -1, dtype=np.int32)
