@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -111,6 +110,8 @@ class Bar(Protocol):
 @contextmanager
 def progress(title: str, total: int | None, *, quiet: bool = False) -> Iterator[Bar]:
     """A progress bar on standard error; silent where it is no terminal or `quiet`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # half of rich
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql import cursors
 from adapters.sql import tables as t
-from adapters.sql.engine import in_chunks
+from adapters.sql.engine import in_chunks, insert_into
 from core.alert import Alert, AlertEvent, AlertKey, Intent, Step
 from core.errors import ConflictError, NotFoundError
 
@@ -166,8 +165,7 @@ def _add_event(c: Connection, e: AlertEvent) -> int:
 def _add_intent(c: Connection, i: Intent) -> None:
     """One whose key is there already is not added again, whatever became of it."""
     values = {name: getattr(i, name) for name in ("key", "channel", "recipient", "alert", "event", "attempts", "state", "receipt")}
-    add = sqlite.insert(t.outbox) if c.dialect.name == "sqlite" else postgresql.insert(t.outbox)
-    c.execute(add.values(**values, due_at=int(i.due_at)).on_conflict_do_nothing(index_elements=[t.outbox.c.key]))
+    c.execute(insert_into(c.dialect.name, t.outbox).values(**values, due_at=int(i.due_at)).on_conflict_do_nothing(index_elements=[t.outbox.c.key]))
 
 
 def _values(a: Alert) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql import tables as t
-from adapters.sql.engine import upsert
+from adapters.sql.engine import insert_into, upsert
 from adapters.sql.serials import take
 from core.bands import LINES
 from core.errors import ConflictError
@@ -34,8 +33,7 @@ def issue(c: Connection, forecasts: Sequence[Forecast]) -> int:
         row["id"] = number
     points = {(f.target, f.station, f.point) for f in forecasts}
     upsert(c, t.forecast_point, [dict(zip(("target", "station", "point"), p, strict=True)) for p in sorted(points)], key=("target", "station", "point"))
-    insert = sqlite.insert(_T) if c.dialect.name == "sqlite" else postgresql.insert(_T)
-    added = insert.on_conflict_do_nothing(index_elements=[_T.c[name] for name in _KEY]).returning(_T.c.id)
+    added = insert_into(c.dialect.name, _T).on_conflict_do_nothing(index_elements=[_T.c[name] for name in _KEY]).returning(_T.c.id)
     return len(c.execute(added, values).all())
 
 

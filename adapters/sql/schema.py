@@ -7,16 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL
 
 from adapters.sql.engine import make_engine, parse_url, plain_errors, reading, shown, writing
 from core.errors import FormatError, RefusedError, UnavailableError
+
+if TYPE_CHECKING:  # a fifth of a command's start, and only a migration needs it: the version is read without
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x63616E68  # "canh": any number, the same in every process
@@ -64,34 +64,43 @@ def check(engine: Engine) -> None:
 
 def head() -> str:
     """The revision this version of the program works with."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
+    found = max(_revisions(), default=None)
     if found is None:
         raise FormatError(f"no migrations in {_MIGRATIONS}: the installation is incomplete")
     return found
 
 
+def _revisions() -> set[str]:
+    """Of all migrations, which follow each other by their numbers: a file's name begins with its revision."""
+    return {path.stem.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def _upgrade(connection: Connection) -> None:
+    from alembic import command
+
     config = _config()
     config.attributes["connection"] = connection  # never the URL: it may hold a password, and % is special in it
     command.upgrade(config, "head")
 
 
 def _revision(connection: Connection, url: URL) -> str | None:
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is None and (tables := inspect(connection).get_table_names()):
+    look = inspect(connection)
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() if look.has_table("alembic_version") else None
+    if found is None and (tables := look.get_table_names()):
         raise FormatError(f"database {shown(url)} holds tables of something else ({', '.join(sorted(tables)[:3])}): expected none, or ours")
-    return found
+    return None if found is None else str(found)
 
 
 def _known(revision: str | None, url: URL) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in _revisions():
         raise FormatError(f"database {shown(url)} is of version {revision}, this program works with {head()}: install the newer program")
 
 

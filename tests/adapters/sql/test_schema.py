@@ -14,11 +14,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from adapters.sql import SqlDatabase, migrate, open_database, prepare
 from adapters.sql.engine import make_engine, parse_url, writing
-from adapters.sql.schema import _config, head
+from adapters.sql.schema import _config, _revisions, head
 from adapters.sql.tables import metadata
 from core.errors import CanhManError, ConfigError, FormatError, RefusedError, UnavailableError
 
@@ -37,6 +38,13 @@ def test_migrated_equals_tables(url: str) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_the_revisions_are_those_alembic_finds() -> None:
+    """The version is read without Alembic, from names of files: the same revisions, and the same last one."""
+    scripts = ScriptDirectory.from_config(_config())
+    assert [head()] == scripts.get_heads()
+    assert _revisions() == {script.revision for script in scripts.walk_revisions()}
 
 
 def test_prepare_makes_an_empty_database(tmp_path: Path) -> None:
