@@ -1,0 +1,70 @@
+"""Latest states, and the one commit of ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.sql import commit as commits
+from adapters.sql import states
+from adapters.sql.engine import reading, writing
+from adapters.sql.ports.transactions import Transactions
+from core.state import Commit, Judged, SeriesState
+
+
+class SqlStates(Transactions):
+    """Implements States."""
+
+    async def commit(self, commit: Commit) -> None:
+        """All of `commit` in one transaction; see `adapters.sql.commit` for what makes it idempotent."""
+        with writing(self._engine) as c:
+            commits.write(c, commit, at=self._clock.now_ms())
+
+    async def state_cursor(self, journal: str) -> int:
+        """The journal position the last commit covers; 0 where there is none."""
+        with reading(self._engine) as c:
+            return commits.state_cursor(c, journal)
+
+    async def state_cursors(self) -> dict[str, int]:
+        """By journal, of all that ever committed."""
+        with reading(self._engine) as c:
+            return commits.state_cursors(c)
+
+    async def states(self, *, station: str | None = None) -> list[SeriesState]:
+        """All rows (of one station), sorted by key."""
+        with reading(self._engine) as c:
+            return states.states(c, station)
+
+    async def changed_since(self, changed: int, *, limit: int = 1000) -> list[SeriesState]:
+        """Rows with `changed` greater, in rising order."""
+        with reading(self._engine) as c:
+            return states.changed_since(c, changed, limit)
+
+    async def dirty(self) -> list[SeriesState]:
+        """Rows with `dirty_from` set, sorted by key."""
+        with reading(self._engine) as c:
+            return states.dirty(c)
+
+    async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
+        """Take in the judge's answers; returns how many were still current and so cleared. See the port for `rewritten`."""
+        with writing(self._engine) as c:
+            return states.judged(c, rows, rewritten=rewritten)
+
+    async def judge_again(self, *, but: str) -> int:
+        """Mark every row judged by another configuration than `but` as dirty from the beginning; how many."""
+        with writing(self._engine) as c:
+            return states.judge_again(c, but)
+
+    async def rewriting(self) -> int:
+        """How often readings were announced to be written past ingest."""
+        with reading(self._engine) as c:
+            return states.rewriting(c)
+
+    async def announce_rewriting(self) -> int:
+        """To be said before readings are written past ingest; returns the new number."""
+        with writing(self._engine) as c:
+            return states.announce_rewriting(c)
+
+    async def replace(self, rows: Sequence[SeriesState]) -> None:
+        """These rows, whatever stood there; each gets a new `changed`. Rows of other series are left alone."""
+        with writing(self._engine) as c:
+            states.replace(c, rows)

@@ -1,0 +1,15 @@
+"""What the families of ports share: an engine, and a clock that dates audit rows and resolutions."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from core.clock import Clock
+
+
+class Transactions:
+    """Each method of a family is one transaction on a connection of its own."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
