@@ -22,6 +22,7 @@ from api.families import counter, gauge, histogram
 from core.alert import KINDS
 from core.deadletter import REASONS
 from core.errors import RefusedError, UnavailableError
+from core.flags import Flag
 from core.forecast import TARGETS
 from ingest.meters import COUNTS, HISTOGRAMS
 from ingest.offsets import VERDICTS
@@ -157,8 +158,9 @@ async def _database(backend: Backend) -> list[Metric]:
     duplicates.add_metric([], totals["duplicate"])
     states = await backend.states.states()
     age = gauge("canhman_newest_reading_age_seconds")
-    if states:
-        age.add_metric([], max(0, now - max(s.newest.time for s in states)) / 1000)
+    newest = max((s.newest.time for s in states if s.newest.flag != Flag.MISSING), default=None)
+    if newest is not None:
+        age.add_metric([], max(0, now - newest) / 1000)
     waiting = gauge("canhman_judge_waiting_series")
     waiting.add_metric([], sum(s.dirty_from is not None for s in states))
     alerts = gauge("canhman_open_alerts")

@@ -19,6 +19,7 @@ from core.series import SeriesKey
 from core.state import Commit, Judged, Latest, Written
 from ingest.differences import Differences
 from ingest.pipeline import Database as IngestDatabase
+from quality.blocks import last_before
 from registry.directory import Directory
 
 log = structlog.get_logger()
@@ -100,7 +101,10 @@ class Rewriting:
                 at = int(np.flatnonzero(mine.time == state.judged.time)[-1])
                 flag = Flag.MISSING if mine.flag[at] == Flag.MISSING else Flag.NOT_EVALUATED
                 newest = Latest(time=state.judged.time, value=float(mine.value[at]), flag=flag)
-                good = None if state.good is None or state.good.time in mine.time else state.good
+                good = state.good
+                if good is not None and good.time in mine.time:
+                    since = int(mine.time.min()) if state.dirty_from is None else state.dirty_from  # what lies before it is judged
+                    good = await last_before(self._store, state.key, since, good=True)
                 answers.append(Judged(key=state.key, changed=-1, newest=newest, good=good, config=state.config))  # −1: it stays dirty
         if answers:
             await self._database.judged(answers)

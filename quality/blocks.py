@@ -99,8 +99,9 @@ class Blocks:
         self.changed += int(differs.sum())
         for i in range(len(self._keys)):
             rows = np.flatnonzero(mine & (batch.series == i))
-            if len(rows):
-                self._newest[i] = latest(fresh, int(rows[-1]))
+            stands = rows[flags[rows] != Flag.MISSING]
+            if len(stands) or (len(rows) and (i not in self._newest or self._newest[i].flag == Flag.MISSING)):
+                self._newest[i] = latest(fresh, int(stands[-1] if len(stands) else rows[-1]))
             good = rows[flags[rows] == Flag.GOOD]
             if len(good):
                 self._good[i] = latest(fresh, int(good[-1]))
@@ -127,24 +128,30 @@ class Blocks:
 
 
 async def answer(store: SeriesStore, config: QcConfig, state: SeriesState, newest: Latest, good: Latest | None, start: int, interval_ms: int | None) -> Judged:
-    """What the judge says of one series whose rows from `start` on it has judged; `good` is the newest good one of them."""
+    """What the judge says of one series whose rows from `start` on it has judged; `newest` and `good` are the newest (good) one of them.
+
+    A `newest` that is withdrawn gives way to the last row before them that is not, where there is one.
+    """
+    if newest.flag == Flag.MISSING:
+        newest = await last_before(store, state.key, start, good=False) or newest
     if good is None:
         good = state.good
         if good is not None and good.time >= start:  # it was good before this round and is no more
-            good = await _last_good_before(store, state.key, start)
+            good = await last_before(store, state.key, start, good=True)
     # rows before `start` still have the flags of the configuration they were judged by: its hash stands until all are judged anew
     older = state.config if state.config and start > ALWAYS else config.hash
     return Judged(key=state.key, changed=state.changed, newest=newest, good=good, config=older, interval_ms=interval_ms)
 
 
-async def _last_good_before(store: SeriesStore, key: SeriesKey, end: int) -> Latest | None:
+async def last_before(store: SeriesStore, key: SeriesKey, end: int, *, good: bool) -> Latest | None:
+    """The newest row of a series before `end` that stands, or (`good`) is good, by the flags it has now."""
     span = 24 * HOUR_MS
     while end > ALWAYS:
         start = max(ALWAYS, end - span)
         batch = await store.read([key], start, end)
-        good = np.flatnonzero(batch.flag == Flag.GOOD)
-        if len(good):
-            return latest(batch, int(good[-1]))
+        rows = np.flatnonzero(batch.flag == Flag.GOOD if good else batch.flag != Flag.MISSING)
+        if len(rows):
+            return latest(batch, int(rows[-1]))
         end, span = start, span * 8
     return None
 

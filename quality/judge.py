@@ -22,22 +22,24 @@ def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None, 
     """Flags and test bits for every row of `batch`, which is sorted by (series, time) with each identity once.
 
     A pure function of time, value and the given bits (clock, withdrawn) of the rows: the flags a row carried before
-    play no part. Rows whose context lies outside the block are judged by what is there, so a caller that cut a block
-    out of a longer series uses only the rows that had theirs (`context`), and may say which those are: `asked` (n,), by
-    time for all series that are linked; what is returned for the others means nothing. NaN is 9. Returns flag (n,), tests (n,).
+    play no part, and a withdrawn row none for the others. Rows whose context lies outside the block are judged by what is
+    there, so a caller that cut a block out of a longer series uses only the rows that had theirs (`context`), and may say
+    which those are: `asked` (n,), by time for all series that are linked; what is returned for the others means nothing.
+    NaN is 9. Returns flag (n,), tests (n,).
     """
     rules.grow()
     flags = np.full(len(batch), Flag.MISSING, dtype=np.uint8)
     bits: Bits = batch.tests & _GIVEN_MASK
-    present = np.flatnonzero(np.isfinite(batch.value))
+    withdrawn = (bits >> WITHDRAWN_BIT) & 1 == 1
+    present = np.flatnonzero(np.isfinite(batch.value) & ~withdrawn)
     whole = len(present) == len(batch)
     used = list(rules.config.tests.values() if tests is None else tests)
     flags[present], found = _run(batch if whole else batch.take(present), rules, used, asked if asked is None or whole else asked[present])
     bits[present] |= found
     clock = (bits >> CLOCK_BIT) & 1 == 1
     flags[clock] = roll_up(flags[clock], np.full(int(clock.sum()), Flag.SUSPECT, dtype=np.uint8))
-    flags[(bits >> WITHDRAWN_BIT) & 1 == 1] = Flag.MISSING
-    _inherit(batch, rules, flags, bits, asked)
+    flags[withdrawn] = Flag.MISSING
+    _inherit(batch, rules, flags, bits, withdrawn, asked)
     return flags, bits
 
 
@@ -52,14 +54,13 @@ def _run(batch: Batch, rules: Rules, tests: list[QcTest], asked: NDArray[np.bool
     return flags, bits
 
 
-def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits, asked: NDArray[np.bool_] | None) -> None:
+def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits, withdrawn: NDArray[np.bool_], asked: NDArray[np.bool_] | None) -> None:
     """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`.
 
     Only where every source stands beside it: else it was not derived but sent, and a doubtful thermometer is no word
     about a conductivity that came without its raw value.
     """
     places = place(batch.series, batch.time)
-    withdrawn = (bits >> WITHDRAWN_BIT) & 1 == 1
     for sources in rules.sources:  # in the order of DERIVED: what is derived twice inherits twice
         rows, found = _beside(batch, places, sources, asked)
         for at in found:

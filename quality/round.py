@@ -86,6 +86,8 @@ class Round:
         self.judged += int(mine.sum())
         self.changed += int(differs.sum())
         newest, good = _last_rows(fresh, mine), _last_rows(fresh, mine & (flags == Flag.GOOD))
+        if any(row.flag == Flag.MISSING for row in newest.values()):  # what was withdrawn is no series' newest while anything else stands
+            newest |= _last_rows(fresh, mine & (flags != Flag.MISSING))
         intervals = self._intervals(batch)
         changed = np.zeros(len(self._keys), dtype=np.bool_)
         changed[batch.series[differs]] = True

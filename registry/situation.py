@@ -70,7 +70,8 @@ class Situation:
         for state in states:
             self.changed = max(self.changed, state.changed)
             self._points[state.key.station][state.key.point] = None
-            here = self._here(state)
+            here = self._standing(state)
+            here = None if here is None else self._here(here)
             if here is not None:
                 groups[state.key.station, state.key.point, state.key.quantity].append(here)
         for place, members in groups.items():
@@ -161,6 +162,18 @@ class Situation:
         newest, judged, good = mine(state.newest), mine(state.judged), mine(state.good)
         last = newest or judged or good
         return None if last is None else replace(state, newest=last, judged=judged, good=good)
+
+    @staticmethod
+    def _standing(state: SeriesState) -> SeriesState | None:
+        """The state without a newest reading that was withdrawn: it makes nothing fresh. None where all were.
+
+        Until the judge has passed nobody knows what is newest then, and nothing is judged.
+        """
+        if state.newest.flag != Flag.MISSING:
+            return state
+        judged = None if state.dirty_from is not None or state.judged is None or state.judged.flag == Flag.MISSING else state.judged
+        last = judged or state.good
+        return None if last is None else replace(state, newest=last, judged=judged)
 
     def _speaks(self, key: SeriesKey, device: str, channel: str, time: int) -> bool:
         if key.point == DEVICE_POINT:

@@ -76,7 +76,8 @@ def announce_rewriting(c: Connection) -> int:
 def judged(c: Connection, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
     """The judge's answers; clears `dirty_from` only where `changed` is what it read. Returns how many were cleared.
 
-    What is not current any more still tells the latest, but not of rows read before a rewriting: those are what was before it.
+    What is current tells what is newest, too: it goes back where what lay beyond was withdrawn. What is not current any more still
+    tells the latest, but not of rows read before a rewriting: those are what was before it.
     """
     if not rows:
         return 0
@@ -99,20 +100,23 @@ def _judge(*, clearing: bool) -> Any:
     number = _T.c.changed.type
     current = _T.c.changed == bindparam("k_read", type_=number) if clearing else _T.c.changed <= bindparam("k_base", type_=number)
     answered: dict[str, Any] = {name: bindparam(name, type_=_T.c[name].type) for name in _ANSWERED}
+    newest: dict[str, Any] = {"newest_flag": case((_T.c.newest_time == answered["judged_time"], answered["judged_flag"]), else_=_T.c.newest_flag)}
     if clearing:
         answered["dirty_from"] = null()
+        newest = {f"newest_{n}": case((_T.c.newest_time >= answered["judged_time"], answered[f"judged_{n}"]), else_=_T.c[f"newest_{n}"]) for n in _LATEST}
     return (
         update(_T)
         .where(*(_T.c[name] == bindparam(f"k_{name}") for name in _KEY), current)
         .values(
             **answered,
-            newest_flag=case((_T.c.newest_time == answered["judged_time"], answered["judged_flag"]), else_=_T.c.newest_flag),
+            **newest,
             interval_ms=func.coalesce(bindparam("k_interval", type_=number), _T.c.interval_ms),
             changed=bindparam("k_new", type_=number),
         )
     )
 
 
+_LATEST = ("time", "value", "flag")
 _ANSWERED = ("judged_time", "judged_value", "judged_flag", "good_time", "good_value", "good_flag", "config")
 _ANSWERS = (*_ANSWERED, "k_interval", "k_new", *(f"k_{name}" for name in _KEY), "k_read", "k_base")
 _CLEAR = Many(_ANSWERS, lambda _: _judge(clearing=True))

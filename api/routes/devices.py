@@ -15,6 +15,7 @@ from api.paging import PAGE, Next, PageSize, decode, encode
 from api.problem import Problem
 from api.schemas.devices import ClockShape, DeploymentShape, DeviceShape, DevicesPage, GapShape, GapsShape, HoleShape, NewestShape, WaitingShape
 from core.clock import rfc3339
+from core.flags import Flag
 from core.place import ALWAYS, FOREVER, Deployment, Device
 from core.state import DeviceClock, DeviceStatus, Gap, SeriesState, WaitingDevice
 from ingest.clock_words import sentence
@@ -115,11 +116,11 @@ def _by_device(counters: dict[str, int], ids: set[str]) -> defaultdict[str, dict
 
 
 def _newest(states: Iterable[SeriesState], ids: set[str]) -> dict[str, SeriesState]:
-    """Of each device the series with its newest reading."""
+    """Of each device the series with its newest reading; one that is withdrawn as a whole has none."""
     found: dict[str, SeriesState] = {}
     for state in states:
         device = state.key.sensor.partition("/")[0]
-        if device in ids and (device not in found or state.newest.time > found[device].newest.time):
+        if device in ids and state.newest.flag != Flag.MISSING and (device not in found or state.newest.time > found[device].newest.time):
             found[device] = state
     return found
 

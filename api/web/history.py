@@ -65,7 +65,8 @@ class Check:
 def checks(states: list[SeriesState], directory: Directory, *, station: str, point: str, quantity: str, now: int) -> list[Check]:
     """The check sensors that stand at a point now, with what they said last."""
     standing = {sensor_tag(d.device, d.channel) for d in directory.deployments_at(station) if _checks(d, point, now)}
-    return [Check(sensor=s.key.sensor, last=s.newest) for s in states if _is(s.key, station, point, quantity) and s.key.sensor in standing]
+    stands = [s for s in states if _is(s.key, station, point, quantity) and s.newest.flag != Flag.MISSING]
+    return [Check(sensor=s.key.sensor, last=s.newest) for s in stands if s.key.sensor in standing]
 
 
 def _checks(d: Deployment, point: str, now: int) -> bool:

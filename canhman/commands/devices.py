@@ -85,6 +85,7 @@ def show(id: Id, json: Json = False) -> None:
     from core.clock import SystemClock, rfc3339
     from core.deadletter import Choice
     from core.errors import NotFoundError
+    from core.flags import Flag
 
     with wiring.registry(read_settings()) as (directory, run):
         device = directory.device(id)
@@ -93,7 +94,7 @@ def show(id: Id, json: Json = False) -> None:
         clock = next((c for c in run(lambda db: db.device_clocks()) if c.device == id), None)
         gaps = run(lambda db: db.gaps(id))
         word = next((s for s in run(lambda db: db.device_statuses()) if s.device == id), None)
-        states = [s for s in run(lambda db: db.states()) if s.key.sensor.partition("/")[0] == id]
+        states = [s for s in run(lambda db: db.states()) if s.key.sensor.partition("/")[0] == id and s.newest.flag != Flag.MISSING]
         counters = {name.partition(":")[0]: n for name, n in run(lambda db: db.counters()).items() if name.partition(":")[2] == id}
         letters = {t.reason: t.open for t in run(lambda db: db.dead_letter_tallies(Choice(device=id, is_open=True)))}
     now = SystemClock().now_ms()

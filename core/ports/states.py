@@ -38,6 +38,7 @@ class States(Protocol):
     async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
         """Take in the judge's answers in one transaction; returns how many were still current and so cleared.
 
+        A current one tells what is newest, too: `newest` goes back to it where what lay beyond was withdrawn.
         `rewritten`: the number of `rewriting` before their rows were read; where it has risen since, an answer counts only if it is current.
         """
         ...

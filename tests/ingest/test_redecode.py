@@ -186,6 +186,24 @@ def test_nothing_is_good_that_was_changed_until_it_is_judged(line: Line, wrong_d
     assert (ec().judged.flag, ec().good is None) == (Flag.MISSING if moves else Flag.GOOD, moves)
 
 
+def test_a_withdrawn_newest_reading_is_not_the_newest(line: Line) -> None:
+    """A device that had moved before its last reading: its old place was last heard with the reading before, as far as silence and freshness go."""
+    line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main"))
+    week(line, "kl01", days=1)
+    line.work()
+    was = {s.key: s for s in line.ask(line.database.states(station="a"))}
+    moved = NOON + 11 * 2 * HOUR
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main", end=moved))
+    line.put(Deployment(device="kl01", channel="main", station="b", point="main", start=moved))
+    assert counts(run(line)) == {"new": 3, "withdrawn": 3}
+    for state in line.ask(line.database.states(station="a")):
+        assert was[state.key].newest.time == moved
+        assert (state.newest.time, state.newest.flag) == (moved - 2 * HOUR, Flag.GOOD)
+        assert state.newest == state.judged == state.good
+    assert {s.newest.time for s in line.ask(line.database.states(station="b"))} == {moved}
+
+
 def test_a_withdrawn_reading_comes_back_with_its_deployment(line: Line) -> None:
     """A change of mind is a run like any other: what was withdrawn is restored, and what was moved is withdrawn in turn."""
     line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))

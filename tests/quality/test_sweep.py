@@ -69,6 +69,8 @@ class Books:
             cleared += current
             self.changed += 1
             newest = replace(state.newest, flag=row.newest.flag) if state.newest.time == row.newest.time else state.newest
+            if current and state.newest.time > row.newest.time:
+                newest = row.newest
             dirty_from = None if current else state.dirty_from
             state = replace(state, interval_ms=state.interval_ms if row.interval_ms is None else row.interval_ms)
             self.rows[row.key] = replace(state, judged=row.newest, good=row.good, newest=newest, config=row.config, changed=self.changed, dirty_from=dirty_from)
@@ -296,10 +298,49 @@ def test_a_withdrawn_row_stays_9() -> None:
         assert bench.flags(EC) == [1, 9, 1, 1, 1]
         assert bench.flags(SALINITY) == [1, 9, 1, 1, 1]
         assert bench.stored(EC).value.tolist()[1] == 99.0
-        assert bench.stored(EC).tests.tolist()[1] == 1 << WITHDRAWN_BIT | RANGE
+        assert bench.stored(EC).tests.tolist()[1] == 1 << WITHDRAWN_BIT
         assert bench.stored(SALINITY).tests.tolist()[1] == 1 << INHERITED_BIT
         assert bench.state(EC).dirty_from is None
         bench.books.rows[EC] = replace(bench.state(EC), dirty_from=T0)
+
+
+@pytest.mark.parametrize("block_rows", [50_000, 8])
+@pytest.mark.parametrize("before", [1, 3, 99.0])
+def test_a_withdrawn_newest_row_is_not_the_newest(block_rows: int, before: float) -> None:
+    """What stands before it is: the newest judged one, be it good or not, in blocks too, and also where it lies before all that is judged anew."""
+    bench = Bench()
+    bench.write(EC, moving(30))
+    bench.write(EC, {T0 + 29 * 15 * MIN: before})
+    bench.sweep()
+    stood = bench.state(EC)
+    gone = [T0 + n * 15 * MIN for n in range(30, 60)]
+    bench.write(EC, dict.fromkeys(gone, 5.0))
+    bench.sweep()
+    bench.write(EC, dict.fromkeys(gone, 5.0), tests=1 << WITHDRAWN_BIT)
+    bench.sweep(block_rows)
+    state = bench.state(EC)
+    assert (state.newest, state.judged, state.good, state.dirty_from) == (stood.judged, stood.judged, stood.good, None)
+
+
+def test_a_series_that_is_withdrawn_as_a_whole() -> None:
+    """Its newest row stays the newest, with flag 9: nothing else stands there."""
+    bench = Bench()
+    bench.write(EC, moving(3))
+    bench.sweep()
+    bench.write(EC, moving(3), tests=1 << WITHDRAWN_BIT)
+    bench.sweep()
+    assert (bench.state(EC).newest.flag, bench.state(EC).judged, bench.state(EC).good) == (9, bench.state(EC).newest, None)
+
+
+def test_a_withdrawn_row_plays_no_part_for_its_neighbours() -> None:
+    """A flat line that is broken by a withdrawn reading alone is one."""
+    bench = Bench()
+    bench.write(EC, flat(30))
+    bench.sweep()
+    flags = bench.flags(EC)
+    bench.write(EC, {T0 + 20 * 15 * MIN + 1: 6.0}, tests=1 << WITHDRAWN_BIT)
+    bench.sweep()
+    assert bench.flags(EC) == [*flags[:21], 9, *flags[21:]]
 
 
 def test_a_clock_bit_is_suspect_and_stays() -> None:

@@ -26,13 +26,12 @@ def state(
 ) -> SeriesState:
     """A judged newest reading of salinity."""
     latest = Latest(time=NOW - age, value=value, flag=flag)
-    fields = {"judged": latest, "good": latest if flag == 1 else None, "interval_ms": None} | more
+    fields = {"judged": latest, "good": latest if flag == 1 else None, "interval_ms": None, "dirty_from": None} | more
     return SeriesState(
         key=SeriesKey("default", station, point, sensor, SALINITY),
         role=role,
         newest=latest,
         received=NOW,
-        dirty_from=None,
         changed=more.pop("changed", 1),
         **fields,
     )
@@ -68,6 +67,18 @@ def calm(station: str, point: str = "main") -> Forecast:
         quantiles=((0.1, 0.15, 0.2, 0.25, 0.3),) * 72,
         p_gt=((0.1, 0.02, 0.01, 0.0),) * 72,
     )
+
+
+@pytest.mark.parametrize("judged", [1, 3])
+def test_a_withdrawn_newest_reading_makes_nothing_fresh(judged: int) -> None:
+    """The last that stands counts; until the judge has looked for it there is none, and where all is withdrawn there is no series."""
+    old, gone = Latest(time=NOW - 9 * HOUR, value=0.1, flag=1), Latest(time=NOW, value=0.1, flag=9)
+    waits = situation(state("kl", flag=9, judged=Latest(time=NOW - 1, value=0.1, flag=judged), good=old, dirty_from=NOW)).reading("kl", "main", SALINITY)
+    assert waits is not None
+    assert (waits.newest, waits.judged, waits.is_fresh(NOW, Risk())) == (old, None, False)
+    here = situation(state("kl", flag=9, judged=gone, good=old), forecasts=(calm("kl"),))
+    assert (here.verdict("kl", NOW).verdict, here.reading("kl", "main", SALINITY).newest) == ("unknown", old)  # type: ignore[union-attr]
+    assert situation(state("kl", flag=9, judged=gone, good=None)).reading("kl", "main", SALINITY) is None
 
 
 def test_a_swapped_probe_is_one_series() -> None:

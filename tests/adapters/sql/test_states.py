@@ -111,6 +111,19 @@ def test_judged_clears_only_what_it_read(database: SqlDatabase) -> None:
     assert [s.key for s in asyncio.run(database.dirty())] == [KEY]
 
 
+def test_a_current_answer_takes_the_newest_back(database: SqlDatabase) -> None:
+    """Where the newest reading was withdrawn, the judge names another, and what comes then moves on from there; an older answer moves nothing."""
+    commit(database, 10, written(100, 2.0), written(200, 5.0, flag=9))
+    older = Latest(time=100, value=2.0, flag=1)
+    answer = Judged(key=KEY, changed=state(database).changed, newest=older, good=older, config="")
+    asyncio.run(database.judged([replace(answer, changed=-1)]))
+    assert state(database).newest.time == 200
+    asyncio.run(database.judged([replace(answer, changed=state(database).changed)]))
+    assert (state(database).newest, state(database).judged, state(database).dirty_from) == (older, older, None)
+    commit(database, 20, written(150, 3.0))
+    assert state(database).newest == Latest(time=150, value=3.0, flag=2)
+
+
 def test_judged_may_have_no_good(database: SqlDatabase) -> None:
     """A series of suspect readings has no good one, and a series nobody knows is not made up."""
     commit(database, 10, written(100))
