@@ -16,7 +16,7 @@ from adapters.sql.database import SqlDatabase
 from alerts.notifier import Channels
 from alerts.outbox import Outbox
 from canhman.demo_facts import _station
-from canhman.demo_view import station_line
+from canhman.demo_lines import station_line
 from core import verdict as rule
 from core.alert import Alert, AlertEvent, Intent, Step
 from core.batch import Batch

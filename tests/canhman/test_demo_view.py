@@ -14,9 +14,11 @@ from rich.console import Console
 from api.reach_now import WaterwayNow
 from api.web import view
 from api.web.history import History
-from canhman import demo_view
 from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
-from canhman.demo_view import LAYOUTS, View, alert_line, layout_for, parts_line, reach_lines, sparkline, station_line, verdict_words
+from canhman.demo_layout import LAYOUTS, layout_for
+from canhman.demo_lines import FILLS, alert_line, parts_line, reach_lines, sparkline, station_line
+from canhman.demo_view import KEYS, View
+from canhman.demo_words import SHAPES, sign, verdict_words
 from canhman.signals import Signals
 from core.bands import band
 from core.batch import Batch
@@ -68,7 +70,7 @@ def test_an_unknown_one_shows_no_value_and_no_band(reason: str, value: float) ->
     assert texts("vi")["unknown"] in line.plain
     assert texts("vi")["band.unknown"] in line.plain
     assert "g/L" not in line.plain
-    assert not any(shape in line.plain for shape in demo_view.SHAPES)
+    assert not any(shape in line.plain for shape in SHAPES)
     assert not line.spans  # no colour
 
 
@@ -84,7 +86,7 @@ def test_shape_word_and_colour_go_together(value: float) -> None:
     line, kind = station_line(found, coloured=True), band(value)
     assert line.plain.startswith("◆" if kind == 4 else "⬣")
     assert texts("vi")[f"band.{kind}"] in line.plain
-    assert [str(span.style) for span in line.spans] == [f"{demo_view.FILLS[kind][1]} on {demo_view.FILLS[kind][0]}"]
+    assert [str(span.style) for span in line.spans] == [f"{FILLS[kind][1]} on {FILLS[kind][0]}"]
     assert not station_line(found, coloured=False).spans
 
 
@@ -174,7 +176,7 @@ def test_every_river_is_on_one_scale(rivers: list[tuple[float, float]], width: i
 def test_the_sign_is_the_pages(kind: str, of: float | None) -> None:
     """One verdict has one sign, in the terminal and on the phone."""
     found = verdict(kind, of=of)
-    assert demo_view.sign(found) == view._number(found)
+    assert sign(found) == view._number(found)
 
 
 ALERT = AlertFacts(id=1, at=NOW, sign=4, kind="observed", state="open", words="Kênh Lầu: Đóng cống, bọng.")
@@ -234,7 +236,7 @@ def test_a_small_terminal(width: int, height: int, lang: str) -> None:
     everything = replace(facts(*[station(k, age_ms=9 * HOUR_MS) for k in kinds * 3], alerts=(long,) * 9), dead_letters=3)
     lines = shown.screen(everything, "12 stations · 2 estuaries · simulated dry season, 600× faster", "received 69 084 · written 69 084")
     assert len(lines) <= height
-    assert lines[-1].plain == demo_view.KEYS
+    assert lines[-1].plain == KEYS
     assert lines[-1].plain[: min(width, 7)] == "q quits"
     stations = sum(line.plain.startswith(("⬣", "◆", "▲", "■", "●", "? ")) for line in lines)
     assert stations == 12 or width < 80
@@ -258,7 +260,7 @@ def test_s_shows_what_a_sensor_sends(width: int) -> None:
     def look() -> list[str]:
         lines = shown.screen(facts(*[station()] * 12, alerts=(ALERT,) * 9), "head", "received 1")
         assert len(lines) <= 24
-        assert lines[-1].plain == demo_view.KEYS
+        assert lines[-1].plain == KEYS
         return [line.plain for line in lines]
 
     assert command not in "".join(look())
