@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
+from adapters.threads import name_this_thread
+
 WORKERS = 4
 
 T = TypeVar("T")
@@ -32,7 +34,8 @@ class _Offloaded:
     def __init__(self, adapter: object) -> None:
         self._adapter = adapter
         many = getattr(adapter, "any_thread", False)
-        self._workers = ThreadPoolExecutor(WORKERS if many else 1, thread_name_prefix=type(adapter).__name__)
+        name = type(adapter).__name__
+        self._workers = ThreadPoolExecutor(WORKERS if many else 1, thread_name_prefix=name, initializer=name_this_thread, initargs=(name,))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._adapter, name)

@@ -19,6 +19,7 @@ from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
 from adapters.offload import offload
 from adapters.sql.database import SqlDatabase
+from adapters.threads import name_this_thread
 from canhman import broker_record, descriptors, heartbeat, journal_house, wiring, words_seat
 from canhman.authority import RegistryAuthority
 from canhman.clocks import FollowedClock
@@ -184,7 +185,7 @@ async def _until_stopped(
     gc.collect()
     gc.freeze()  # what stands now stays: no collection looks at it again
     gc.set_threshold(*GC_THRESHOLDS)
-    thread = threading.Thread(target=lambda: asyncio.run(worker.run()), name="worker", daemon=True)
+    thread = threading.Thread(target=_work, args=(worker,), name="worker", daemon=True)
     thread.start()
     pulse = Pulse(settings, journal=journal, processor=processor, source=source, meters=meters, health=health, now=time.monotonic())
     tasks = [
@@ -202,6 +203,11 @@ async def _until_stopped(
     await asyncio.gather(*tasks, return_exceptions=True)
     worker.stop()
     await asyncio.to_thread(thread.join)
+
+
+def _work(worker: Worker) -> None:
+    name_this_thread("worker")
+    asyncio.run(worker.run())
 
 
 def judge_again(settings: Settings, *, wait_s: float) -> int:
