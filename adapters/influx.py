@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.http_kept import KeptConnection
 from adapters.influx_ask import Answered, ask
 from adapters.influx_boards import known_rows, write_latest, write_stations
 from adapters.influx_cursor import CursorFile
@@ -137,6 +138,11 @@ class InfluxStore:
     async def flush(self) -> None:
         """Nothing to do: InfluxDB syncs its WAL before it answers a write."""
 
+    async def mistrust(self) -> None:
+        """The server is asked again what is newest of each point."""
+        if self._newest is not None:
+            self._newest.forget()
+
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
         return self._cursor_file.load(journal)
@@ -216,7 +222,12 @@ class InfluxStore:
 
             self._sender = V2Sender(self._url, self._token, org=self._org, bucket=self._database, where=self._where, timeout=self._timeout, tls=tls)
         else:
-            self._sender = V1Sender(self._http, self._influxql, self._database, self._where)
+            self._sender = V1Sender(self._writing(tls, (user, password) if self._token else None), self._influxql, self._database)
+
+    def _writing(self, tls: ssl.SSLContext, login: tuple[str, str] | None) -> KeptConnection:
+        """Writes have a connection of their own: they come up to a hundred times a second."""
+        connect_s = min(CONNECT_S, self._timeout)
+        return KeptConnection(self._url, where=self._where, timeout=self._timeout, connect_timeout=connect_s, tls=tls, login=login)
 
     def _locate(self, batch: Batch, rows: NDArray[np.intp], keys: Sequence[SeriesKey]) -> tuple[NDArray[np.intp], NDArray[np.int32], list[RefusedRow]]:
         """The rows that have a place, the number of each one's place, and the rows that have none."""

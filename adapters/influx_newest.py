@@ -26,7 +26,8 @@ _UNKNOWN = np.iinfo(np.int64).min
 class Newest:
     """For each point (measurement and tags) a time no stored row of it lies after [ms].
 
-    Sound for one writer: a row is counted before it is sent, so an attempt whose answer was lost counts too.
+    Sound for one writer: a row is counted before it is sent, so an attempt whose answer was lost counts too. Where another
+    one has written (`redecode` announces it), all is forgotten.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class Newest:
                 newest[tags] = max(newest.get(tags, time), time)
 
     def forget(self) -> None:
-        """Ask again (after a reconnect by hand: somebody else may have written meanwhile)."""
+        """Ask again: somebody else has written, or may have."""
         self._bound[:] = _UNKNOWN
         self._heard.clear()
 

@@ -80,6 +80,9 @@ class MemoryStore:
             self._check()
         self._unflushed = False
 
+    async def mistrust(self) -> None:
+        """Nothing to do: nothing is remembered here."""
+
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
         self._check()

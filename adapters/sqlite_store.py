@@ -164,6 +164,9 @@ class SqliteStore:
                     os.close(descriptor)
             self._unflushed = False
 
+    async def mistrust(self) -> None:
+        """Nothing to do: nothing is remembered here."""
+
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
         with self._speaking():

@@ -335,6 +335,7 @@ class Processor:
         rewritten = await self._database.rewriting()
         if rewritten != self._rewritten:  # somebody writes past us: what is kept of the store may not be what it holds
             self._tails.mistrust()
+            await self._store.mistrust()
         self._rewritten = rewritten
         if await self._judging():
             return await self._tails.settle(self._store)

@@ -56,6 +56,10 @@ class SeriesStore(Protocol):
         """
         ...
 
+    async def mistrust(self) -> None:
+        """Somebody else writes readings past this object: what it remembers of what stands there is not believed any more."""
+        ...
+
     async def cursor(self, journal: str) -> int:
         """How far `journal` is stored; 0 where nothing is."""
         ...

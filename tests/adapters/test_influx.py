@@ -157,6 +157,16 @@ def test_test_bits_are_left_out_of_rows_newer_than_all(again: Again, face: Influ
     assert raw(face, "SELECT ec_qt FROM water WHERE time > 1772323860000ms") == [[T + 3 * MINUTE, 0]]
 
 
+def test_bits_of_another_writer_are_written_over_once_it_is_told(again: Again) -> None:
+    """`redecode` withdrew a row newer than all of ours, and has announced it: the same row from us leaves none of its bits."""
+    ours, another = again(), again()
+    write(ours, Batch.of([0], [T], [1.0]), [EC])
+    write(another, Batch.of([0], [T + MINUTE], [2.0], flag=[9], tests=[1 << 34]), [EC])
+    asyncio.run(ours.mistrust())
+    write(ours, Batch.of([0], [T + MINUTE], [2.0], flag=[1]), [EC])
+    assert asyncio.run(ours.read([EC], 0, FOREVER)).tests.tolist() == [0, 0]
+
+
 def test_a_write_whose_answer_was_lost_counts(store: InfluxStore, face: Influx2) -> None:
     """The failed value reached the store unseen; the good one written in its place leaves none of its test bits."""
     face.faults.append("lost")

@@ -269,6 +269,25 @@ def test_who_writes_past_ingest_is_heard(make_line: Callable[..., Any], when: st
     assert one(line, device, 360) == [False, False]
 
 
+def test_a_rewriting_is_told_to_the_store_before_more_is_written(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the store remembers of what stands there goes once with each announcement, as what is in memory of the tails."""
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+    told: list[int] = []
+
+    async def mistrust(store: MemoryStore) -> None:
+        told.append(store.writes)
+
+    monkeypatch.setattr(MemoryStore, "mistrust", mistrust)
+    one(line, device, 0)
+    assert told == []
+    line.ask(line.database.announce_rewriting())
+    one(line, device, 30)
+    one(line, device, 60)
+    assert told == [line.store.writes - 1]
+
+
 def rewritten(key: SeriesKey) -> Written:
     at = START + 150 * MIN
     return Written(key=key, role="primary", newest=Latest(time=at, value=9.0, flag=1), received=at, dirty_from=at)
