@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import shlex
-import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,35 +18,25 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from adapters.sql.database import SqlDatabase
-from canhman import device_log, publishing, wiring
+from canhman import publishing, wiring
 from canhman.clocks import saved_each_second, shared_in_process
-from canhman.configuration import read_text
+from canhman.demo_network import ORG, SILENT, demo_network, log_saved_each_second, memories
+from canhman.demo_ports import PORTS, after_a_used_port
+from canhman.demo_sensor import SENSOR, keep, sensor_lines
 from canhman.demo_view import View
 from canhman.device_log import DeviceLog
-from canhman.judge_lock import JudgeLock
-from canhman.logs import LogFile
-from canhman.settings import PREFIX, Settings
+from canhman.settings import Settings
 from canhman.signals import Signals
 from canhman.up import Threads, all_services, bound
 from core.clock import SimClock
-from core.errors import CanhManError, ConfigError
-from core.place import FOREVER, Waterway
+from core.errors import CanhManError
 from core.ports import Publisher
-from firmware_sim.network import FieldDevice, Network, registry_items, with_faults
-from firmware_sim.network_file import load_network
+from firmware_sim.network import FieldDevice, Network
 from firmware_sim.noise import DAY_MS
-from firmware_sim.probe import Fault
 from firmware_sim.run import Fleet
 
 T = TypeVar("T")
 
-ORG = "default"
-DAYS = 60.0  # from the network's start to the moment the demo begins
-SILENT = "hoc-po"  # whose device stopped …
-SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
-SENSOR = "sensor.txt"  # how a real sensor publishes, for when the screen no longer shows it
-ADDRESS = "demo.url"  # beside the lock: where the running one can be opened
-PORTS = 100  # tried, from the usual one on
 ENOUGH_DAYS = 4  # of history: less may be too little for a forecast
 FORECASTS_S = 10.0  # how long the clock waits for the first forecasts
 
@@ -83,140 +70,14 @@ def settings_of(given: Settings, plan: Plan) -> Settings:
     )
 
 
-@contextlib.contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """The folder is this demo's alone, can be written, and its HTTP port is free. Raises ConfigError; then nothing new was made."""
-    folder = settings.data
-    lock = JudgeLock(folder, "demo.lock")
-    try:
-        if folder.is_dir():
-            _take(lock, folder)
-        host, _, port = settings.listen.rpartition(":")
-        if not _is_free(host, int(port)):
-            raise _taken(settings)
-        try:
-            wiring.data_folder(settings)
-        except ConfigError as error:
-            raise _unwritable(folder, error.__cause__) from error
-        _take(lock, folder)
-        try:
-            (folder / ADDRESS).write_text(url(settings), "utf-8")
-            LogFile(folder / "demo.log").take_all()
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        yield
-    finally:
-        lock.release()
-
-
-def _take(lock: JudgeLock, folder: Path) -> None:
-    try:
-        taken = lock.take()
-    except ConfigError as error:
-        raise _unwritable(folder, error.__cause__) from error
-    if not taken:
-        try:
-            address = (folder / ADDRESS).read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            address = ""
-        where = f": open {address}" if address else ""
-        raise ConfigError(f"the demo runs already on {folder}{where}; stop that one, or choose another folder with --data")
-
-
-def _unwritable(folder: Path, error: BaseException | None) -> ConfigError:
-    why = f"{error.strerror or error}: {error.filename or folder}" if isinstance(error, OSError) else str(error)
-    return ConfigError(f"the demo's folder {folder} cannot be written ({why}); choose another one with --data")
-
-
-def _taken(settings: Settings) -> ConfigError:
-    host, _, port = settings.listen.rpartition(":")
-    return ConfigError(f"port {port} on {host} is taken by another program: choose one with --port, e.g. --port {_next_free(host, int(port) + 1)}")
-
-
-def _after_a_used_port(settings: Settings, name: str, error: CanhManError) -> Settings:
-    """With the next free port for what `name` could not listen on. Raises `error` where that was not the trouble, or one line for the pages' port.
-
-    Which ports are free is asked by trying: between a look and a start another program may take one.
-    """
-    cause = error.__cause__
-    if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
-        raise error
-    if name == "ingest":
-        address = settings.broker_address
-        return settings.model_copy(update={"broker": f"embedded://{_shown(address.host)}:{_next_free(address.host, address.port + 1)}"})
-    if name == "serve" and str(error).startswith(f"{PREFIX}METRICS="):
-        host, _, port = settings.metrics.rpartition(":")
-        return settings.model_copy(update={"metrics": f"{host}:{_next_free(host, int(port) + 1)}"})
-    if name == "serve":
-        raise _taken(settings) from error
-    raise error
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _next_free(host: str, first: int) -> int:
-    for port in range(first, min(first + PORTS, 65_536)):
-        if _is_free(host, port):
-            return port
-    raise ConfigError(f"no free port on {host} from {first} on")
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                return False
-            raise ConfigError(f"{host}:{port} cannot be listened on: {error.strerror or error}") from error
-        return True
-
-
-def url(settings: Settings) -> str:
-    """Where a browser on this machine finds the pages."""
-    host, _, port = settings.listen.rpartition(":")
-    return settings.url or f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]', '::') else host}:{port}"  # noqa: S104 compared, not bound
-
-
-def sensor_lines(settings: Settings, user: str, key: str) -> list[str]:
-    """How a real sensor publishes here with the join key: with mosquitto_pub, and the same without it."""
-    port = settings.broker_address.port
-    body = """'{"age_s": 0, "boot": '$(date +%s)', "seq": '$(date +%s)', "readings": {"water.ec": 0.62, "water.temperature": 28.4}}'"""
-    first = f"mosquitto_pub -h 127.0.0.1 -p {port} -u {user} -P {key} -q 1 -t canhman/{ORG}/vuon-toi/telemetry -m {body}"
-    where = f"CANHMAN_DATA={shlex.quote(str(settings.data))} CANHMAN_BROKER=embedded://127.0.0.1:{port} CANHMAN_ENROL=open"
-    program = ".venv/bin/canhman" if Path(".venv/bin/canhman").exists() else "canhman"
-    return [first, "or, where mosquitto-clients is missing:", f"{where} {program} publish vuon-toi water.ec=0.62 water.temperature=28.4"]
-
-
-def _keep(path: Path, lines: list[str]) -> None:
-    """Write them down, readable by their owner alone: they hold the join key. A folder that takes no file costs only this."""
-    with contextlib.suppress(OSError):
-        path.touch(mode=0o600)
-        path.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def demo_network(settings: Settings) -> Network:
-    """The shipped network, of which one device fell silent."""
-    network = load_network(read_text("network.toml", settings.config))
-    begin = _begin(network) - SILENT_MS
-    return with_faults(network, {SILENT: (Fault(kind="silent", start=begin, end=FOREVER),)})
-
-
-def _begin(network: Network) -> int:
-    return network.start_ms + round(DAYS * DAY_MS)
-
-
 async def demo(settings: Settings, plan: Plan, signals: Signals, view: View) -> list[str]:
     """Run it until a stop; returns the names of services that did not end in time. Raises what keeps it from starting."""
     db = wiring.database(settings)
     threads = Threads(signals)
     try:
         network = demo_network(settings)
-        clock, log = await _memories(settings, db, network, plan)
-        async with saved_each_second(db, clock), _log_saved_each_second(settings, log):
+        clock, log = await memories(settings, db, network, plan.history_days)
+        async with saved_each_second(db, clock), log_saved_each_second(settings, log):
             with shared_in_process(settings.database_url, clock):
                 try:
                     await _run(_Demo(settings=settings, plan=plan, signals=signals, view=view, db=db, threads=threads, network=network, clock=clock, log=log))
@@ -227,56 +88,6 @@ async def demo(settings: Settings, plan: Plan, signals: Signals, view: View) -> 
     finally:
         db.close()
     return late
-
-
-async def _memories(settings: Settings, db: SqlDatabase, network: Network, plan: Plan) -> tuple[SimClock, DeviceLog]:
-    """The clock where it was saved, standing, and what the devices remember; at the first start also what is registered."""
-    saved = await db.load_clock()
-    path = settings.data / "devices.json"
-    log = device_log.load(path)
-    if saved is None:
-        await _register(settings, db, network)
-        clock = SimClock(_begin(network), 0)
-        await db.save_clock(clock.save())
-    else:
-        clock = SimClock(saved.sim_ms, 0)
-        await db.save_clock(clock.save())
-    if log is None:
-        log = DeviceLog(since=_begin(network) - round(plan.history_days * DAY_MS), taken={})
-        device_log.save(path, log.since, log.taken)
-    return clock, log
-
-
-async def _register(settings: Settings, db: SqlDatabase, network: Network) -> None:
-    await wiring.seed(db, settings.config)
-    snapshot = await db.snapshot()
-    strangers = {d.id for d in snapshot.devices} - {d.id for d in network.devices}
-    if strangers:
-        raise ConfigError(f"{settings.data} holds an installation that no demo made (it has {sorted(strangers)[0]}); choose another folder with --data")
-    seeded = {w.id for w in snapshot.waterways}
-    items = [item for item in registry_items(network, ORG) if not (isinstance(item, Waterway) and item.id in seeded)]
-    await db.put(*items, actor="canhman demo", why="the simulated network")
-
-
-@contextlib.asynccontextmanager
-async def _log_saved_each_second(settings: Settings, log: DeviceLog) -> AsyncIterator[None]:
-    path = settings.data / "devices.json"
-
-    async def keep_saving() -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            taken = dict(log.taken)
-            with contextlib.suppress(OSError):  # a full disk: then nothing is acknowledged either
-                await asyncio.to_thread(device_log.save, path, log.since, taken)
-
-    task = asyncio.create_task(keep_saving())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        with contextlib.suppress(OSError):
-            device_log.save(path, log.since, log.taken)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -316,7 +127,7 @@ async def _run(d: _Demo) -> None:
         now = d.clock.now_ms()
         d.clock.set(speed=d.plan.speed)
         lines = sensor_lines(d.settings, *login)
-        _keep(d.settings.data / SENSOR, lines)
+        keep(d.settings.data / SENSOR, lines)
         d.view.ready(time.monotonic() - begun, [*lines, f"These lines stand in {d.settings.data / SENSOR} too."])
         await _unless_stopped(d.signals, fleet.run(start_ms=now), d.view.run(d.db, d.settings, d.network, d.log, fleet, d.clock))
     finally:
@@ -334,7 +145,7 @@ async def _start(d: _Demo, *names: str) -> None:
                 await d.threads.start(name, bound(services[name], d.settings, 0 if name == "ingest" else 30, d.signals), partial(d.view.started, name))
                 break
             except CanhManError as error:
-                d.settings = _after_a_used_port(d.settings, name, error)
+                d.settings = after_a_used_port(d.settings, name, error)
 
 
 async def _unless_stopped(signals: Signals, *work: Coroutine[Any, Any, Any]) -> bool:

@@ -23,6 +23,8 @@ def demo(
     import signal
 
     from canhman import demo as running
+    from canhman.demo_folder import alone
+    from canhman.demo_ports import url
     from canhman.demo_view import View
     from canhman.settings import read_settings
     from canhman.signals import Signals
@@ -39,9 +41,9 @@ def demo(
         signals = Signals()
         signals.listen()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, signals.stop)  # its terminal was closed
-        view = View(running.url(settings), signals, speed=speed, lang=lang)
+        view = View(url(settings), signals, speed=speed, lang=lang)
         view.hello(str(data), again)
         return await running.demo(settings, plan, signals, view)
 
-    with running.alone(settings):
+    with alone(settings):
         wait_no_longer(asyncio.run(until_stopped()))

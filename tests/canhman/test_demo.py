@@ -18,7 +18,11 @@ from servers.front import Front
 from servers.ports import free_port
 
 from canhman import device_log
-from canhman.demo import SILENT, Plan, _after_a_used_port, alone, demo, demo_network, sensor_lines, settings_of, url
+from canhman.demo import Plan, demo, settings_of
+from canhman.demo_folder import alone
+from canhman.demo_network import SILENT, demo_network
+from canhman.demo_ports import after_a_used_port, url
+from canhman.demo_sensor import sensor_lines
 from canhman.demo_view import View
 from canhman.device_log import DeviceLog, count
 from canhman.settings import Settings
@@ -67,15 +71,15 @@ def test_the_next_free_port_for_devices_and_figures() -> None:
     with listening() as broker, listening() as metrics:
         given_ = Settings(listen=f"127.0.0.1:{free_port()}", broker=f"embedded://127.0.0.1:{broker - 1}", metrics=f"127.0.0.1:{metrics - 1}")
         settings = settings_of(given_, plan())
-        found = _after_a_used_port(settings, "ingest", caused(UnavailableError("cannot listen"), used))
+        found = after_a_used_port(settings, "ingest", caused(UnavailableError("cannot listen"), used))
         assert broker < found.broker_address.port < broker + 100
-        found = _after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_METRICS=…: used"), used))
+        found = after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_METRICS=…: used"), used))
         assert metrics < int(found.metrics.rpartition(":")[2]) < metrics + 100
     for name, error in (("ingest", caused(UnavailableError("x"), other)), ("serve", ConfigError("CANHMAN_METRICS=x")), ("alerts", ConfigError("x"))):
         with pytest.raises(type(error), match=str(error)):
-            _after_a_used_port(settings, name, error)
+            after_a_used_port(settings, name, error)
     with pytest.raises(ConfigError, match="choose one with --port"):
-        _after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_LISTEN=…: used"), used))
+        after_a_used_port(settings, "serve", caused(ConfigError("CANHMAN_LISTEN=…: used"), used))
 
 
 @pytest.mark.sockets

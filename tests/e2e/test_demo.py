@@ -22,7 +22,7 @@ from servers.demo import Demo
 from servers.waiting import until
 
 from canhman import device_log
-from canhman.demo import demo_network
+from canhman.demo_network import demo_network
 from canhman.settings import Settings
 
 pytestmark = pytest.mark.servers

@@ -17,7 +17,7 @@ import httpx
 from servers.ports import free_port
 
 from canhman import device_log
-from canhman.demo import demo_network
+from canhman.demo_network import demo_network
 from canhman.settings import Settings
 from firmware_sim.sampling import samples
 
