@@ -139,7 +139,7 @@ class Listener:
             if token >> TOKEN_SHIFT != serial:
                 serial = token >> TOKEN_SHIFT
                 connection = live.get(serial)
-                in_flight = connection.in_flight if connection else {}
+                in_flight = connection.publishes.in_flight if connection else {}
                 waiting = answers.setdefault(connection, []) if connection else []
             if answer := in_flight.pop(token, 0):  # 0 for QoS 0, a lost connection, or a second acknowledgement
                 waiting.append(answer)

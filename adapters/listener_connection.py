@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import struct
 from typing import cast
 
 import structlog
 
 from adapters.listener_limits import Bucket, address_key
-from adapters.listener_login import TOO_OFTEN, WRONG_CREDENTIALS, Refusal, refusal, welcome
-from adapters.listener_sessions import FOREVER, Session, expiry_seconds
-from adapters.listener_shared import TOKEN_SHIFT, Shared
+from adapters.listener_login import Codes, Refused, principal_of, wanted_expiry, welcome
+from adapters.listener_peer import peer_name, watch_for_dead_peers
+from adapters.listener_publishes import PUBACK_REFUSED, Publishes
+from adapters.listener_sessions import Session, expiry_seconds
+from adapters.listener_shared import Shared
+from adapters.listener_subscriptions import subscribe, unsubscribe
 from adapters.mqtt_codec import (
     V5,
     V311,
@@ -34,18 +36,13 @@ from adapters.mqtt_codec import (
     Will,
     encode,
 )
-from adapters.mqtt_publishes import Known, take_publishes
 from core.message import Message
 
 log = structlog.get_logger(__name__)
 
 _FLUSH_S = 5.0  # how long a closed connection may take to read our last bytes
-_ASK_AGAIN_S = 0.2  # how long a yes or no of the authority about a topic stands
-_MOST_TOPICS = 64  # of one connection that are remembered
-_LONGEST_TOPIC = 256  # characters; those of the contract have at most 150
 _SIGN_OF_LIFE_BYTES = 1000  # so much of a packet that is not whole yet counts as one, for long messages over slow links
 _PINGRESP = b"\xd0\0"
-_PUBACK, _PUBACK_REFUSED = 0x4002_0000, 0x1_4003_0000  # their first bytes, above the packet identifier; the latter is followed by 0x87
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -53,7 +50,6 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_address",
-        "_asked",
         "_begun",
         "_bucket",
         "_client_id",
@@ -61,7 +57,6 @@ class Connection(asyncio.BufferedProtocol):
         "_early",
         "_ended",
         "_keep_alive_s",
-        "_known",
         "_loop",
         "_part",
         "_peer",
@@ -69,7 +64,6 @@ class Connection(asyncio.BufferedProtocol):
         "_refused",
         "_seen",
         "_send_limit",
-        "_sequence",
         "_serial",
         "_session",
         "_shared",
@@ -82,11 +76,11 @@ class Connection(asyncio.BufferedProtocol):
         "_will",
         "_write_full",
         "gone",
-        "in_flight",
+        "publishes",
     )  # half the memory of ten thousand of them
 
     def __init__(self, shared: Shared, serial: int) -> None:
-        self.in_flight: dict[int, int] = {}  # token → packet identifier and the first bytes of its PUBACK, in order of arrival
+        self.publishes = Publishes(shared, serial)
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._shared = shared
         self._serial = serial
@@ -101,7 +95,6 @@ class Connection(asyncio.BufferedProtocol):
         self._will: Will | None = None
         self._session = Session(expiry_s=0)
         self._send_limit = 0  # the client's maximum packet size, 0: none
-        self._sequence = serial << TOKEN_SHIFT
         self._begun = False
         self._early = b""  # what came before
         self._wait_s = 0.0  # before it is read at all
@@ -110,8 +103,6 @@ class Connection(asyncio.BufferedProtocol):
         self._write_full = False
         self._throttled = False
         self._bucket = Bucket(shared.limits.messages_per_s, shared.limits.messages_at_once)
-        self._known: Known = {}
-        self._asked = 0.0  # loop time at which the authority was asked about them
         self._seen = 0.0  # loop time of the last sign of life
         self._part = 0  # bytes since then
         self._keep_alive_s = 0.0
@@ -131,7 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         shared = self._shared
         self._transport = transport
         name = transport.get_extra_info("peername")
-        self._peer, self._address = _peer_name(name), address_key(name[0]) if name else "?"
+        self._peer, self._address = peer_name(name), address_key(name[0]) if name else "?"
         shared.sockets.add(self)
         reason, self._wait_s = shared.addresses.enter(self._address, self._loop.time())
         if len(shared.sockets) > shared.limits.max_connections:
@@ -143,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
             transport.abort()
             return False
         shared.counters["connections"] += 1
-        _watch_for_dead_peers(transport.get_extra_info("socket"))
+        watch_for_dead_peers(transport.get_extra_info("socket"))
         return True
 
     def begin(self, transport: asyncio.Transport) -> None:
@@ -189,22 +180,22 @@ class Connection(asyncio.BufferedProtocol):
         decoder.feed(data)
         try:
             while True:
-                if self._principal and self._take(taken, received, now):
+                if self._principal and self.publishes.take(decoder, taken, received, now):
                     break
                 packet = next(decoder, None)
                 if packet is None:
                     break
                 packets += 1
                 if isinstance(packet, Publish):
-                    self._publish(packet, received, taken)
+                    self.publishes.take_one(packet, taken, received)
                 else:
-                    self._put(taken)
+                    self.publishes.put(taken)
                     self._handle(packet)
                     if self._ended or self._refused:
                         return
-            self._put(taken)
+            self.publishes.put(taken)
         except MqttError as error:
-            self._put(taken)
+            self.publishes.put(taken)
             self._fail(error)
             return
         count = self._shared.counters["publishes"] - before
@@ -253,11 +244,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def acknowledge(self, answers: list[int]) -> None:
-        """Send the PUBACKs, as `in_flight` held them."""
-        if max(answers) < _PUBACK_REFUSED:
+        """Send the PUBACKs, as `publishes.in_flight` held them."""
+        if max(answers) < PUBACK_REFUSED:
             self.write(struct.pack(f">{len(answers)}I", *answers))
         else:
-            self.write(b"".join([a.to_bytes(4, "big") if a < _PUBACK_REFUSED else (a & 0xFFFF_FFFF).to_bytes(4, "big") + b"\x87" for a in answers]))
+            self.write(b"".join([a.to_bytes(4, "big") if a < PUBACK_REFUSED else (a & 0xFFFF_FFFF).to_bytes(4, "big") + b"\x87" for a in answers]))
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless this connection has ended."""
@@ -275,47 +266,6 @@ class Connection(asyncio.BufferedProtocol):
 
     # ------------------------------------------------------------ packets
 
-    def _take(self, taken: list[Message], received: int, now: float) -> bool:
-        """The plain PUBLISH packets at the head of what came; whether that was all."""
-        data, at = self._decoder.buffered
-        if at == len(data):
-            return True
-        shared = self._shared
-        if now - self._asked >= _ASK_AGAIN_S:
-            self._asked = now
-            self._known = {raw: self._about(topic) for raw, (topic, _, _) in self._known.items()}
-        room = shared.limits.receive_maximum - len(self.in_flight) if self._version == V5 else 1 << 30
-        before = len(taken)
-        went, self._sequence = take_publishes(
-            data,
-            at,
-            properties=self._version == V5,
-            largest=self._decoder.max_packet,
-            room=room,
-            known=self._known,
-            received=received,
-            source=self._principal,
-            token=self._sequence,
-            messages=taken,
-            in_flight=self.in_flight,
-        )
-        self._decoder.go_on_at(went)
-        shared.counters["publishes"] += len(taken) - before
-        return went == len(data)
-
-    def _put(self, taken: list[Message]) -> None:
-        """What was taken goes to the inbox, before anything else of this connection does."""
-        if taken:
-            refused = sum([message[7] for message in taken])
-            if refused:
-                self._shared.counters["refused_publishes"] += refused
-            self._shared.inbox.put(taken)
-            taken.clear()
-
-    def _about(self, topic: str) -> tuple[str, bool, int]:
-        refused = not self._shared.authority.may_publish(self._principal, topic)
-        return topic, refused, _PUBACK_REFUSED if refused and self._version == V5 else _PUBACK
-
     def _handle(self, packet: Packet) -> None:
         match packet:
             case Pingreq():
@@ -331,55 +281,15 @@ class Connection(asyncio.BufferedProtocol):
             case _:
                 raise MqttError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__.upper()}, which answers nothing of ours")
 
-    def _publish(self, packet: Publish, received: int, taken: list[Message]) -> None:
-        topic, payload, qos, packet_id, _, dup, properties = packet
-        shared = self._shared
-        if qos == 2:
-            raise MqttError(Reason.QOS_NOT_SUPPORTED, "PUBLISH with QoS 2: 1 is the most")
-        if properties.topic_alias is not None:
-            raise MqttError(Reason.TOPIC_ALIAS_INVALID, "PUBLISH with a topic alias: none are taken")
-        if properties.subscription_identifier:
-            raise MqttError(Reason.PROTOCOL_ERROR, "PUBLISH of a client with a subscription identifier")
-        about = self._about(topic)
-        if len(self._known) < _MOST_TOPICS and len(topic) <= _LONGEST_TOPIC:
-            self._known[topic.encode()] = about
-        token = 0
-        if qos:
-            if self._version == V5 and len(self.in_flight) >= shared.limits.receive_maximum:
-                raise MqttError(Reason.RECEIVE_MAXIMUM_EXCEEDED, f"more than {shared.limits.receive_maximum} messages in flight")
-            self._sequence = token = self._sequence + 1
-            self.in_flight[token] = about[2] | packet_id
-        shared.counters["publishes"] += 1
-        # retain: False, for this is the live publish; only what a broker kept comes back with it set
-        taken.append(Message(topic, payload, received, self._principal, qos, False, dup, about[1], token))
-
     def _subscribe(self, packet: Subscribe) -> None:
-        if packet.properties.subscription_identifier:
-            raise MqttError(Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "SUBSCRIBE with a subscription identifier: none are taken")
-        v5, subscriptions = self._version == V5, self._session.subscriptions
-        names = [wanted.topic_filter for wanted in packet.subscriptions]
-        if v5 and any(name.startswith("$share/") for name in names):
-            raise MqttError(Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "SUBSCRIBE to a shared subscription: CONNACK said there are none")
-        if v5 and any("+" in name or "#" in name for name in names):
-            raise MqttError(Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "SUBSCRIBE with a wildcard: CONNACK said there are none")
-        reasons = []
-        for wanted in packet.subscriptions:
-            name = wanted.topic_filter
-            if not (set(name) & set("+#") or name.startswith("$")) and self._shared.authority.may_subscribe(self._principal, name):
-                subscriptions.add(name)
-                reasons.append(min(wanted.qos, 1))
-            else:
-                self._shared.counters["refused_subscriptions"] += 1
-                reasons.append(Reason.NOT_AUTHORIZED if v5 else Reason.UNSPECIFIED_ERROR)
-        self._shared.sessions.subscribed((self._principal, self._client_id), self._session)
+        authority, principal = self._shared.authority, self._principal
+        reasons = subscribe(packet, self._session.subscriptions, may=lambda name: authority.may_subscribe(principal, name), v5=self._version == V5)
+        self._shared.counters["refused_subscriptions"] += sum(reason >= Reason.UNSPECIFIED_ERROR for reason in reasons)
+        self._shared.sessions.subscribed((principal, self._client_id), self._session)
         self._send(Suback(packet_id=packet.packet_id, reasons=tuple(reasons)))
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
-        reasons = []
-        for name in packet.topic_filters:  # one after the other: the second time it is gone
-            known = name in self._session.subscriptions
-            self._session.subscriptions.discard(name)
-            reasons.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
+        reasons = unsubscribe(packet, self._session.subscriptions)
         self._shared.sessions.subscribed((self._principal, self._client_id), self._session)
         self._send(Unsuback(packet_id=packet.packet_id, reasons=tuple(reasons) if self._version == V5 else ()))
 
@@ -398,35 +308,25 @@ class Connection(asyncio.BufferedProtocol):
     def _connect(self, packet: Connect) -> None:
         self._version = packet.version
         self._send_limit = packet.properties.maximum_packet_size or 0
-        shared, now, username = self._shared, self._loop.time(), packet.username or ""
-        codes, text = refusal(packet)
-        if text:
-            self._refuse(codes, text, username)
-            return
-        if shared.guesses.unheard(self._address, username, now):
-            shared.counters["unheard_logins"] += 1
-            self._refuse(TOO_OFTEN, "too many wrong log-ins; the next is looked at within 20 s", username)
-            return
-        principal = shared.authority.authenticate(username, packet.password or b"", packet.client_id)
-        if not principal:
-            self._refuse(WRONG_CREDENTIALS, "wrong user name or password", username, wait_s=shared.guesses.wrong(self._address, username, now))
-            return
-        shared.guesses.right(self._address, username, now)
-        self._log_in(packet, principal)
+        found = principal_of(packet, self._shared, self._address, self._loop.time())
+        if isinstance(found, Refused):
+            self._refuse(found, packet.username or "")
+        else:
+            self._log_in(packet, found)
 
-    def _refuse(self, codes: Refusal, text: str, username: str, *, wait_s: float = 0.0) -> None:
+    def _refuse(self, refused: Refused, username: str) -> None:
         self._shared.counters["refused_logins"] += 1
-        self._shared.quiet.warn(self._loop.time(), "mqtt login refused", peer=self._peer, username=username[:64], reason=text)
+        self._shared.quiet.warn(self._loop.time(), "mqtt login refused", peer=self._peer, username=username[:64], reason=refused.text)
         self._refused = True
         if self._timer:
             self._timer.cancel()
-        if wait_s:
+        if refused.wait_s:
             self.adjust_reading()
-            self._timer = self._loop.call_later(wait_s, self._send_refusal, codes)
+            self._timer = self._loop.call_later(refused.wait_s, self._send_refusal, refused.codes)
         else:
-            self._send_refusal(codes)
+            self._send_refusal(refused.codes)
 
-    def _send_refusal(self, codes: Refusal) -> None:
+    def _send_refusal(self, codes: Codes) -> None:
         self._send(Connack(reason=codes[self._version == V5]))
         self._close()
 
@@ -439,17 +339,16 @@ class Connection(asyncio.BufferedProtocol):
             for known in (False, True)
         ]
         if self._send_limit and len(answers[0]) > self._send_limit:
-            self._refuse((ConnectReturn.NOT_AUTHORIZED, Reason.PACKET_TOO_LARGE), f"it takes packets of {self._send_limit} bytes only", packet.username or "")
+            codes = ConnectReturn.NOT_AUTHORIZED, Reason.PACKET_TOO_LARGE
+            self._refuse(Refused(codes=codes, text=f"it takes packets of {self._send_limit} bytes only"), packet.username or "")
             return
         key = principal, self._client_id
         if old := shared.by_client.get(key):
             old.taken_over()
-        wanted = expiry_seconds(packet.properties.session_expiry_interval)
-        if packet.version == V311:
-            wanted = 0.0 if packet.clean_start else FOREVER
-        self._session, present = shared.sessions.begin(key, clean=packet.clean_start, expiry_s=wanted, now=self._loop.time())
+        self._session, present = shared.sessions.begin(key, clean=packet.clean_start, expiry_s=wanted_expiry(packet), now=self._loop.time())
         shared.wills.come_back(key, resumed=present)
         self._principal, self._will = principal, packet.will
+        self.publishes.begin(principal, v5=packet.version == V5)
         shared.live[self._serial] = self
         shared.by_client[key] = self
         shared.addresses.known(self._address)
@@ -544,7 +443,7 @@ class Connection(asyncio.BufferedProtocol):
         key = self._principal, self._client_id
         del shared.by_client[key]  # a newer connection of this client enters it after this one has left
         shared.sessions.leave(key, self._session, now=self._loop.time())
-        self.in_flight = {}
+        self.publishes.in_flight = {}
         if will := self._will:
             delay_s = min(float(will.properties.will_delay_interval or 0), self._session.expiry_s)
             shared.wills.leave(key, delay_s, lambda: self._publish_will(will))
@@ -556,20 +455,3 @@ class Connection(asyncio.BufferedProtocol):
             shared.inbox.put([Message(will.topic, will.payload, shared.clock.now_ms(), self._principal, 0)])
         else:
             shared.counters["refused_wills"] += 1
-
-
-def _peer_name(address: tuple[str, int] | None) -> str:
-    if not address:
-        return "?"
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-
-
-def _watch_for_dead_peers(sock: socket.socket | None) -> None:
-    """TCP's own keep-alive, for clients that ask for none of MQTT's: a peer without power is noticed after 2 minutes, also
-    where our last bytes to it were never confirmed."""
-    if sock is None:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 120_000)):
-        if hasattr(socket, name):  # Linux has all four
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
+from adapters.listener_sessions import FOREVER, expiry_seconds
+from adapters.listener_shared import Shared
 from adapters.mqtt_encode import encode
 from adapters.mqtt_packets import V311, Connack, Connect, ConnectReturn, Properties, Reason
 
 MOST_CLIENT_ID_BYTES = 256  # the standard asks for 23; each is kept as long as its session
 
-Refusal = tuple[int, int]  # return code of 3.1.1, reason code of 5
+Codes = tuple[int, int]  # return code of 3.1.1, reason code of 5
 
-WRONG_CREDENTIALS: Refusal = (ConnectReturn.BAD_USER_NAME_OR_PASSWORD, Reason.BAD_USER_NAME_OR_PASSWORD)
-TOO_OFTEN: Refusal = (ConnectReturn.SERVER_UNAVAILABLE, Reason.CONNECTION_RATE_EXCEEDED)
+WRONG_CREDENTIALS: Codes = (ConnectReturn.BAD_USER_NAME_OR_PASSWORD, Reason.BAD_USER_NAME_OR_PASSWORD)
+TOO_OFTEN: Codes = (ConnectReturn.SERVER_UNAVAILABLE, Reason.CONNECTION_RATE_EXCEEDED)
 
 
-def refusal(packet: Connect) -> tuple[Refusal, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A log-in that fails: what the client is told, what the log says, and how long the answer waits."""
+
+    codes: Codes
+    text: str
+    wait_s: float = 0.0
+
+
+def principal_of(packet: Connect, shared: Shared, address: str, now: float) -> str | Refused:
+    """Whose log-in this is; who guesses at passwords waits, and is not heard at all in the end."""
+    username = packet.username or ""
+    codes, text = refusal(packet)
+    if text:
+        return Refused(codes=codes, text=text)
+    if shared.guesses.unheard(address, username, now):
+        shared.counters["unheard_logins"] += 1
+        return Refused(codes=TOO_OFTEN, text="too many wrong log-ins; the next is looked at within 20 s")
+    principal = shared.authority.authenticate(username, packet.password or b"", packet.client_id)
+    if not principal:
+        return Refused(codes=WRONG_CREDENTIALS, text="wrong user name or password", wait_s=shared.guesses.wrong(address, username, now))
+    shared.guesses.right(address, username, now)
+    return principal
+
+
+def refusal(packet: Connect) -> tuple[Codes, str]:
     """Why this CONNECT is refused whoever sends it, as codes and text; an empty text: it is not."""
     if packet.properties.authentication_method is not None:
         return (ConnectReturn.NOT_AUTHORIZED, Reason.BAD_AUTHENTICATION_METHOD), "enhanced authentication"
@@ -29,6 +57,13 @@ def refusal(packet: Connect) -> tuple[Refusal, str]:
     if packet.username is None:
         return (ConnectReturn.NOT_AUTHORIZED, Reason.NOT_AUTHORIZED), "no user name"
     return (ConnectReturn.ACCEPTED, Reason.SUCCESS), ""
+
+
+def wanted_expiry(packet: Connect) -> float:
+    """How long the client's session shall outlive its connection [s]; 3.1.1 knows at once and for ever."""
+    if packet.version == V311:
+        return 0.0 if packet.clean_start else FOREVER
+    return expiry_seconds(packet.properties.session_expiry_interval)
 
 
 def welcome(version: int, *, present: bool, assigned: str, receive_maximum: int, max_packet: int) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from servers.listener_bench import Bench, Wire, bench, made, qos1, run, tls_contexts
 
-from adapters import listener_connection
+from adapters import listener_publishes
 from adapters.listener_connection import Connection
 from adapters.mqtt_codec import V5, V311, Connack, Connect, Disconnect, Pingreq, Properties, Puback, Reason, encode
 
@@ -353,7 +353,7 @@ def test_dead_peers_are_noticed_without_keep_alive() -> None:
 
 def test_a_changed_right_counts_for_the_next_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the authority said of a topic is asked again: a device that lost its right is refused a moment later."""
-    monkeypatch.setattr(listener_connection, "_ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(listener_publishes, "_ASK_AGAIN_S", 0.0)
 
     async def scene() -> None:
         async with bench() as b:
