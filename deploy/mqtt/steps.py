@@ -180,3 +180,48 @@ def breaks(version: int, data: bytes, reason: int) -> Play:
 def alive(who: int = 0) -> list[Step]:
     """The connection still answers."""
     return [send(PINGREQ, who), get(PINGRESP, who)]
+
+
+# ---------------------------------------------------------------- what comes again in several claims
+
+WILL = 0x04  # connect flag
+HOUR = bytes.fromhex("11 00000e10")  # session expiry interval
+
+# what no string may hold
+SURROGATE, NULL, NO_UTF8 = b"a\xed\xa0\x80", b"a\0b", b"a\xff"
+NO_TEXTS = (SURROGATE, NULL, NO_UTF8)
+
+
+def malformed(version: int, data: bytes, reason: int = 0x81) -> Play:
+    """A CONNECT that is wrong: 3.1.1 is closed without CONNACK, 5 is told why."""
+    return [send(data), closed(packet(0x20, bytes((0, reason, 0))) if version == V5 else b"")]
+
+
+def kept(version: int, **fields: Any) -> bytes:
+    """CONNECT that asks for its session and for keeping it."""
+    return connect(version, **({"flags": 0xC0, "properties": HOUR if version == V5 else b""} | fields))
+
+
+def willed(version: int, flags: int = WILL, **fields: Any) -> list[Step]:
+    """A log-in with a will."""
+    return [send(connect(version, flags=0xC2 | flags, will=will_of(version), **fields)), get(connack(version))]
+
+
+def suback(version: int, *reasons: int, id: int = 9) -> bytes:
+    """SUBACK with these reasons."""
+    return packet(0x90, id.to_bytes(2, "big") + props(version) + bytes(reasons))
+
+
+def unsuback(version: int, *reasons: int, id: int = 9) -> bytes:
+    """UNSUBACK, whose reasons MQTT 5 alone has."""
+    return packet(0xB0, id.to_bytes(2, "big") + (props(version) + bytes(reasons) if version == V5 else b""))
+
+
+def denied(version: int) -> int:
+    """The reason of SUBACK for a filter one may not have."""
+    return 0x87 if version == V5 else 0x80
+
+
+def acknowledged(version: int) -> list[Step]:
+    """Nothing comes before the journal has it; then the PUBACK of this very message."""
+    return [*logged_in(version), send(publish(version, id=0x1234)), *alive(), taken((TOPIC, b"{}")), ACKNOWLEDGE, get(puback(0x1234))]

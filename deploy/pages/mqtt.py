@@ -5,11 +5,9 @@ from __future__ import annotations
 from adapters.listener_limits import _FREE, _LONGEST_S, _UNHEARD
 from adapters.listener_login import MOST_CLIENT_ID_BYTES
 from adapters.listener_shared import MAX_AWAY, Limits
-from deploy.mqtt import connecting, messages
+from deploy.mqtt import CLAIMS
 from deploy.mqtt.steps import NAMES, Claim
 from deploy.page import Page, table
-
-CLAIMS = (*connecting.CLAIMS, *messages.CLAIMS)
 
 REFUSED = (
     ("PUBLISH with QoS 2", "DISCONNECT 0x9B", "closed", "CONNACK says that QoS 1 is the most; a will with QoS 2 is refused in MQTT 5, taken in 3.1.1"),

@@ -11,10 +11,10 @@ from servers.listener_bench import Wire, made
 from adapters.listener import Listener
 from adapters.listener_connection import Connection
 from core.message import Message
-from deploy.mqtt import connecting, messages
+from deploy import mqtt
 from deploy.mqtt.steps import NAMES, V5, Claim, Play, Step
 
-CLAIMS = [(version, number, claim) for claim in (*connecting.CLAIMS, *messages.CLAIMS) for version, number in claim.numbers()]
+CLAIMS = [(version, number, claim) for claim in mqtt.CLAIMS for version, number in claim.numbers()]
 
 
 class Player:
