@@ -2,13 +2,14 @@
 
     python -m bench.ingest [--part NAME …] [--again] [--small] [--json]
 
-Real servers on free ports, folders that go away; parts that are done are kept in .make/bench. Writes docs/speed.md and docs/speed.json.
+Real servers on free ports, folders that go away; parts that are done are kept in .make/bench. Writes docs/speed.md, speed.json and speed.svg.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 from bench.ingest import page
 from bench.ingest.parts import PARTS, SMALL, Size
+from bench.ingest.spent import machine_s
 from bench.load import ROOT
 from canhman import terminal
 
@@ -40,13 +42,16 @@ def main(words: list[str]) -> int:
     with terminal.progress("bench", len(todo), quiet=given.json) as bar:
         for number, name in enumerate(todo):
             bar(number, PARTS[name].about)
+            busy = _busy()
             began = time.monotonic()
             try:
-                found[name] = PARTS[name].run(size, terminal.say) | {"on": page.now()}
+                measured = PARTS[name].run(size, terminal.say)
             except Exception as error:  # noqa: BLE001 the other parts are measured all the same
                 failed.append(name)
                 terminal.say(f"{name} could not be measured:\n{''.join(traceback.format_exception(error))[-4000:]}", style="red")
                 continue
+            about = {"on": page.now(), "cores": os.cpu_count() or 0, "busy": round(busy, 1), "took_s": round(time.monotonic() - began)}
+            found[name] = measured | about
             file.write_text(json.dumps(found, ensure_ascii=False, indent=1))
             terminal.say(f"{name}: {time.monotonic() - began:.0f} s")
             bar(number + 1, name)
@@ -56,6 +61,13 @@ def main(words: list[str]) -> int:
         for path in page.write(found, given.docs):
             terminal.say(f"written: {path}")
     return 1 if failed else 0
+
+
+def _busy(seconds: float = 1.0) -> float:
+    """How many cores others fill while we do nothing."""
+    before, began = machine_s(), time.monotonic()
+    time.sleep(seconds)
+    return (machine_s() - before) / (time.monotonic() - began)
 
 
 def _options(words: list[str]) -> argparse.Namespace:

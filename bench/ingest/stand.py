@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +17,7 @@ from servers.waiting import until
 
 from adapters.sql.database import open_database
 from bench.faults.world import broker_url
-from bench.load import ROOT
+from bench.ingest.spent import Look, Spent, look, spent
 from bench.peers.world import PeerWorld
 from canhman.benching import Publisher, journal_end, register, wait_stored
 from canhman.load import Load, device
@@ -29,7 +26,6 @@ from canhman.measuring import CursorClock, cpu_s, influx_cursor, resident_mb, sp
 PREFIX = "dev"
 STEP_MS = 60_000
 BEGIN_MS = 30 * 86_400_000  # before now
-INGEST_CLIENT = "canhman-ingest"
 
 
 @dataclass(slots=True)
@@ -104,11 +100,21 @@ def _stand(rig: Installation, devices: int, servers: dict[str, int]) -> Stand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """Messages a second, and CPU µs a message by process."""
+    """Messages a second, CPU µs a message by process, by thread of ingest and of all else on the machine, messages a batch to the store."""
 
     per_second: float
     cpu_us: dict[str, float]
+    threads_us: dict[str, float] = field(default_factory=dict)
+    others_us: float = 0.0
+    batch: float = 0.0
     most_mb: float = 0.0
+
+
+def figure(clock: CursorClock, count: int, end: int, cost: Spent, most_mb: float) -> Figure:
+    """Of one load, from the moves of the cursor and what was spent on it."""
+    batches = max(1, len(clock.moves) - 1)
+    told = {"cpu_us": cost.cpu_us, "threads_us": cost.threads_us, "others_us": cost.others_us}
+    return Figure(per_second=speed(clock.moves, count, end), batch=count / batches, most_mb=most_mb, **told)  # type: ignore[arg-type] # its own fields
 
 
 def publish(load: Load, timeout: float = 180) -> dict[str, float]:
@@ -121,80 +127,55 @@ def publish(load: Load, timeout: float = 180) -> dict[str, float]:
         publisher.close()
 
 
-def idle_start(stand: Stand, client: str) -> float:
-    """CPU seconds of a start with nothing to do; its session is there then."""
+def idle_start(stand: Stand, client: str) -> Look:
+    """What a start with nothing to do costs; its session is there then."""
     stand.client(client)
     stand.rig.start()
-    spent = cpu_s(stand.rig.pid)
+    found = look({"ingest": stand.rig.pid})
     stand.rig.stop()
-    return spent
+    return found
 
 
 def drain(stand: Stand, *, devices: int, count: int, client: str) -> Figure:
     """A backlog at the broker, taken by ingest from its start on. It begins before ingest says it is ready: what a start costs is taken off."""
-    start_s = idle_start(stand, client)
+    idle = idle_start(stand, client)
     publish(stand.work.load(stand.base, devices=devices, count=count))
     begin = journal_end(stand.journal)
     clock = CursorClock(read=stand.cursor, every_s=0.002).start()
-    before = {name: cpu_s(of) for name, of in stand.servers.items()} | {"ingest": start_s}
+    now = look(stand.servers)
+    before = Look(processes={**now.processes, **idle.processes}, threads=idle.threads, machine=now.machine + idle.processes["ingest"])
     stand.rig.start()
-    pid = stand.rig.pid
+    pids = {"ingest": stand.rig.pid, **stand.servers}
     try:
         end = wait_stored(clock, stand.journal, begin=begin, at_least=150 * count)
-        cpu = {name: 1e6 * (cpu_s(of) - before[name]) / count for name, of in {"ingest": pid, **stand.servers}.items()}
+        cost = spent(before, look(pids), count)
     finally:
         clock.stop()
-    figure = Figure(per_second=speed(clock.moves, count, end), cpu_us=cpu, most_mb=resident_mb(pid))
+    found = figure(clock, count, end, cost, resident_mb(pids["ingest"]))
     stand.rig.stop()
-    return figure
+    return found
 
 
 def live(stand: Stand, *, devices: int, count: int, client: str) -> Figure:
     """Published as fast as it goes while ingest runs; the last stored message ends it."""
     stand.client(client)
     stand.rig.start()
-    pid = stand.rig.pid
+    pids = {"ingest": stand.rig.pid, **stand.servers}
     publisher = Publisher(stand.work.load(stand.base, devices=devices, count=count))
     begin = journal_end(stand.journal)
-    clock = CursorClock(read=stand.cursor, pid=pid, every_s=0.002).start()
-    before = {name: cpu_s(of) for name, of in {"ingest": pid, **stand.servers}.items()}
+    clock = CursorClock(read=stand.cursor, pid=pids["ingest"], every_s=0.002).start()
+    before = look(pids)
     try:
         publisher.go()
         publisher.wait(180)
         end = wait_stored(clock, stand.journal, begin=begin, at_least=150 * count)
-        cpu = {name: 1e6 * (cpu_s(of) - before[name]) / count for name, of in {"ingest": pid, **stand.servers}.items()}
+        cost = spent(before, look(pids), count)
     finally:
         clock.stop()
         publisher.close()
-    figure = Figure(per_second=speed(clock.moves, count, end), cpu_us=cpu, most_mb=clock.most_mb)
+    found = figure(clock, count, end, cost, clock.most_mb)
     stand.rig.stop()
-    return figure
-
-
-def alone(stand: Stand, *, devices: int, count: int, backlog: bool) -> float:
-    """What Mosquitto passes on to the least of subscribers, under ingest's own session: messages a second, live or from a backlog."""
-    assert isinstance(stand.rig, MosquittoInflux)
-    load = stand.work.load(stand.base, devices=devices, count=count)
-    password = (stand.rig.data / "broker-password").read_text().strip()
-    words = [sys.executable, "-m", "bench.load.subscriber", str(stand.rig.broker.port), INGEST_CLIENT, INGEST_CLIENT, password, str(count)]
-    if backlog:
-        publish(load)
-    publisher = None if backlog else Publisher(load)
-    subscriber = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert subscriber.stdout is not None
-        assert subscriber.stdout.readline().strip() == "subscribed"
-        if publisher is not None:
-            publisher.go()
-            publisher.wait(180)
-        told = json.loads(subscriber.communicate(timeout=180)[0].strip().splitlines()[-1])
-    finally:
-        if subscriber.poll() is None:
-            subscriber.kill()
-        subscriber.wait()
-        if publisher is not None:
-            publisher.close()
-    return float(count / (told["last"] - told["first"]))
+    return found
 
 
 def script(world: PeerWorld, work: Clockwork, *, devices: int, count: int) -> Figure:
