@@ -26,7 +26,7 @@ import structlog
 from core.batch import Batch
 from core.clock import Y2000_MS, Clock, rfc3339
 from core.deadletter import HEAD_BYTES, DeadLetter
-from core.errors import UnavailableError
+from core.errors import RefusedError, UnavailableError
 from core.message import Message
 from core.ports import DeadLetters, Enrolment, Identities, Journal, RefusedRow, Registry, SeriesStore, States
 from core.series import SeriesKey, SeriesTable
@@ -44,6 +44,7 @@ from ingest.offsets import Offsets
 from ingest.pending import Pending
 from ingest.recent import Recent
 from ingest.shared import SharedIdentities
+from quality.flagging import flags_of
 from quality.judge import judge, row_tests
 from quality.rules import QcConfig, Rules
 from quality.tails import MOST_WAITING, Settled, Tails
@@ -281,7 +282,10 @@ class Processor:
         """Store rows (with `cursor`: that far is the journal done). Raises what the store raises; may be repeated."""
         batch = work.rows
         if self._tails is not None and self._tails.waiting > MOST_WAITING:
-            await self._tails.settle(self._store)
+            try:
+                await self._tails.settle(flags_of(self._database, self._store, self._rewritten))
+            except (UnavailableError, RefusedError):
+                self._tails.forget()  # readings go on into the store while the database is away: these are read back
         refused = await self._store.write(batch, self._table.keys, cursor, journal=self._journal.id)
         if refused:
             self._fresh = work.pending
@@ -338,7 +342,7 @@ class Processor:
             await self._store.mistrust()
         self._rewritten = rewritten
         if await self._judging():
-            return await self._tails.settle(self._store)
+            return await self._tails.settle(flags_of(self._database, self._store, self._rewritten))
         self._tails.forget()
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from registry.directory import Directory
 log = structlog.get_logger()
 
 SAMPLE = 1000  # changes that are handed back; all of them are in the log of a run
+_TURN_S = 0.02
 _PIECE = 20_000  # rows written at once: ingest waits for its turn meanwhile
 
 
@@ -75,11 +77,15 @@ class Rewriting:
 
     async def _write_piece(self, rows: Batch, changes: Sequence[Change], keys: Sequence[SeriesKey], *, gone: bool) -> None:
         await self._database.log_redecode(self._result.run, changes)
-        await self._database.announce_rewriting()
-        if gone:
-            await self._store.write_flags(rows, keys)
-        else:
-            self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
+        while not await self._database.begin_rewriting():  # noqa: ASYNC110 another process sends no event
+            await asyncio.sleep(_TURN_S)  # the judge writes flags of what it has read: they would take a withdrawal back
+        try:
+            if gone:
+                await self._store.write_flags(rows, keys)
+            else:
+                self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
+        finally:
+            await self._database.end_rewriting()
         await self._have_judged(rows, keys)
 
     async def _have_judged(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from core.batch import Batch
 from core.flags import Flag
 from core.place import ALWAYS, FOREVER
-from core.ports import SeriesStore
+from core.ports import SeriesStore, States
 from core.series import SeriesKey
 from core.state import Judged, Latest, SeriesState
+from quality.flagging import WriteFlags, flags_of
 from quality.intervals import FEW_GAPS, GAPS
 from quality.judge import context, judge
 from quality.qc import HOUR_MS, Context
@@ -26,9 +27,10 @@ Learn = Callable[[Sequence[SeriesKey], Batch, int], None]
 class Blocks:
     """One group of series (one sensor at one point) from its earliest dirty time to its newest row."""
 
-    def __init__(self, members: Sequence[SeriesState], store: SeriesStore, config: QcConfig, block_rows: int, learn: Learn | None) -> None:
+    def __init__(self, members: Sequence[SeriesState], states: States, store: SeriesStore, config: QcConfig, block_rows: int, learn: Learn | None) -> None:
         self._members = sorted(members, key=lambda s: s.key)
         self._keys = [s.key for s in self._members]
+        self._states = states
         self._store = store
         self._config = config
         self._rules = Rules(config, self._keys)
@@ -42,15 +44,19 @@ class Blocks:
         self.changed = 0
 
     async def run(self) -> list[Judged]:
-        """Judge block after block; the answers are for every series that was dirty or whose flags changed."""
+        """Judge block after block; the answers are for every series that was dirty or whose flags changed. None where others rewrite meanwhile."""
         dirty_from = min(s.dirty_from for s in self._members if s.dirty_from is not None)
         start = await self._reach_back(dirty_from, self._after)
         touched: set[int] = {i for i, s in enumerate(self._members) if s.dirty_from is not None}
         since = start
         while since < FOREVER:
+            rewriting = await self._states.rewriting()
             batch, until = await self._read(since)
             self._remember(batch)
-            touched |= await self._judge(batch, since, until)
+            changed = await self._judge(batch, since, until, flags_of(self._states, self._store, rewriting))
+            if changed is None:
+                return []
+            touched |= changed
             since = until
         return [await self._answer(i, start) for i in sorted(touched) if i in self._newest]
 
@@ -88,13 +94,13 @@ class Blocks:
         by_samples = int(times[-1 - self._after.samples]) if len(times) > self._after.samples else int(times[0])
         return min(by_hours, by_samples)
 
-    async def _judge(self, batch: Batch, since: int, until: int) -> set[int]:
+    async def _judge(self, batch: Batch, since: int, until: int, write_flags: WriteFlags) -> set[int] | None:
         mine = (batch.time >= since) & (batch.time < until)
         flags, bits = judge(batch, self._rules, asked=mine)
         differs = mine & ((flags != batch.flag) | (bits != batch.tests))
         fresh = replace(batch, flag=flags, tests=bits)
-        if differs.any():
-            await self._store.write_flags(fresh.take(differs), self._keys)
+        if differs.any() and not await write_flags(fresh.take(differs), self._keys):
+            return None
         self.judged += int(mine.sum())
         self.changed += int(differs.sum())
         for i in range(len(self._keys)):

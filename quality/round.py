@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from core.batch import Batch
 from core.flags import Flag
 from core.place import ALWAYS, FOREVER
-from core.ports import SeriesStore
+from core.ports import SeriesStore, States
 from core.state import Judged, Latest, SeriesState
 from quality.blocks import Blocks, Learn, answer, latest
+from quality.flagging import flags_of
 from quality.intervals import Intervals
 from quality.judge import context, judge
 from quality.qc import HOUR_MS
@@ -26,11 +27,14 @@ FEWER = 8  # of groups that are too long together so many times fewer are tried 
 class Round:
     """Judges `groups`; the answers are for every series that was dirty or whose flags changed."""
 
-    def __init__(self, groups: Sequence[Sequence[SeriesState]], store: SeriesStore, config: QcConfig, block_rows: int, learn: Learn | None) -> None:
+    def __init__(
+        self, groups: Sequence[Sequence[SeriesState]], states: States, store: SeriesStore, config: QcConfig, block_rows: int, learn: Learn | None
+    ) -> None:
         self._groups = groups
         self._members = [s for group in groups for s in group]
         self._keys = [s.key for s in self._members]
         self._group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        self._states = states
         self._store = store
         self._config = config
         self._block_rows = block_rows
@@ -40,7 +44,8 @@ class Round:
         self.changed = 0
 
     async def run(self) -> list[Judged]:
-        """Read, judge, write what differs; groups that are too long for one block go by themselves."""
+        """Read, judge, write what differs; groups that are too long for one block go by themselves. No answer to what others rewrite meanwhile."""
+        self._write_flags = flags_of(self._states, self._store, await self._states.rewriting())
         starts = await self._starts()
         since = max(ALWAYS, int(starts.min()) - int(self._before.hours * HOUR_MS))
         limit = max(1, ROOM * self._block_rows // len(self._keys))
@@ -59,7 +64,7 @@ class Round:
     async def _apart(self, long: NDArray[np.intp]) -> list[Judged]:
         """The long groups in smaller numbers, or block after block; the others as they are."""
         if len(self._groups) == 1:
-            blocks = Blocks(self._groups[0], self._store, self._config, self._block_rows, self._learn)
+            blocks = Blocks(self._groups[0], self._states, self._store, self._config, self._block_rows, self._learn)
             answers = await blocks.run()
             self.judged, self.changed = blocks.judged, blocks.changed
             return answers
@@ -70,7 +75,7 @@ class Round:
         parts += [some[i : i + size] for i in range(0, len(some), size)]
         answers = []
         for part in filter(None, parts):
-            round_ = Round(part, self._store, self._config, self._block_rows, self._learn)
+            round_ = Round(part, self._states, self._store, self._config, self._block_rows, self._learn)
             answers += await round_.run()
             self.judged += round_.judged
             self.changed += round_.changed
@@ -81,8 +86,8 @@ class Round:
         flags, bits = judge(batch, Rules(self._config, self._keys), asked=mine)
         fresh = replace(batch, flag=flags, tests=bits)
         differs = mine & ((flags != batch.flag) | (bits != batch.tests))
-        if differs.any():
-            await self._store.write_flags(fresh.take(differs), self._keys)
+        if differs.any() and not await self._write_flags(fresh.take(differs), self._keys):
+            return []
         self.judged += int(mine.sum())
         self.changed += int(differs.sum())
         newest, good = _last_rows(fresh, mine), _last_rows(fresh, mine & (flags == Flag.GOOD))

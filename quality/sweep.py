@@ -51,7 +51,7 @@ async def sweep(
     for groups in _together(await _groups(states, dirty)):
         if go_on is not None and not await go_on():
             break
-        round_ = Round(groups, store, config, block_rows, learn)
+        round_ = Round(groups, states, store, config, block_rows, learn)
         answers += await round_.run()
         judged += round_.judged
         changed += round_.changed

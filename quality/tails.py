@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from core.batch import Batch
 from core.flags import Flag
 from core.place import ALWAYS
-from core.ports import SeriesStore
 from core.series import SeriesKey
+from quality.flagging import WriteFlags
 from quality.intervals import Intervals
 from quality.judge import context, judge
 from quality.links import Links
@@ -127,13 +127,13 @@ class Tails:
         self.judged += len(batch) - int(here.sum())
         self._found(batch.take(~here))
 
-    async def settle(self, store: SeriesStore) -> Settled:
+    async def settle(self, write_flags: WriteFlags) -> Settled:
         """Judge what waits, and write the flags that came out otherwise. Raises what the store raises, and may be repeated then."""
         self._grow()
         self._take_in()
         rows = _merged(*self._waiting).distinct() if self._waiting else Batch.empty()
         if len(rows):
-            await self._judge(store, rows)
+            await self._judge(write_flags, rows)
         judged = ~self._unsure[self._links.root]
         return Settled(
             judged=np.zeros_like(judged) if self._looks_ahead else judged,
@@ -176,7 +176,7 @@ class Tails:
 
     # ------------------------------------------------------------ the rows
 
-    async def _judge(self, store: SeriesStore, rows: Batch) -> None:
+    async def _judge(self, write_flags: WriteFlags, rows: Batch) -> None:
         last = rows.last_of_series()
         first, series, root = np.append(0, last[:-1] + 1), rows.series[last], self._links.root
         tail, counts = self._tails_of(series)
@@ -191,8 +191,9 @@ class Tails:
         fresh = replace(rows, flag=flags[at], tests=bits[at])
         sure = ~self._unsure[root[rows.series]] & (not self._looks_ahead)
         differs = sure & ((fresh.flag != rows.flag) | (fresh.tests != rows.tests))
-        if differs.any():
-            await store.write_flags(fresh.take(differs), self._rules.keys)
+        if differs.any() and not await write_flags(fresh.take(differs), self._rules.keys):
+            sure[:] = False  # somebody rewrites what they were judged from
+            self._unsure[self._links.root[rows.series]] = True
         self.judged += int(sure.sum())
         self._waiting = []
         self._found(fresh)

@@ -17,7 +17,7 @@ def take(c: Connection, name: str, holder: str, ttl_ms: int, *, at: int) -> bool
     Now is the clock of the database's server, where it has one, else `at`: the clocks of two machines differ. A lease that
     ends later than anyone could have asked for was taken by a clock that has been set back since, and binds nobody.
     """
-    now = _now(c, at)
+    now = now_of(c, at)
     new = incoming(_T)
     free = or_(_T.c.holder == new.holder, _T.c.expires_at <= now, _T.c.expires_at > now + 2 * ttl_ms)
     insert = insert_into(c.dialect.name, _T).values(name=name, holder=holder, expires_at=now + int(ttl_ms))
@@ -32,8 +32,9 @@ def release(c: Connection, name: str, holder: str) -> None:
 
 def holder(c: Connection, name: str, *, at: int) -> str:
     """Who holds it now; empty where nobody does."""
-    return str(c.execute(select(_T.c.holder).where(_T.c.name == name, _T.c.expires_at > _now(c, at))).scalar_one_or_none() or "")
+    return str(c.execute(select(_T.c.holder).where(_T.c.name == name, _T.c.expires_at > now_of(c, at))).scalar_one_or_none() or "")
 
 
-def _now(c: Connection, at: int) -> int:
+def now_of(c: Connection, at: int) -> int:
+    """The clock of the database's server, where it has one, else `at`."""
     return int(at) if c.dialect.name == "sqlite" else int(c.execute(select(_POSTGRES_NOW)).scalar_one())

@@ -55,6 +55,25 @@ class States(Protocol):
         """To be said before readings are written past ingest (`redecode`): it has tails of the series in memory, and believes them no more."""
         ...
 
+    async def begin_flags(self, rewriting: int) -> bool:
+        """The judge is about to write flags of rows it read when `rewriting` was this number: False where it has risen, or where others write.
+
+        Until `end_flags`, or for a minute, no rewriting begins. Several judges do not keep each other off.
+        """
+        ...
+
+    async def end_flags(self) -> None:
+        """They are written."""
+        ...
+
+    async def begin_rewriting(self) -> bool:
+        """`announce_rewriting`, and from then on, until `end_rewriting` or for a minute, no flags are written; False where some are just now: ask again."""
+        ...
+
+    async def end_rewriting(self) -> None:
+        """What was announced is written."""
+        ...
+
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """Rebuild from the store (`doctor --repair`): these rows, whatever stood there."""
         ...

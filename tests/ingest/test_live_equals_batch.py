@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import ingest.pipeline
 from adapters.memory_store import MemoryStore
 from adapters.sql import SqlDatabase
 from canhman.configuration import read_qc
@@ -329,6 +330,31 @@ def test_a_commit_that_fails_is_made_with_all_of_it(make_line: Callable[..., Any
     assert one(line, device, 240) == [False, False]
     stored, _, flags, _ = in_batch_form(line, device)
     assert stored.flag.tolist() == flags
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_more_than_memory_holds_is_stored_while_the_database_is_away(make_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, away: bool) -> None:
+    """A flat line in parts without a commit between: judged in parts, or read back where the database could not be asked. The flags are those of the batch."""
+    monkeypatch.setattr(ingest.pipeline, "MOST_WAITING", 5)
+    line = make_line(tails=True)
+    device = line.fresh()
+    line.station(device)
+
+    async def gone(*_: Any) -> bool:
+        raise UnavailableError("gone")
+
+    with monkeypatch.context() as patch:
+        if away:
+            patch.setattr(SqlDatabase, "begin_flags", gone)
+        for n in range(30):
+            line.send(device, json.dumps({"time": rfc3339(START + n * 30 * MIN), "readings": {"water.ec": 5.02}}))
+            line.work(commit=False, judge=False)
+    line.work(judge=False)
+    assert {s.dirty_from is not None for s in states_of(line, device)} == {away}
+    line.work()
+    stored, _, flags, _ = in_batch_form(line, device)
+    assert stored.flag.tolist() == flags
+    assert Flag.FAIL in flags
 
 
 FLAT = [(n, 5.02) for n in range(40, 70)]

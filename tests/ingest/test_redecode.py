@@ -186,6 +186,34 @@ def test_nothing_is_good_that_was_changed_until_it_is_judged(line: Line, wrong_d
     assert (ec().judged.flag, ec().good is None) == (Flag.MISSING if moves else Flag.GOOD, moves)
 
 
+def test_a_judge_that_had_read_before_takes_no_withdrawal_back(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flat line is withdrawn while the judge, who has read it, is about to fail it: the bits of the withdrawal stay, and the next round ends as always."""
+    line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main"))
+    for n in range(40):
+        line.send("kl01", payload(n, NOON + n * 15 * 60_000, 5.0), received=NOON + n * 15 * 60_000)
+    line.work(judge=False)
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main", end=0))
+    line.put(Deployment(device="kl01", channel="main", station="b", point="main", start=1))
+    read, store = type(line.store).read, type(line.store)
+
+    async def read_before(*args: Any, **more: Any) -> Batch:
+        rows: Batch = await read(*args, **more)
+        monkeypatch.setattr(store, "read", read)
+        await redecode(Asked(since=NOON - DAY_MS), journals=readers, store=line.store, database=line.database, config=line.config, clock=SimClock(line.now, 0))
+        return rows
+
+    readers = [JournalReader(line.folder)]
+    readers[0].open()
+    monkeypatch.setattr(store, "read", read_before)
+    asyncio.run(sweep(line.database, line.store, line.config))
+    for key, rows in stored(line).items():
+        assert all(tests & W for _, _, _, tests, _ in rows) == (key.station == "a"), key
+    asyncio.run(sweep(line.database, line.store, line.config))
+    assert not line.ask(line.database.dirty())
+    assert {flag for _, _, flag in line.rows("kl01", station="a")} == {9}
+
+
 def test_a_withdrawn_newest_reading_is_not_the_newest(line: Line) -> None:
     """A device that had moved before its last reading: its old place was last heard with the reading before, as far as silence and freshness go."""
     line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
@@ -319,7 +347,7 @@ def test_killed_in_the_middle_and_run_again_ends_the_same(make_line: Callable[..
 
 
 _OF_STORE = ("write", "write_flags")
-_CALLS = ("begin_redecode", "log_redecode", "announce_rewriting", "commit", "judged", "finish_redecode", *_OF_STORE)
+_CALLS = ("begin_redecode", "log_redecode", "begin_rewriting", "end_rewriting", "announce_rewriting", "commit", "judged", "finish_redecode", *_OF_STORE)
 
 
 def _counted(patch: pytest.MonkeyPatch, whose: Any, name: str, told: list[str], *, dies_at: int | None, after: bool) -> None:

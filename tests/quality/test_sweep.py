@@ -49,6 +49,7 @@ class Books:
         self.changed = 0
         self.meanwhile: Callable[[], None] = lambda: None
         self.answers: list[Judged] = []
+        self.rewritings = 0
 
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         return sorted((s for s in self.rows.values() if station in (None, s.key.station)), key=lambda s: s.key)
@@ -57,7 +58,13 @@ class Books:
         return [s for s in await self.states() if s.dirty_from is not None]
 
     async def rewriting(self) -> int:
-        return 0
+        return self.rewritings
+
+    async def begin_flags(self, rewriting: int) -> bool:
+        return rewriting == self.rewritings
+
+    async def end_flags(self) -> None:
+        pass
 
     async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
         self.meanwhile()
@@ -238,6 +245,28 @@ def test_written_between_reading_and_answer() -> None:
     assert state.judged == Latest(time=T0 + 2 * 15 * MIN, value=5.2, flag=1)
     assert bench.sweep().cleared == 1
     assert bench.state(EC).newest == bench.state(EC).judged == Latest(time=late, value=99.0, flag=4)
+
+
+@pytest.mark.parametrize("block_rows", [50_000, 8])
+def test_a_row_withdrawn_between_reading_and_writing_stays_so(monkeypatch: pytest.MonkeyPatch, block_rows: int) -> None:
+    """The judge has read it before, and its flag comes out otherwise: nothing of that round is written, the bit is kept, and the next round judges."""
+    bench = Bench()
+    bench.write(EC, flat(30))
+    last, read = T0 + 29 * 15 * MIN, MemoryStore.read
+
+    async def read_before(*args: Any, **more: Any) -> Batch:
+        rows = await read(*args, **more)
+        monkeypatch.undo()
+        bench.books.rewritings += 1
+        bench.write(EC, {last: 5.0}, tests=1 << WITHDRAWN_BIT)
+        return rows
+
+    monkeypatch.setattr(MemoryStore, "read", read_before)
+    assert bench.sweep(block_rows).cleared == 0
+    assert bench.state(EC).dirty_from == T0
+    assert bench.stored(EC).tests.tolist()[-1] == 1 << WITHDRAWN_BIT
+    assert bench.sweep(block_rows).cleared == 1
+    assert bench.flags(EC)[-1] == 9
 
 
 def test_a_store_that_goes_away_clears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

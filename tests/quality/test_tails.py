@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from canhman.configuration import read_qc
 from core.batch import Batch
 from core.series import SeriesKey
 from quality import tails as module
+from quality.flagging import WriteFlags
 from quality.links import Links
 from quality.rules import Rules
 from quality.tails import NEVER, Tails
@@ -50,8 +52,19 @@ def rows(series: list[int], times: list[int], value: float = 5.0, flag: int = 1)
     return Batch.of(series, times, [value] * len(series), flag=[flag] * len(series)).last_wins()
 
 
+def to(store: MemoryStore, *, may: bool = True) -> WriteFlags:
+    """Flags into this store, while nobody rewrites it."""
+
+    async def write(rows: Batch, keys: Sequence[SeriesKey]) -> bool:
+        if may:
+            await store.write_flags(rows, keys)
+        return may
+
+    return write
+
+
 def settled(tails: Tails) -> Any:
-    found = asyncio.run(tails.settle(MemoryStore()))
+    found = asyncio.run(tails.settle(to(MemoryStore())))
     judged = found.judged.tolist()
     tails.committed()
     return judged
@@ -89,12 +102,21 @@ def test_a_second_store_that_fails_changes_nothing() -> None:
     tails.wrote(rows([0] * 30, [T + n * 15 * MIN for n in range(30)]))
     store = MemoryStore(away="gone")
     with pytest.raises(Exception, match="gone"):
-        asyncio.run(tails.settle(store))
+        asyncio.run(tails.settle(to(store)))
     assert tails.waiting == 30
     store.away = ""
-    found = asyncio.run(tails.settle(store))
+    found = asyncio.run(tails.settle(to(store)))
     assert (found.judged.tolist(), found.flag.tolist()) == ([True], [4])
     assert found.good_time.tolist() == [T + 11 * 15 * MIN]
+
+
+def test_flags_that_may_not_be_written_leave_the_series_unjudged() -> None:
+    """Somebody rewrites the store: nothing is judged in memory, and what was written is read back."""
+    keys = keys_of("a", "water.ec")
+    tails = Tails(Rules(read_qc(None), keys), {})
+    tails.wrote(rows([0] * 30, [T + n * 15 * MIN for n in range(30)]))
+    found = asyncio.run(tails.settle(to(MemoryStore(), may=False)))
+    assert (found.judged.tolist(), tails.waiting, tails.judged) == ([False], 0, 0)
 
 
 def test_what_the_round_hands_over_replaces_the_tail() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.sql import commit as commits
-from adapters.sql import states
+from adapters.sql import states, turns
 from adapters.sql.engine import reading, writing
 from adapters.sql.ports.transactions import Transactions
 from core.state import Commit, Judged, SeriesState
@@ -63,6 +63,26 @@ class SqlStates(Transactions):
         """To be said before readings are written past ingest; returns the new number."""
         with writing(self._engine) as c:
             return states.announce_rewriting(c)
+
+    async def begin_flags(self, rewriting: int) -> bool:
+        """Whether flags of rows read at this number of `rewriting` may be written now; see the port."""
+        with writing(self._engine) as c:
+            return turns.begin_flags(c, self._name, rewriting, at=self._clock.now_ms())
+
+    async def end_flags(self) -> None:
+        """They are written."""
+        with writing(self._engine) as c:
+            turns.end_flags(c, self._name)
+
+    async def begin_rewriting(self) -> bool:
+        """Announce it; False while flags are being written."""
+        with writing(self._engine) as c:
+            return turns.begin_rewriting(c, self._name, at=self._clock.now_ms())
+
+    async def end_rewriting(self) -> None:
+        """What was announced is written."""
+        with writing(self._engine) as c:
+            turns.end_rewriting(c, self._name)
 
     async def replace(self, rows: Sequence[SeriesState]) -> None:
         """These rows, whatever stood there; each gets a new `changed`. Rows of other series are left alone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import Engine
 
 from core.clock import Clock
@@ -13,3 +15,4 @@ class Transactions:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._name = secrets.token_hex(8)  # who holds what is held for a moment
