@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servers.hand_clock import HandClock
+from servers.journals import message, opened
 
 from adapters import journal_segments as segments
 from adapters.journal import FileJournal
@@ -23,29 +25,6 @@ from core.ports import Journal
 
 DAY_MS = 86_400_000
 ROOT = Path(__file__).parents[2]
-
-
-class HandClock:
-    """A clock the test moves."""
-
-    def __init__(self, ms: int = 0) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def real_seconds(self, sim_seconds: float) -> float:
-        return sim_seconds
-
-
-def message(n: int, payload: bytes = b"") -> Message:
-    return Message(f"canhman/default/kl{n:02d}/telemetry", payload or b'{"seq": %d}' % n, 1_772_420_400_000 + n)
-
-
-def opened(folder: Path, **settings: object) -> FileJournal:
-    journal = FileJournal(folder, **settings)
-    journal.open()
-    return journal
 
 
 def everything(journal: Journal, *, limit: int = 1000, position: int = 0) -> tuple[list[tuple[int, Message]], int]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servers.hand_clock import HandClock
+from servers.journals import opened, records
 
 from adapters import journal_segments as segments
 from adapters.journal import FileJournal
@@ -24,35 +26,8 @@ NOON = 20_000 * DAY_MS + DAY_MS // 2
 CALLS = ("pwrite", "fdatasync", "ftruncate", "fsync", "rename", "open", "unlink")
 
 
-class HandClock:
-    """A clock the test moves."""
-
-    def __init__(self, ms: int = NOON) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def real_seconds(self, sim_seconds: float) -> float:
-        return sim_seconds
-
-
 def message(n: int, size: int = 0) -> Message:
     return Message(f"canhman/default/kl{n % 9:02d}/telemetry", b'{"seq": %d}' % n + b" " * size, NOON + n, qos=1)
-
-
-def opened(folder: Path, **more: object) -> FileJournal:
-    journal = FileJournal(folder, **more)
-    journal.open()
-    return journal
-
-
-def records(journal: FileJournal, position: int = 0) -> list[tuple[int, Message]]:
-    found: list[tuple[int, Message]] = []
-    while (part := journal.read(position, limit=50)).records:
-        found += part.records
-        position = part.next
-    return found
 
 
 def look(journal: FileJournal, clock: HandClock, keep_days: int = 400) -> None:
@@ -105,7 +80,7 @@ steps = st.one_of(
 @given(plan=st.lists(steps, max_size=40), segment_bytes=st.sampled_from([1, 300, 1 << 20]), most=st.sampled_from([None, 2500]))
 def test_whatever_fails_nothing_acknowledged_is_lost(plan: list[tuple[str, int]], segment_bytes: int, most: int | None) -> None:
     """Any sequence of failing calls, days, keeper's looks and restarts: each acknowledged record that is not released is read, at its position."""
-    clock, n = HandClock(), 0
+    clock, n = HandClock(NOON), 0
     kept: dict[int, Message] = {}  # by position, as first read after its acknowledgement
     with tempfile.TemporaryDirectory() as name, failing_disk() as fails:
         folder = Path(name) / "journal"
@@ -149,7 +124,7 @@ def test_whatever_fails_nothing_acknowledged_is_lost(plan: list[tuple[str, int]]
 
 def test_an_fsync_that_fails_at_the_first_write_of_a_segment(tmp_path: Path) -> None:
     """The next segment has a base of its own, the unused file goes, and the keeper's look costs nothing."""
-    clock = HandClock()
+    clock = HandClock(NOON)
     with failing_disk() as fails:
         journal = opened(tmp_path / "journal", clock=clock)
         fails["fdatasync"] = 3
@@ -173,7 +148,7 @@ def test_an_fsync_that_fails_at_the_first_write_of_a_segment(tmp_path: Path) -> 
 
 def test_a_file_stands_for_one_segment(tmp_path: Path) -> None:
     """Neither the file being written nor one listed twice is ever sealed or removed."""
-    journal = opened(tmp_path / "journal", segment_bytes=1, clock=HandClock())
+    journal = opened(tmp_path / "journal", segment_bytes=1, clock=HandClock(NOON))
     for n in range(3):
         journal.append([message(n)])
     journal.release(journal.end)
@@ -192,7 +167,7 @@ def test_a_file_stands_for_one_segment(tmp_path: Path) -> None:
 
 def test_a_segment_that_could_not_be_begun_ends_the_one_before(tmp_path: Path) -> None:
     """Its file may be there already and names the end of the one before: nothing more goes into that, though a clock set back would let it."""
-    clock = HandClock()
+    clock = HandClock(NOON)
     with failing_disk() as fails:
         journal = opened(tmp_path / "journal", clock=clock)
         journal.append([message(1)])
@@ -212,7 +187,7 @@ def test_a_segment_that_could_not_be_begun_ends_the_one_before(tmp_path: Path) -
 def test_a_small_bound_never_stops_what_is_stored(tmp_path: Path, most: int) -> None:
     """With all stored at once there is always room, down to the least bound that may be set: a segment is a quarter of it."""
     with failing_disk():
-        journal = opened(tmp_path / "journal", max_bytes=most << 10, segment_bytes=64 << 10, clock=HandClock())  # KiB for MiB
+        journal = opened(tmp_path / "journal", max_bytes=most << 10, segment_bytes=64 << 10, clock=HandClock(NOON))  # KiB for MiB
         for n in range(100):
             journal.append([message(n, 200)] * 5)
             journal.release(journal.end)
@@ -223,7 +198,7 @@ def test_a_small_bound_never_stops_what_is_stored(tmp_path: Path, most: int) -> 
 
 def test_a_bound_below_what_is_there_makes_room_once_all_is_stored(tmp_path: Path) -> None:
     """A bound set lower than the last segment is: that one ends and goes, as soon as all of it is stored and not before."""
-    clock = HandClock()
+    clock = HandClock(NOON)
     journal = opened(tmp_path / "journal", clock=clock)
     for n in range(50):
         journal.append([message(n, 200)])
@@ -244,7 +219,7 @@ def test_a_bound_below_what_is_there_makes_room_once_all_is_stored(tmp_path: Pat
 
 def test_a_clock_that_is_ahead_removes_no_archive(tmp_path: Path) -> None:
     """A clock 401 days or 60 years ahead for a look, or for a message and a look, and then right again: the archive stays."""
-    clock = HandClock()
+    clock = HandClock(NOON)
     with failing_disk():
         journal = opened(tmp_path / "journal", clock=clock)
 
@@ -272,7 +247,7 @@ def test_a_clock_that_is_ahead_removes_no_archive(tmp_path: Path) -> None:
 
 def test_long_topics_do_not_fill_the_memory(tmp_path: Path) -> None:
     """What is remembered of topics and sources is bounded in bytes, each text and all of them: a long one is read and forgotten."""
-    journal = opened(tmp_path / "journal", clock=HandClock())
+    journal = opened(tmp_path / "journal", clock=HandClock(NOON))
     sent = [Message(f"canhman/{n}/" + letter * size, b"", NOON, "ờ" * size, 1) for n in range(20) for letter in "aờ" for size in (80, 250, 60_000 // 3)]
     journal.append(sent)
     assert [m for _, m in records(journal)] == sent

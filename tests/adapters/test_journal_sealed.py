@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servers.hand_clock import HandClock
+from servers.journals import message, opened, records
 
 from adapters import journal_sealed, journal_segments
 from adapters.journal import FileJournal
@@ -21,39 +23,8 @@ from core.message import Message
 ROOT = Path(__file__).parents[2]
 
 
-class HandClock:
-    """A clock the test moves."""
-
-    def __init__(self, ms: int = 0) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def real_seconds(self, sim_seconds: float) -> float:
-        return sim_seconds
-
-
-def message(n: int, payload: bytes = b"") -> Message:
-    return Message(f"canhman/default/kl{n:02d}/telemetry", payload or b'{"seq": %d}' % n, 1_772_420_400_000 + n)
-
-
-def opened(folder: Path, **more: object) -> FileJournal:
-    journal = FileJournal(folder, **more)
-    journal.open()
-    return journal
-
-
 def keeper(journal: FileJournal, *, keep_days: int = 0, clock: HandClock | None = None) -> Keeper:
     return Keeper(journal, keep_days=keep_days, clock=clock or HandClock(), rest=lambda seconds: None)
-
-
-def records(journal: FileJournal | JournalReader, position: int = 0, limit: int = 1000) -> list[tuple[int, Message]]:
-    found = []
-    while (part := journal.read(position, limit=limit)).records:
-        found += part.records
-        position = part.next
-    return found
 
 
 def sealed_journal(folder: Path, batches: list[list[Message]], **more: object) -> FileJournal:

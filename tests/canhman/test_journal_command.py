@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from servers.front import Front
+from servers.hand_clock import HandClock
 
 from adapters.journal import FileJournal
 from adapters.journal_keeping import Keeper
@@ -19,18 +20,6 @@ T0 = 1_772_420_400_000  # 2026-03-02T03:00:00Z
 DAY_MS = 86_400_000
 
 
-class HandClock:
-    """A clock the test moves."""
-
-    ms = T0
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def real_seconds(self, sim_seconds: float) -> float:
-        return sim_seconds
-
-
 def message(device: str, ms: int, payload: bytes = b"{}") -> Message:
     return Message(f"canhman/default/{device}/telemetry", payload, ms, "device:" + device)
 
@@ -38,7 +27,7 @@ def message(device: str, ms: int, payload: bytes = b"{}") -> Message:
 @pytest.fixture
 def journal(front: Front) -> FileJournal:
     """Three days of two devices, open as ingest has it; the older days are compressed."""
-    clock = HandClock()
+    clock = HandClock(T0)
     found = FileJournal(front.data / "journal", clock=clock)
     found.open()
     for day in range(3):

@@ -7,21 +7,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.hand_clock import HandClock
 
 from core.clock import SimClock, SimTime, SystemClock, local, rfc3339
-
-
-class HandClock:
-    """A system clock the test moves."""
-
-    def __init__(self, ms: int = 0) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def real_seconds(self, sim_seconds: float) -> float:
-        return sim_seconds
 
 
 @given(st.lists(st.one_of(st.integers(0, 10_000), st.floats(0, 1000)), max_size=20))
