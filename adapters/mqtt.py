@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.mqtt_codec import V311, MqttError, Publish, StreamDecoder
-from adapters.mqtt_endpoint import Endpoint
+from adapters.mqtt_endpoint import Endpoint, Login
 from adapters.mqtt_filters import other_forms, shared_form
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_loop import Connack, Hooks, Link
@@ -42,29 +42,14 @@ class PahoSource:
         port: int,
         *,
         client_id: str,
-        username: str = "",
-        password: str = "",
         clock: Clock | None = None,
         filters: Sequence[str] = FILTERS,
         share: str | None = None,
-        tls: bool = False,
-        tls_ca: str | None = None,
-        keepalive_s: int = 30,
-        timeout_s: float = 5.0,
         linger_s: float = 0.01,
         max_batch: int = 5000,
+        **login: Unpack[Login],
     ) -> None:
-        endpoint = Endpoint(
-            host=host,
-            port=port,
-            client_id=client_id,
-            username=username,
-            password=password,
-            tls=tls,
-            tls_ca=tls_ca,
-            keepalive_s=keepalive_s,
-            timeout_s=timeout_s,
-        )
+        endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._clock: Clock = clock or SystemClock()
         self._share = share
         self._want(filters)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from core.errors import CanhManError, ConfigError, RefusedError, UnavailableError
 
 # CONNACK codes that are weather: server unavailable, busy, moved, quota, rate (3.1.1's code 3 arrives as 0x88)
 AWAY = frozenset({0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
+
+
+class Login(TypedDict, total=False):
+    """How a client logs in and how long it waits, as its constructor takes it; what is left out is as in `Endpoint`."""
+
+    username: str
+    password: str
+    tls: bool
+    tls_ca: str | None
+    keepalive_s: int
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ import itertools
 import ssl
 import struct
 from collections.abc import Sequence
+from typing import Unpack
 
 import structlog
 
 from adapters.mqtt_codec import Connack, Connect, Properties, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, encode
-from adapters.mqtt_endpoint import AWAY, Endpoint, tls_context
+from adapters.mqtt_endpoint import AWAY, Endpoint, Login, tls_context
 from adapters.mqtt_filters import other_forms, shared_form
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_keeper import Keeper
@@ -47,30 +48,15 @@ class OwnSource:
         port: int,
         *,
         client_id: str,
-        username: str = "",
-        password: str = "",
         clock: Clock | None = None,
         filters: Sequence[str] = FILTERS,
         share: str | None = None,
-        tls: bool = False,
-        tls_ca: str | None = None,
-        keepalive_s: int = 30,
-        timeout_s: float = 5.0,
         linger_s: float = 0.01,
         max_batch: int = 5000,
         receive_maximum: int = RECEIVE_MAXIMUM,
+        **login: Unpack[Login],
     ) -> None:
-        self._endpoint = Endpoint(
-            host=host,
-            port=port,
-            client_id=client_id,
-            username=username,
-            password=password,
-            tls=tls,
-            tls_ca=tls_ca,
-            keepalive_s=keepalive_s,
-            timeout_s=timeout_s,
-        )
+        self._endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._clock: Clock = clock or SystemClock()
         self._share = share
         self._receive_maximum = receive_maximum

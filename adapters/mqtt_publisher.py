@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -13,7 +13,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from adapters.mqtt_endpoint import Endpoint
+from adapters.mqtt_endpoint import Endpoint, Login
 from adapters.mqtt_loop import Connack, Hooks, Link
 from core.errors import UnavailableError
 from core.ports import Delivery
@@ -46,28 +46,13 @@ class PahoPublisher:
         port: int,
         *,
         client_id: str,
-        username: str = "",
-        password: str = "",
-        tls: bool = False,
-        tls_ca: str | None = None,
         window: int = 100,
-        keepalive_s: int = 30,
-        timeout_s: float = 5.0,
         will: tuple[str, bytes] | None = None,
+        **login: Unpack[Login],
     ) -> None:
         if not 1 <= window <= 65_535:
             raise ValueError(f"window: {window}, wanted 1 to 65535")
-        endpoint = Endpoint(
-            host=host,
-            port=port,
-            client_id=client_id,
-            username=username,
-            password=password,
-            tls=tls,
-            tls_ca=tls_ca,
-            keepalive_s=keepalive_s,
-            timeout_s=timeout_s,
-        )
+        endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._window = self._limit = window
         self._largest: int | None = None  # the server's Maximum Packet Size
         self._will = will
