@@ -1,4 +1,4 @@
-"""Sending line protocol: `/write` of InfluxDB 1.x through httpx; `/api/v2/write` is in `influx_v2`.
+"""Sending line protocol: `/write` of InfluxDB 1.x over a connection of its own; `/api/v2/write` is in `influx_v2`.
 
 Both give the bare status and text; what they mean is decided in one place, by one rule for all versions.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlencode
 
-import httpx
-
+from adapters.http_kept import KeptConnection
 from adapters.influx_query import InfluxQL, status_error, words
 from adapters.line_protocol import Lines
 from core.errors import UnavailableError
@@ -43,21 +43,18 @@ class Sender(Protocol):
 
 
 class V1Sender:
-    """InfluxDB 1.x: the client is shared with the queries and closed by its owner."""
+    """InfluxDB 1.x."""
 
-    def __init__(self, http: httpx.Client, query: InfluxQL, database: str, where: str) -> None:
+    def __init__(self, http: KeptConnection, query: InfluxQL, database: str) -> None:
         self._http = http
         self._query = query
         self._database = database
-        self._where = where
+        self._target = f"/write?{urlencode({'db': database, 'precision': 'ms'})}"
 
     def send(self, body: bytes) -> Answer:
         """POST /write."""
-        try:
-            answer = self._http.post("/write", params={"db": self._database, "precision": "ms"}, content=body)
-        except httpx.HTTPError as error:
-            raise UnavailableError(f"{self._where}: {error or type(error).__name__}") from error
-        return Answer(status=answer.status_code, text=answer.text, page=is_page(answer.headers.get("content-type")))
+        answer = self._http.post(self._target, body)
+        return Answer(status=answer.status, text=answer.text, page=is_page(answer.content_type))
 
     def create(self) -> None:
         """CREATE DATABASE; harmless where it exists."""
@@ -65,7 +62,8 @@ class V1Sender:
         self._query.run(f'CREATE DATABASE "{name}"')
 
     def close(self) -> None:
-        """Nothing of its own."""
+        """Close the connection."""
+        self._http.close()
 
 
 def deliver(sender: Sender, lines: Lines, where: str, database: str) -> list[tuple[int, str]]:
