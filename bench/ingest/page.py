@@ -138,6 +138,9 @@ def text(data: Mapping[str, Any]) -> str:
     reached = sum(goal.reached(figure) for goal, figure in measured)
     return f"""{TITLE}
 
+Messages a second, CPU a message, and how long a message takes from its publishing to the store, beside what one would otherwise write and beside the
+broker alone.
+
 {reached} of {len(measured)} goals are reached on the machine named below. A message has some 200 bytes, three readings, a battery and a signal (six
 rows are stored), and takes the whole path: journal with its fsync before the acknowledgement, decoding, identity, registry, derived salinity, quality
 tests, store, cursor. Servers, publisher and ingest share its {cores_of(found)} cores. Figures are {_rounds(found)} of one run; *rounds* is the least and

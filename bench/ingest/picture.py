@@ -8,7 +8,7 @@ from typing import Any
 INK, INK2, RULE = "#0B1513", "#46514D", "#D5CFBD"
 COLOURS = {"50": "#0B6E4F", "10000": "#B5541C"}
 NAMES = {"50": "50 devices", "10000": "10,000 devices"}
-WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 420, 158, 48, 78, 36, 12
+WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 420, 172, 44, 78, 36, 12
 STAGES = (
     ("journal: write, read back", ("append", "read")),
     ("decode, place, columns", ("registry", "decode and place", "columns")),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.threads import name_this_thread
+from bench.ingest.alone import store_alone
 from bench.ingest.pprof import RUNTIME, shares
 from bench.ingest.spent import MAIN, Look, look, machine_s, memory_mb, spent
 
@@ -64,6 +65,17 @@ def test_shares_make_a_whole(counts: list[int]) -> None:
     told = shares(profile([([f"{OWN}/p{n}.f"], count) for n, count in enumerate(counts)]))
     assert sum(share for _, share in told) == pytest.approx(1.0)
     assert [share for _, share in told] == sorted((count / sum(counts) for count in counts), reverse=True)
+
+
+@pytest.mark.servers
+def test_influxdb_alone_tells_what_lines_cost() -> None:
+    """Bodies go to a real server one by one; half of them are counted, and its own profile can be read."""
+    bodies = ["\n".join(f"water,sensor=d{i} ec={n}.5,ec_qc=1i {1_700_000_000_000 + n}" for i in range(500)).encode() for n in range(20)]
+    told = store_alone(bodies[:2], bodies[2:], 18 * 500)
+    assert told["per_second"] > 0
+    assert told["influxd_us"] >= 0
+    assert told["bytes"] == round(sum(map(len, bodies[2:])) / (18 * 500))
+    assert all(0 < share <= 1 for _, share in told["profile"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
