@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import structlog
 from adapters.mqtt_codec import Connack, Connect, Disconnect, MqttError, Packet, Pingreq, Pingresp, Reason, Suback, Unsuback, encode
 from adapters.mqtt_endpoint import Endpoint
 from adapters.mqtt_own_read import BrokerStream
+from adapters.mqtt_own_tls import Tls, dial, take_left
 from adapters.mqtt_packets import reason_text
 from core.clock import Clock
 from core.errors import ConfigError, RefusedError, UnavailableError
@@ -62,7 +61,10 @@ class Line(asyncio.Protocol):
         """Dial, log in and wait for the answer. Raises UnavailableError, RefusedError (a certificate) or ConfigError."""
         where = self._endpoint
         try:
-            await self._loop.create_connection(lambda: self, where.host, where.port, ssl=tls)
+            if tls is None:
+                await self._loop.create_connection(lambda: self, where.host, where.port)
+            else:
+                await dial(self, where.host, where.port, tls)
         except OSError as error:
             raise where.unreachable(error) from error
         except UnicodeError as error:  # a host like "a..b" is refused before anything is looked up
@@ -164,18 +166,9 @@ class Line(asyncio.Protocol):
         """The line is gone."""
         if not self._ended.done():
             self._ended.set_result(None)
-        if error is not None and not self.gone:
-            self._take_left()
+        if error is not None and self._transport is not None and not isinstance(self._transport, Tls):  # who has done so already
+            take_left(self._transport, self.data_received)
         self.lose("closed by the broker" if error is None else str(error) or repr(error))
-
-    def _take_left(self) -> None:
-        """What had come when a write found the line broken: a broker that died may have forgotten it. (Of TLS only ciphertext is left.)"""
-        transport = self._transport
-        if transport is None or transport.get_extra_info("ssl_object") is not None:
-            return
-        with contextlib.suppress(OSError, ValueError):  # dry, or the error the line broke with
-            while not self.gone and (data := os.read(transport.get_extra_info("socket").fileno(), 65_536)):
-                self.data_received(data)
 
     # ------------------------------------------------------------ packets
 

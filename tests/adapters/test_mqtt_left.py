@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.certificates import certificate
 
 from adapters.mqtt import PahoSource
 from adapters.mqtt_codec import V5, V311, Connack, Connect, Publish, StreamDecoder, Suback, Subscribe, Unsuback, Unsubscribe, encode
@@ -24,7 +27,8 @@ COUNT = 300
 class DyingBroker:
     """Takes one client, sends a message, and at the word COUNT more, and is gone with a reset."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.word, self.gone = threading.Event(), threading.Event()
@@ -33,6 +37,8 @@ class DyingBroker:
 
     def _work(self) -> None:
         line, _ = self._listener.accept()
+        if self._tls is not None:
+            line = self._tls.wrap_socket(line, server_side=True)
         line.settimeout(0.02)
         decoder, version, begun = StreamDecoder(), V311, False
         while not self.word.is_set():
@@ -64,11 +70,17 @@ class DyingBroker:
         self._thread.join(5)
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 @pytest.mark.parametrize("kind", [PahoSource, OwnSource], ids=["paho", "own"])
-def test_what_had_reached_us_is_delivered(kind: Any) -> None:
+def test_what_had_reached_us_is_delivered(tmp_path: Path, kind: Any, tls: bool) -> None:
     """Our loop is busy while the broker sends and dies; its next act is an acknowledgement, which fails. Every message comes, in order."""
-    broker = DyingBroker()
-    source = kind("127.0.0.1", broker.port, client_id="c", filters=("canhman/+/+/telemetry",), linger_s=0)
+    context, how = None, {}
+    if tls:
+        cert, key = certificate(tmp_path, "broker")
+        context, how = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), {"tls": True, "tls_ca": str(cert)}
+        context.load_cert_chain(cert, key)
+    broker = DyingBroker(context)
+    source = kind("127.0.0.1", broker.port, client_id="c", filters=("canhman/+/+/telemetry",), linger_s=0, **how)
 
     async def run() -> list[Message]:
         await source.open()

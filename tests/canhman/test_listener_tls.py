@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from servers.certificates import certificate
 from servers.front import Front
 from servers.ports import free_port
 
@@ -21,18 +21,6 @@ from canhman.settings import Settings, read_settings
 from core.errors import ConfigError
 
 pytestmark = pytest.mark.sockets
-
-
-def certificate(folder: Path, name: str, *names: str) -> tuple[Path, Path]:
-    """A self-signed certificate (its own authority) for `names`, and its key."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("openssl is not installed")
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-    words += ["-addext", f"subjectAltName={','.join(names or ('IP:127.0.0.1',))}"]
-    subprocess.run([program, *words, "-out", str(cert), "-keyout", str(key)], check=True, capture_output=True)
-    return cert, key
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, **given: object) -> Settings:
