@@ -175,27 +175,27 @@ class Connection(asyncio.BufferedProtocol):
                 return
             data, self._early = self._early, b""
         now, received = self._loop.time(), self._shared.clock.now_ms()
-        decoder, taken = self._decoder, list[Message]()
+        decoder, publishes, taken = self._decoder, self.publishes, list[Message]()
         packets, before = 0, self._shared.counters["publishes"]
         decoder.feed(data)
         try:
             while True:
-                if self._principal and self.publishes.take(decoder, taken, received, now):
+                if self._principal and publishes.take(decoder, taken, received, now):
                     break
                 packet = next(decoder, None)
                 if packet is None:
                     break
                 packets += 1
                 if isinstance(packet, Publish):
-                    self.publishes.take_one(packet, taken, received)
+                    publishes.take_one(packet, taken, received)
                 else:
-                    self.publishes.put(taken)
+                    publishes.put(taken)
                     self._handle(packet)
                     if self._ended or self._refused:
                         return
-            self.publishes.put(taken)
+            publishes.put(taken)
         except MqttError as error:
-            self.publishes.put(taken)
+            publishes.put(taken)
             self._fail(error)
             return
         count = self._shared.counters["publishes"] - before
