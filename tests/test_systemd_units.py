@@ -22,6 +22,7 @@ FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {p.name: read_unit(p) for p in sorted(FOLDER.glob("*.*")) if p.suffix in (".service", ".target", ".timer")}
 SERVICES = {name: unit for name, unit in UNITS.items() if name.endswith(".service") and name != "canhman-backup.service"}
 PAGE = (ROOT / "docs" / "install.md").read_text("utf-8")
+WORKER = "canhman-ingest@.service"
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields}
 ELSEWHERE = re.compile(r"CANHMAN_GRAFANA\w*")  # whoever pushes boards gives them by hand; no service reads them
 
@@ -31,9 +32,10 @@ def program(unit: Unit) -> list[str]:
 
 
 def test_there_is_a_unit_for_every_service_and_one_for_all() -> None:
-    """`canhman.service` runs `up`; beside it each service of `up`, and the judge, has one of its own name."""
+    """`canhman.service` runs `up`; beside it each service of `up`, and the judge, has one of its own name, and each worker of a shared ingest one of his."""
     commands = {name: program(unit)[1] for name, unit in SERVICES.items()}
-    assert commands == {"canhman.service": "up"} | {f"canhman-{name}.service": name for name in (*all_services(), "judge")}
+    own = {f"canhman-{name}.service": name for name in (*all_services(), "judge")}
+    assert commands == {"canhman.service": "up", WORKER: "ingest"} | own
     assert set(UNITS["canhman.target"].all("Unit", "Wants")) == {f"canhman-{name}.service" for name in all_services()}
 
 
@@ -59,7 +61,7 @@ def test_it_reloads_stops_and_comes_back(name: str) -> None:
 
 def test_the_services_differ_in_their_command_alone() -> None:
     """User, folders and hardening are the same for all; one that lacks a line would be found by nobody."""
-    alike = {name: unit.keys("Service") | {"ExecStart": []} for name, unit in SERVICES.items()}
+    alike = {name: unit.keys("Service") | {"ExecStart": [], "Environment": []} for name, unit in SERVICES.items()}
     assert len({str(sorted(keys.items())) for keys in alike.values()}) == 1
     some = next(iter(SERVICES.values()))
     assert (some.one("Service", "NoNewPrivileges"), some.one("Service", "ProtectSystem"), some.one("Service", "CapabilityBoundingSet")) == ("yes", "strict", "")
@@ -71,9 +73,17 @@ def test_one_process_and_many_exclude_each_other() -> None:
         if name != "canhman.service":
             assert unit.all("Unit", "Conflicts") == ["canhman.service"]
             assert unit.all("Unit", "PartOf") == ["canhman.target"] == unit.all("Install", "WantedBy")
-            assert name == "canhman-ingest.service" or "canhman-ingest.service" in unit.all("Unit", "After")
+            assert name in ("canhman-ingest.service", WORKER) or "canhman-ingest.service" in unit.all("Unit", "After")
         assert {"network-online.target", "mosquitto.service", "influxdb.service"} <= set(unit.all("Unit", "After"))
         assert unit.all("Unit", "Wants") == ["network-online.target"]
+
+
+def test_a_worker_has_its_name_from_its_unit() -> None:
+    """`canhman-ingest@a` is the ingest with CANHMAN_WORKER=a, with the command of the lone one; no other unit sets a variable."""
+    named = {name: unit.all("Service", "Environment") for name, unit in SERVICES.items()}
+    assert named == {name: ["CANHMAN_WORKER=%i"] if name == WORKER else [] for name in SERVICES}
+    assert program(SERVICES[WORKER]) == program(SERVICES["canhman-ingest.service"])
+    assert "%i" in SERVICES[WORKER].one("Unit", "Description")
 
 
 def test_users_and_paths_are_those_of_the_page() -> None:
@@ -104,8 +114,8 @@ def test_systemd_itself_finds_nothing(tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not here")
     for name in UNITS:
         text = re.sub(r"/opt/canhman/\.venv/bin/\w+", "/bin/true", (FOLDER / name).read_text("utf-8"))
-        (tmp_path / name).write_text(text, "utf-8")
-    files = [str(tmp_path / name) for name in UNITS]
+        (tmp_path / name.replace("@.", "@a.")).write_text(text, "utf-8")
+    files = [str(path) for path in tmp_path.iterdir()]
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, timeout=120, check=False)
     said = [line for line in (done.stdout + done.stderr).splitlines() if "canhman" in line]
     assert (done.returncode, said) == (0, [])

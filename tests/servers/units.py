@@ -15,8 +15,8 @@ from pathlib import Path
 
 KEYS = {
     "Unit": "Description Documentation Wants After PartOf Conflicts StartLimitIntervalSec",
-    "Service": "Type User Group EnvironmentFile ExecStart ExecReload KillSignal TimeoutStopSec Restart RestartSec RestartForceExitStatus WorkingDirectory "
-    "StateDirectory "
+    "Service": "Type User Group Environment EnvironmentFile ExecStart ExecReload KillSignal TimeoutStopSec Restart RestartSec RestartForceExitStatus "
+    "WorkingDirectory StateDirectory "
     "StateDirectoryMode UMask LimitNOFILE Nice IOSchedulingClass ProtectSystem ReadWritePaths ProtectHome PrivateTmp PrivateDevices NoNewPrivileges "
     "CapabilityBoundingSet RestrictSUIDSGID RestrictNamespaces RestrictRealtime RestrictAddressFamilies LockPersonality MemoryDenyWriteExecute ProtectClock "
     "ProtectHostname ProtectControlGroups ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc SystemCallArchitectures SystemCallFilter "
