@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.message import Message
 
@@ -32,14 +32,19 @@ class Inbox:
     """A batch is ripe `linger_s` after its first message, at `max_batch`, or where the broker sends no more before it hears from us.
 
     `window`: how many unacknowledged messages the broker sends at most, where that is known. Tokens are of one connection:
-    `lost` forgets them, and what was read stays to be taken.
+    `lost` forgets them, and what was read stays to be taken. `wake` reads on: who gives it may leave the socket alone while
+    `rests`, and is woken before the linger ends, so that a few messages a batch cost two turns of the loop and not one each.
     """
 
-    def __init__(self, *, linger_s: float, max_batch: int, window: int = 0xFFFF) -> None:
+    def __init__(self, *, linger_s: float, max_batch: int, window: int = 0xFFFF, wake: Callable[[], None] | None = None) -> None:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self._linger_s = linger_s
         self._max_batch = max_batch
         self._window = window
+        self._wake = wake
+        self._began = 0.0  # when the first message of those that wait came
+        self._last = 0  # how many the last batch had
+        self._is_due = False
         self._waiting: list[Message] = []
         self._bytes = 0  # of those
         self._unacknowledged: set[int] = set()
@@ -51,6 +56,18 @@ class Inbox:
     def enough(self) -> bool:
         """Whether a few batches wait, or long messages: time to stop reading."""
         return self._bytes >= MOST_BYTES or len(self._waiting) >= _BATCHES * self._max_batch
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing need be read before the linger ends.
+
+        Never where a window may be filling: after a batch as long as one the first moment tells.
+        """
+        if self._wake is None or not self._waiting or self._is_due or self._ripe.is_set():
+            return False
+        if max(len(self._waiting), len(self._unacknowledged)) >= _LIKELY_WINDOW:
+            return False
+        return self._last < _LIKELY_WINDOW or asyncio.get_running_loop().time() - self._began >= _IDLE_S
 
     def put(self, messages: Sequence[Message], *, duplicates: int) -> None:
         """Take these in, of which `duplicates` are marked as sent before; a token of 0 is one that needs no acknowledgement."""
@@ -67,7 +84,8 @@ class Inbox:
         elif not self._ripe.is_set():
             loop = asyncio.get_running_loop()
             if first:
-                self._timer = loop.call_later(self._linger_s, self._ripe.set)
+                self._began = loop.time()
+                self._timer = loop.call_at(self._began + self._linger_s, self._due)
             if self._idle is None and len(unacknowledged) >= _LIKELY_WINDOW:
                 self._idle = loop.call_later(_IDLE_S, self._still, self.counters["received"])
 
@@ -100,11 +118,21 @@ class Inbox:
         else:
             self._ripe.clear()
         self._bytes = _size(self._waiting)
+        self._last, self._is_due = len(taken), False
         for timer in (self._timer, self._idle):
             if timer is not None:
                 timer.cancel()
         self._timer = self._idle = None
         return taken
+
+    def _due(self) -> None:
+        """The linger is over; what came while the socket was left alone is of this batch."""
+        if self._wake is None:
+            self._ripe.set()
+            return
+        self._is_due = True
+        self._wake()
+        self._timer = asyncio.get_running_loop().call_later(0, self._ripe.set)  # a timer comes after what the next look at the socket finds
 
     def _still(self, received: int) -> None:
         """Look whether the stream stands still, where a window may be full."""

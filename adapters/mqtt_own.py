@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 RECEIVE_MAXIMUM = 1000
 FOR_EVER = 0xFFFF_FFFF  # of a lone ingest, for which its broker waits as long as it takes
 SHARE_EXPIRY_S = 24 * 3600  # a member of a share that stays away keeps its part of the messages from the others until then
+LINGER_S = 0.015  # each batch costs some ms of CPU, however short it is: at a thousand messages a second this is the price of a message
 _PUBACK = 0x4002_0000  # its four bytes, with the packet identifier in the lower two
 
 
@@ -51,7 +52,7 @@ class OwnSource:
         clock: Clock | None = None,
         filters: Sequence[str] = FILTERS,
         share: str | None = None,
-        linger_s: float = 0.01,
+        linger_s: float = LINGER_S,
         max_batch: int = 5000,
         receive_maximum: int = RECEIVE_MAXIMUM,
         **login: Unpack[Login],
@@ -61,7 +62,7 @@ class OwnSource:
         self._share = share
         self._receive_maximum = receive_maximum
         self._want(filters)
-        self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum)
+        self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum, wake=self._read_on)
         self.counters = self._inbox.counters
         self._keeper = Keeper(self._endpoint, self._connect, self._read_on)
         self._line: Line | None = None
@@ -221,7 +222,7 @@ class OwnSource:
             stream.duplicates = 0
         if stream.broker_dropped is not None:
             self.counters["broker_dropped"] = stream.broker_dropped
-        return not self._opened or not self._inbox.enough
+        return not self._opened or not (self._inbox.enough or self._inbox.rests)
 
     def _answered(self, packet: Suback | Unsuback) -> None:
         answer = self._answers.pop(packet.packet_id, None)

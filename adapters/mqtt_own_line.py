@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +49,7 @@ class Line(asyncio.Protocol):
         self._hooks = hooks
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._connack: asyncio.Future[Connack] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._begun = self._paused = self._leaving = False
@@ -81,6 +84,17 @@ class Line(asyncio.Protocol):
         if self._transport is not None and not self.gone:
             self._transport.write(data)
             self._sent_at = self._loop.time()
+            self._confirm_quickly()
+
+    def _confirm_quickly(self) -> None:
+        """Have the system confirm what comes at once, not with what we send next.
+
+        A broker that holds small packets back until then (Nagle's way, Mosquitto's default) would hold the messages of a
+        whole linger, only for them to wait through the next one here. The system forgets it when we send.
+        """
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # of a line that is breaking
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def resume(self) -> None:
         """Read again after `LineHooks.received` said no."""
@@ -125,6 +139,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The line stands."""
         self._transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket") if hasattr(socket, "TCP_QUICKACK") else None
         self._heard_at = self._loop.time()
         if self.gone:
             self._transport.abort()

@@ -51,6 +51,48 @@ def test_the_linger_begins_with_the_first() -> None:
     run(test())
 
 
+def test_the_socket_rests_through_a_linger_and_what_came_meanwhile_is_of_the_batch() -> None:
+    """After the first message nothing need be read; before the batch is taken the reader is woken, and finds the rest."""
+
+    async def test() -> None:
+        def wake() -> None:
+            inbox.put([message(i) for i in range(1, 15)], duplicates=0)
+            rested.append(inbox.rests)
+
+        rested: list[bool] = []
+        inbox = Inbox(linger_s=0.005, max_batch=5000, wake=wake)
+        assert not inbox.rests
+        inbox.put([message(0)], duplicates=0)
+        assert inbox.rests
+        assert len(await inbox.batch()) == 15
+        assert rested == [False]
+        assert not inbox.rests
+
+    run(test())
+
+
+def test_no_rest_where_a_window_may_be_filling() -> None:
+    """Not with as many as a likely window, nor in the first moment after a batch so long; nor for who cannot be woken."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=1000.0, max_batch=5000, wake=lambda: None)
+        inbox.put([message(i) for i in range(19)], duplicates=0)
+        assert inbox.rests
+        inbox.put([message(19)], duplicates=0)
+        assert not inbox.rests
+        inbox.settle(await inbox.batch())
+        inbox.put([message(20)], duplicates=0)
+        assert not inbox.rests
+        await asyncio.sleep(0.002)
+        inbox.put([message(21)], duplicates=0)
+        assert inbox.rests
+        deaf = Inbox(linger_s=1000.0, max_batch=5000)
+        deaf.put([message(0)], duplicates=0)
+        assert not deaf.rests
+
+    run(test())
+
+
 def test_what_is_over_a_batch_is_ripe_at_once() -> None:
     """Its first message came long ago."""
 
