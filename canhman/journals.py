@@ -22,7 +22,7 @@ from canhman import wiring
 from canhman.settings import Settings
 from canhman.terminal import Bar
 from core.clock import rfc3339
-from core.errors import DecodeError, NotFoundError, UnavailableError
+from core.errors import DecodeError, NotFoundError, RefusedError, UnavailableError
 from core.message import Message
 from ingest.route import route
 
@@ -98,6 +98,17 @@ def room(settings: Settings, journals: list[tuple[Path, JournalReader]]) -> Room
         left = min(left, *(most - size for size in sizes))
     segments = [s for _, journal in journals for s in journal.segments]
     return Room(size=sum(sizes), segments=len(segments), sealed=sum(s.sealed for s in segments), since=since, a_day=grown or None, left=max(0, left))
+
+
+def forget(settings: Settings, journal: str, *, actor: str) -> None:
+    """The database waits for it no more. Raises RefusedError for one that is here, NotFoundError for one that nobody knows."""
+    for folder in wiring.journal_folders(settings):
+        found = JournalReader(folder)
+        found.open()
+        if found.id == journal:
+            raise RefusedError(f"journal {journal} is in {folder}, and canhman redecode reads it there; it need not be forgotten")
+    with wiring.registry(settings) as (_, run):
+        run(lambda db: db.forget_journal(journal, actor=actor))
 
 
 def listed(settings: Settings, progress: Shows) -> list[dict[str, Any]]:

@@ -83,6 +83,9 @@ def words(result: Result, *, dry: bool) -> Iterator[str]:
     for name, text in COUNTS.items():
         if counts.get(name):
             yield f"  {counts[name]} {text}"
+    for journal in sorted(result.not_read):
+        yield f"journal {journal} is not in this CANHMAN_DATA and was not read, so what nothing gives any more was left alone;"
+        yield f"  run it where that journal is, too, or, where it is gone for good: canhman journal forget {journal}"
     if changed and not dry:
         yield "The running ingest (or canhman judge) gives them their flags; without one: canhman judge --once"
 

@@ -197,7 +197,8 @@ class _Redecode:
         known = await self._database.state_cursors()
         lost = [span for reading in readings for span in reading.missing()]  # opens the journals anew: they reach as far as the cursors
         ends = {reading.journal.id: reading.journal.end for reading in readings}
-        others = any(position > ends.get(journal, -1) for journal, position in known.items())
+        others = {journal for journal, position in known.items() if position > ends.get(journal, -1)}
+        self._result.not_read |= others
         damaged = {reading.journal.id: reading.gaps for reading in readings if reading.gaps}
         recalled = await self._database.recalled(sorted(self._scope)) if damaged else {}
         blind = frozenset(
@@ -205,7 +206,7 @@ class _Redecode:
             for device, (seen, _) in recalled.items()
             if any(low <= s.position < high for s in seen for journal, gaps in damaged.items() if s.journal in ("", journal) for low, high in gaps)
         )
-        return Gaps(lost=lost, others=others), blind
+        return Gaps(lost=lost, others=bool(others)), blind
 
     async def _once_more(self, wanted: Wanted, readings: Sequence[Reading]) -> None:
         """What ingest has stored while we compared may have been written over by us: it is the later word, and stands."""

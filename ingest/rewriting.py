@@ -36,12 +36,13 @@ class Database(IngestDatabase, Redecodes, Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What a run did, or (dry) would do. `run` is its number in the log; `changes` the first of them."""
+    """What a run did, or (dry) would do. `run` is its number in the log; `changes` the first of them. `not_read`: journals it had not got."""
 
     run: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     touched: dict[SeriesKey, Touched] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    not_read: set[str] = field(default_factory=set)
 
     def add(self, changes: Sequence[Change]) -> None:
         """Count some more."""

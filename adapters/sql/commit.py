@@ -8,11 +8,13 @@ positions from the stored `state_cursor` on, no earlier ones**. `state_cursor` n
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from adapters.sql import deadletters, enrolment, identities, shared, states
 from adapters.sql import tables as t
 from adapters.sql.engine import incoming, upsert
+from adapters.sql.registry import audit
+from core.errors import NotFoundError
 from core.state import Commit
 
 
@@ -49,3 +51,11 @@ def state_cursor(c: Connection, journal: str) -> int:
 def state_cursors(c: Connection) -> dict[str, int]:
     """By journal, of all that ever committed."""
     return {journal: int(position) for journal, position in c.execute(select(t.state_cursor.c.journal, t.state_cursor.c.position))}
+
+
+def forget_journal(c: Connection, journal: str, *, actor: str, at: int) -> None:
+    """Its row goes; what remembers clockless objects by their place in it stays. Raises NotFoundError."""
+    gone = c.execute(delete(t.state_cursor).where(t.state_cursor.c.journal == journal).returning(t.state_cursor.c.position)).scalar_one_or_none()
+    if gone is None:
+        raise NotFoundError(f"no journal {journal!r} is known to the database")
+    audit(c, at=at, actor=actor, kind="journal", subject=journal, before=str(gone), after="")

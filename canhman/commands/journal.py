@@ -67,3 +67,17 @@ def export(
     span = (instant("--since", since) if since else None, instant("--until", until) if until else None)
     count = journals.export(settings, device=device, since=span[0], until=span[1], to=to, progress=terminal.progress)
     terminal.say(f"{count} messages" + (f" written to {to}" if to else ""))
+
+
+@APP.command("forget", epilog="Example: canhman journal forget 1f0c2a9e4b7d4d0f")
+def forget(journal: Annotated[str, typer.Argument(help="The journal, as `canhman redecode` names it.")]) -> None:
+    """Say that the journal of a worker is gone for good: `canhman redecode` does not wait for it any more.
+
+    While the database knows of a journal that cannot be read, no reading is withdrawn because nothing gives it: its message might be there.
+    What came through that journal stays stored. Never forget a journal that is only away.
+    """
+    from canhman import journals, terminal
+    from canhman.settings import read_settings
+
+    journals.forget(read_settings(), journal, actor=terminal.actor())
+    terminal.say(f"journal {journal} is forgotten")

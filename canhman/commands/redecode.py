@@ -57,7 +57,15 @@ def run(
     touched = sorted(result.touched.values(), key=lambda t: t.key)
     if json:
         counts = {name: n for name, n in result.counts.items() if n}
-        terminal.as_json({"run": result.run or None, "dry_run": dry_run, "counts": counts, **redecoding.as_json(result.changes[:limit], touched)})
+        terminal.as_json(
+            {
+                "run": result.run or None,
+                "dry_run": dry_run,
+                "counts": counts,
+                "not_read": sorted(result.not_read),
+                **redecoding.as_json(result.changes[:limit], touched),
+            }
+        )
         return
     if touched:
         terminal.table(redecoding.SERIES, [redecoding.series_row(t) for t in touched], empty="")

@@ -23,6 +23,10 @@ class States(Protocol):
         """By journal, of all that ever committed."""
         ...
 
+    async def forget_journal(self, journal: str, *, actor: str) -> None:
+        """A journal that is gone for good is none of this installation any more (audited). Raises NotFoundError."""
+        ...
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -12,9 +13,12 @@ from servers.hand_clock import HandClock
 
 from adapters.journal import FileJournal
 from adapters.journal_keeping import Keeper
+from adapters.sql.database import open_database
 from canhman import checks, heartbeat, journals
 from canhman.settings import read_settings
+from core.clock import rfc3339
 from core.message import Message
+from core.state import Commit
 
 T0 = 1_772_420_400_000  # 2026-03-02T03:00:00Z
 DAY_MS = 86_400_000
@@ -133,3 +137,21 @@ def test_days_until_full(front: Front, journal: FileJournal) -> None:
     assert not room.is_short(14)
     assert "14 days (CANHMAN_JOURNAL_KEEP) fit" in room.words(14)
     assert not journals.Room(size=1, segments=1, sealed=0, since=None, a_day=None, left=0).is_short(400)
+
+
+def test_a_journal_that_is_gone_is_forgotten_and_one_that_is_here_is_not(front: Front, journal: FileJournal) -> None:
+    """What `redecode` names can be released by what it says; a journal it can read need not be, and a mistyped one is said."""
+    front.ok("migrate")
+    front.ok("devices", "add", "kl01", "--station", "kenh-lau", "--name", "Kênh Lầu")
+    db = open_database(f"sqlite:///{front.data / 'registry.db'}")
+    for name, cursor in (("dead", 9), (journal.id, 5)):
+        asyncio.run(db.commit(Commit(journal=name, state_cursor=cursor)))
+    run = ("redecode", "--since", rfc3339(T0), "--device", "kl01", "--dry-run")
+    assert "canhman journal forget dead" in front.ok(*run).out
+    assert front.ok(*run, "--json").json["not_read"] == ["dead"]
+    assert "is in" in front("journal", "forget", journal.id).line
+    front.ok("journal", "forget", "dead")
+    assert asyncio.run(db.state_cursors()) == {journal.id: 5}
+    assert "forget" not in front.ok(*run).out
+    assert "no journal 'dead'" in front("journal", "forget", "dead").line
+    db.close()

@@ -195,6 +195,21 @@ def test_nothing_is_withdrawn_while_a_journal_is_elsewhere(make_line: Callable[.
     other.journal.close()
 
 
+def test_a_journal_that_is_gone_for_good_is_waited_for_until_it_is_forgotten(make_line: Callable[..., Line], levels: Callable[[bool], None]) -> None:
+    """A dead worker's cursor keeps the second proof away; released, what came through our journal is proven, what came through its one is left alone."""
+    line, other = two(make_line)
+    levels(True)
+    line.journal.append([message(seq=1)])
+    other.journal.append([message(seq=2, time=NOON + HOUR, at=NOON + 2 * HOUR)])
+    line.work()
+    asyncio.run(other.store())
+    other.journal.close()
+    levels(False)
+    assert redo(line, line.folder) == {"without_message": 4}
+    line.ask(line.database.forget_journal(other.journal.id, actor="test"))
+    assert redo(line, line.folder) == {"withdrawn": 1, "without_message": 3}
+
+
 def test_what_was_sent_under_another_org_stays_there(line: Line) -> None:
     """A device that went to another org sends its backlog again: the readings are there too, and the old org keeps its own."""
     line.station("kl01")

@@ -29,6 +29,11 @@ class SqlStates(Transactions):
         with reading(self._engine) as c:
             return commits.state_cursors(c)
 
+    async def forget_journal(self, journal: str, *, actor: str) -> None:
+        """It is none of this installation any more (audited). Raises NotFoundError."""
+        with writing(self._engine) as c:
+            commits.forget_journal(c, journal, actor=actor, at=self._clock.now_ms())
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         with reading(self._engine) as c:

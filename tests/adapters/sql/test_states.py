@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql.states import _ANSWER, _CLEAR, _REPLACE, _WRITE
 from core.deadletter import DeadLetter
+from core.errors import NotFoundError
 from core.series import SeriesKey
 from core.state import Commit, Judged, Latest, SeriesState, Waiting, Written
 
@@ -167,6 +168,18 @@ def test_cursor_and_counters_only_forward(database: SqlDatabase) -> None:
     assert asyncio.run(database.counters()) == {"duplicate:kl01": 3, "gap:kl01": 4}
     assert asyncio.run(database.state_cursor("j")) == 120
     assert asyncio.run(database.state_cursor("other")) == 0
+
+
+def test_a_journal_can_be_forgotten(database: SqlDatabase) -> None:
+    """Its cursor goes, with an audit row; the others stay; one that nobody knows is named."""
+    commit(database, 10, written(100))
+    asyncio.run(database.commit(Commit(journal="k", state_cursor=7)))
+    asyncio.run(database.forget_journal("k", actor="lan"))
+    assert asyncio.run(database.state_cursors()) == {"j": 10}
+    [row] = asyncio.run(database.audit(limit=1))
+    assert (row.actor, row.kind, row.subject, row.before) == ("lan", "journal", "k", "7")
+    with pytest.raises(NotFoundError, match="'k'"):
+        asyncio.run(database.forget_journal("k", actor="lan"))
 
 
 def test_all_or_nothing(database: SqlDatabase) -> None:
