@@ -5,21 +5,27 @@ A rig is set up but not started: `rig.start()` runs its ingest. In the end its l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import processes
 from servers.installation import SETUPS, Installation, ListenerSqlite, MosquittoInflux
 
 from firmware_sim.recorded import write_recorded
 
 
 @pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the compiled modules of all commands of this session are kept."""
-    return tmp_path_factory.mktemp("bytecode")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the compiled modules of all commands of this session are kept, its other processes' too; and commands are forked from here on."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bytecode"
+    folder.mkdir(exist_ok=True)
+    with processes.fork_server(folder):
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from servers import processes
 from servers.checks import Reading, read_file
 from servers.installation import MARK, Installation
 from servers.ports import free_port
@@ -34,7 +33,7 @@ def serving(rig: Installation) -> Iterator[httpx.Client]:
     listen, metrics, said = free_port(), free_port(), rig.folder / "serve.log"
     env = rig.env | {"CANHMAN_LISTEN": f"127.0.0.1:{listen}", "CANHMAN_METRICS": f"127.0.0.1:{metrics}"}
     with said.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "canhman", "serve"], env=env, cwd=rig.folder, stdout=out, stderr=out)
+        process = processes.start(["-m", "canhman", "serve"], env=env, cwd=rig.folder, out=out)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{listen}/api/v1", timeout=60) as client:
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
+from servers import processes
 from servers.installation import Installation, ListenerSqlite, MosquittoInflux
 from servers.ports import free_port
 from servers.waiting import until
@@ -28,7 +27,7 @@ class Up:
         self.port, self.metrics = free_port(), free_port()
         self.env = rig.env | {"CANHMAN_LISTEN": f"127.0.0.1:{self.port}", "CANHMAN_METRICS": f"127.0.0.1:{self.metrics}", "CANHMAN_ENROL_PUBLIC": "1"}
         self.log_path = rig.folder / "up.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: processes.Process | None = None
 
     @property
     def log(self) -> str:
@@ -36,7 +35,7 @@ class Up:
 
     def start(self, *options: str) -> None:
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "canhman", "up", *options], env=self.env, cwd=self.rig.folder, stdout=log, stderr=log)
+            self.process = processes.start(["-m", "canhman", "up", *options], env=self.env, cwd=self.rig.folder, out=log)
 
     def wait_started(self) -> None:
         names = ("ingest", "forecast", "alerts", "serve")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from servers import processes
 from servers.checks import assert_whole
 from servers.installation import MosquittoInflux
 from servers.publishers import PlainClient
@@ -34,7 +33,7 @@ class Workers:
 
     def __init__(self, rig: MosquittoInflux) -> None:
         self.rig = rig
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, processes.Process] = {}
 
     def log(self, name: str) -> str:
         path = self.rig.folder / f"ingest-{name}.log"
@@ -46,7 +45,7 @@ class Workers:
         for name in names:
             with (self.rig.folder / f"ingest-{name}.log").open("ab") as log:
                 env = self.rig.env | {"CANHMAN_WORKER": name}
-                self.processes[name] = subprocess.Popen([sys.executable, "-m", "canhman", "ingest"], env=env, cwd=self.rig.folder, stdout=log, stderr=log)
+                self.processes[name] = processes.start(["-m", "canhman", "ingest"], env=env, cwd=self.rig.folder, out=log)
         for name in names:
             until(lambda name=name: "subscribed at" in self.log(name)[before[name] :], 60, lambda name=name: f"{name} is ready:\n{self.log(name)[-3000:]}")
 

@@ -12,7 +12,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
+from servers import processes
 from servers.influxd import InfluxD
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
@@ -73,7 +73,7 @@ class Installation:
         self.env = clean | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(bytecode), "NO_COLOR": "1"}
         self.env |= {"CANHMAN_DATA": str(self.data), "CANHMAN_ENROL": "open"} | settings
         self.login: Login
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Process | None = None
 
     def use(self, client: str) -> None:
         """Read from the broker, where there is one, with `paho` or with our `own` client from the next start on."""
@@ -85,11 +85,11 @@ class Installation:
         process = self._launch(options, through)
         assert process.poll() is None, f"ingest did not start:\n{self.log[-3000:]}"
 
-    def _launch(self, options: Sequence[str], through: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _launch(self, options: Sequence[str], through: Sequence[str]) -> processes.Process:
         assert self._process is None, "already running"
         seen = len(self.log)
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, *through, "ingest", *options], env=self.env, cwd=self.folder, stdout=log, stderr=log)
+            self._process = processes.start([*through, "ingest", *options], env=self.env, cwd=self.folder, out=log)
         process = self._process
         until(lambda: self.ready in self.log[seen:] or process.poll() is not None, START_S, lambda: f"ingest is ready:\n{self.log[-3000:]}")
         return process
@@ -152,9 +152,7 @@ class Installation:
 
     def run(self, *words: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Any `canhman` command with the settings of this installation."""
-        done = subprocess.run(
-            [sys.executable, "-m", "canhman", *words], env=self.env | dict(env or {}), cwd=self.folder, capture_output=True, text=True, timeout=timeout
-        )
+        done = processes.run(["-m", "canhman", *words], env=self.env | dict(env or {}), cwd=self.folder, timeout=timeout)
         assert not check or done.returncode == 0, f"canhman {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -172,10 +170,10 @@ class Installation:
         """Settings with which `canhman replay`, `simulate` and `publish` log in as a new device does."""
         return {}
 
-    def replaying(self, *words: str) -> subprocess.Popen[bytes]:
+    def replaying(self, *words: str) -> processes.Process:
         """`canhman replay …` beside the test; its output goes to replay.log."""
         with (self.folder / "replay.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "canhman", "replay", *words], env=self.env | self.device_env, stdout=log, stderr=log)
+            return processes.start(["-m", "canhman", "replay", *words], env=self.env | self.device_env, out=log)
 
     def client(self, client_id: str, *, user: str = "", password: str = "", protocol: int = mqtt.MQTTv311, window: int = 20) -> mqtt.Client:
         """A plain paho client, connected by `connect_async` + `loop_start`; a new device of the org unless told otherwise."""

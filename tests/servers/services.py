@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from servers import processes
 from servers.installation import Installation
 from servers.ports import free_port
 from servers.waiting import until
@@ -72,9 +72,9 @@ def running(rig: Installation, *, together: bool, env: Mapping[str, str] | None 
 
 
 @contextmanager
-def _service(rig: Installation, name: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _service(rig: Installation, name: str, env: Mapping[str, str]) -> Iterator[processes.Process]:
     with (rig.folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "canhman", name], env=dict(env), cwd=rig.folder, stdout=log, stderr=log)
+        process = processes.start(["-m", "canhman", name], env=env, cwd=rig.folder, out=log)
     try:
         yield process
     finally:
