@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,15 @@ def escape_tag(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
+@lru_cache(maxsize=256)  # the series of a point are met one after the other, and share it
+def _head(measurement: str, org: str, point: str, sensor: str, station: str) -> str:
+    tags = (("org", org), ("point", point), ("sensor", sensor), ("station", station))  # sorted: the server need not
+    return ",".join([measurement, *(f"{name}={escape_tag(value)}" for name, value in tags)])
+
+
 def place(key: SeriesKey) -> Place:
     """Where `key` is written. Raises ValueError for an unknown quantity or a tag that cannot be written."""
     quantity = QUANTITIES.get(key.quantity)
     if quantity is None:
         raise ValueError(f"unknown quantity {key.quantity!r}")
-    tags = (("org", key.org), ("point", key.point), ("sensor", key.sensor), ("station", key.station))  # sorted: the server need not
-    return Place(key=key, head=",".join([quantity.measurement, *(f"{name}={escape_tag(value)}" for name, value in tags)]), field=quantity.field)
+    return Place(key=key, head=_head(quantity.measurement, key.org, key.point, key.sensor, key.station), field=quantity.field)

@@ -52,6 +52,7 @@ SWITCH_S = 0.0005
 # Objects made between two young collections: a batch makes some 20,000 that all die with it, and looking for cycles among
 # them every 700 cost a tenth of ingest.
 GC_THRESHOLDS = (50_000, 20, 100)
+BRIEF_ROWS = 2000  # far from a whole batch: none waits that could be converted meanwhile
 
 
 def qc(settings: Settings) -> Reloaded[QcConfig]:
@@ -139,7 +140,7 @@ async def _opened(
     say = log.warning
     store: SeriesStore = wiring.store(settings, shared=shared)
     if settings.store_address.kind == "influxdb":
-        store = offload(store)  # while the server writes one batch the worker converts the next
+        store = offload(store, brief={"write": BRIEF_ROWS})  # while the server writes one batch the worker converts the next
     authority = RegistryAuthority(db, wiring.secret(settings), closed=settings.enrol == "closed")
     source = wiring.source(settings, authority, at, filters=filters)
     journal = wiring.journal(settings, at)
@@ -151,7 +152,8 @@ async def _opened(
             log.error("the journal ends before its cursor", end=journal.end, cursor=furthest)
             journal.close()
             journal.open(floor=furthest)
-        await asyncio.to_thread(authority.read)
+        if isinstance(source, Listener):  # a broker asks its own files who may log in
+            await asyncio.to_thread(authority.read)
         await wiring.patient(source.open, wait_s=wait_s, say=say)
         if not settings.broker_address.embedded:
             broker_record.remember_session(settings, settings.worker)
@@ -191,8 +193,9 @@ async def _until_stopped(
     tasks = [
         asyncio.create_task(for_ever(lambda: receive(source, journal, health, meters))),
         asyncio.create_task(for_ever(pulse.follow)),
-        asyncio.create_task(for_ever(authority.follow)),
     ]
+    if isinstance(source, Listener):
+        tasks.append(asyncio.create_task(for_ever(authority.follow)))
     tasks += [asyncio.create_task(for_ever(work)) for work in also]
     if isinstance(at, FollowedClock):
         tasks.append(asyncio.create_task(for_ever(at.follow)))

@@ -30,7 +30,6 @@ T = TypeVar("T")
 BATCH = 4000
 COMMIT_S = 1.0
 HOUSE_SHARE = 9  # a commit that takes long comes seldomer: once in ten times its own time
-BEHIND_COMMIT_S = 5.0  # while whole batches wait: with ten thousand devices each commit is of all their series
 JUDGE_WAITS_S = 60.0  # so long a backlog goes before the judge's reading back; what waits for it is dirty, and so not good
 MAX_PENDING = 50_000  # dead letters and identities held while the database is away; then ingest waits for it
 GONE = "; it cannot be read again: the journal does not keep its message any more"
@@ -191,8 +190,7 @@ class Worker:
         return None
 
     def _house_is_due(self) -> bool:
-        every = self._house_every if self._behind_since is None else max(self._house_every, BEHIND_COMMIT_S)
-        return time.monotonic() - self._kept_house_at >= every or self._processor.held > MAX_PENDING
+        return time.monotonic() - self._kept_house_at >= self._house_every or self._processor.held > MAX_PENDING
 
     async def _write(self, work: Work, cursor: int, messages: int) -> None:
         began = perf_counter()

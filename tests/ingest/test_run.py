@@ -84,7 +84,6 @@ def test_a_backlog_goes_before_reading_back(line: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(ingest.run, "BATCH", 4)
     monkeypatch.setattr(ingest.run, "JUDGE_WAITS_S", waits)
     monkeypatch.setattr(ingest.run, "HOUSE_SHARE", 0)
-    monkeypatch.setattr(ingest.run, "BEHIND_COMMIT_S", 1.0)
     judge, left = rig.worker._judge, list[int]()
 
     async def judged() -> int:
