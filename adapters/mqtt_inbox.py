@@ -16,7 +16,8 @@ COUNTERS = {
 }
 
 # Mosquitto's default number of messages in flight over 3.1.1: with as many unacknowledged nothing more may be coming, and
-# a linger that goes on only lets the broker's queue grow to where it drops (1000 messages by default)
+# a linger that goes on only lets the broker's queue grow to where it drops (1000 messages by default). Where more were once
+# unacknowledged, over the same connection, its window is no smaller than that.
 _LIKELY_WINDOW = 20
 _IDLE_S = 0.001
 _BATCHES = 4  # wait here at most, then the socket is left alone
@@ -44,6 +45,7 @@ class Inbox:
         self._wake = wake
         self._began = 0.0  # when the first message of those that wait came
         self._last = 0  # how many the last batch had
+        self._likely = _LIKELY_WINDOW  # with so many unacknowledged the window may be full
         self._is_due = False
         self._waiting: list[Message] = []
         self._bytes = 0  # of those
@@ -65,9 +67,9 @@ class Inbox:
         """
         if self._wake is None or not self._waiting or self._is_due or self._ripe.is_set():
             return False
-        if max(len(self._waiting), len(self._unacknowledged)) >= _LIKELY_WINDOW:
+        if max(len(self._waiting), len(self._unacknowledged)) >= self._likely:
             return False
-        return self._last < _LIKELY_WINDOW or asyncio.get_running_loop().time() - self._began >= _IDLE_S
+        return self._last < self._likely or asyncio.get_running_loop().time() - self._began >= _IDLE_S
 
     def put(self, messages: Sequence[Message], *, duplicates: int) -> None:
         """Take these in, of which `duplicates` are marked as sent before; a token of 0 is one that needs no acknowledgement."""
@@ -77,6 +79,7 @@ class Inbox:
         self._bytes += _size(messages)
         unacknowledged.update([message[8] for message in messages])  # [8] is the token: a name costs twice as much
         unacknowledged.discard(0)
+        self._likely = max(self._likely, len(unacknowledged))
         self.counters["received"] += len(messages)
         self.counters["duplicates"] += duplicates
         if len(waiting) >= self._max_batch or self._bytes >= MOST_BYTES or len(unacknowledged) >= self._window or not self._linger_s:
@@ -86,7 +89,7 @@ class Inbox:
             if first:
                 self._began = loop.time()
                 self._timer = loop.call_at(self._began + self._linger_s, self._due)
-            if self._idle is None and len(unacknowledged) >= _LIKELY_WINDOW:
+            if self._idle is None and len(unacknowledged) >= self._likely:
                 self._idle = loop.call_later(_IDLE_S, self._still, self.counters["received"])
 
     async def batch(self) -> list[Message]:
@@ -110,6 +113,7 @@ class Inbox:
     def lost(self) -> None:
         """The connection is gone: acknowledgements of what came over it no longer mean anything to the broker."""
         self._unacknowledged.clear()
+        self._likely = _LIKELY_WINDOW
 
     def _take(self) -> list[Message]:
         taken, self._waiting = self._waiting, []

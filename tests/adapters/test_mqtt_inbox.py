@@ -93,6 +93,31 @@ def test_no_rest_where_a_window_may_be_filling() -> None:
     run(test())
 
 
+def test_a_window_is_no_smaller_than_what_was_once_unacknowledged() -> None:
+    """After 30 unacknowledged 29 wait for the linger, and 30 that stand still do not; another connection has a window of its own."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=1000.0, max_batch=5000)
+
+        async def waits(numbers: range) -> bool:
+            inbox.put([message(i) for i in numbers], duplicates=0)
+            waiting = asyncio.ensure_future(inbox.batch())
+            await asyncio.wait({waiting}, timeout=0.02)
+            if waiting.done():
+                inbox.settle(waiting.result())
+                return False
+            waiting.cancel()
+            return True
+
+        assert not await waits(range(30))
+        assert await waits(range(30, 59))
+        assert not await waits(range(59, 60))
+        inbox.lost()
+        assert not await waits(range(60, 80))
+
+    run(test())
+
+
 def test_what_is_over_a_batch_is_ripe_at_once() -> None:
     """Its first message came long ago."""
 

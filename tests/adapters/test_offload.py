@@ -98,6 +98,39 @@ def test_calls_take_turns_in_their_order() -> None:
     assert (door.most, door.done) == (1, list(range(50)))
 
 
+def test_brief_calls_wait_where_they_are_called() -> None:
+    """One with a short argument runs in the caller's thread, after what is under way elsewhere; a longer one, or another method, does not."""
+
+    class Where:
+        def __init__(self) -> None:
+            self.begun, self.go, self.inside = threading.Event(), threading.Event(), 0
+
+        async def write(self, rows: list[int]) -> int:
+            assert self.inside == 0
+            self.inside += 1
+            if len(rows) == 3:
+                self.begun.set()
+                assert self.go.wait(WAIT_S)
+            self.inside -= 1
+            return threading.get_ident()
+
+        async def flush(self) -> int:
+            return threading.get_ident()
+
+    async def scenario() -> None:
+        where = Where()
+        behind = offload(where, brief={"write": 2})
+        here = threading.get_ident()
+        assert [await behind.write([1]), await behind.flush() != here, await behind.write([1, 2]) != here] == [here, True, True]
+        long = asyncio.create_task(behind.write([1, 2, 3]))
+        assert await asyncio.to_thread(where.begun.wait, WAIT_S)
+        threading.Timer(0.01, where.go.set).start()
+        assert await behind.write([1]) == here
+        assert await long != here
+
+    asyncio.run(scenario())
+
+
 def test_calls_beside_each_other() -> None:
     """An adapter that allows it is asked by several threads at once."""
 
