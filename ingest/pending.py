@@ -133,14 +133,17 @@ class Pending:
             if not judged or settled is None:
                 yield Written(key=key, role=role, newest=Latest(time=time, value=value, flag=flag), received=received, dirty_from=oldest)
                 continue
+            newest = Latest(time=time, value=value, flag=its_flag)
+            is_good = its_flag == Flag.GOOD and good_time == time and good_value == value  # nearly always the newest is
+            good = newest if is_good else None if good_time == NEVER else Latest(time=good_time, value=good_value, flag=Flag.GOOD)
             yield Written(
                 key=key,
                 role=role,
-                newest=Latest(time=time, value=value, flag=its_flag),
+                newest=newest,
                 received=received,
                 dirty_from=oldest,
                 judged=True,
-                good=None if good_time == NEVER else Latest(time=good_time, value=good_value, flag=Flag.GOOD),
+                good=good,
                 config=settled.config,
                 interval_ms=interval or None,
             )

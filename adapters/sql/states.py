@@ -194,14 +194,19 @@ def _latest(time: int | None, value: float | None, flag: int | None) -> Latest |
 
 def _state(row: Sequence[Any]) -> SeriesState:
     # by place: a look-up by name costs more than the database's work
-    org, station, point, sensor, quantity, role, time, value, flag, received, *judged_and_good, dirty_from, changed, config, interval_ms = row
+    org, station, point, sensor, quantity, role, time, value, flag, received, *rest = row
+    j_time, j_value, j_flag, g_time, g_value, g_flag, dirty_from, changed, config, interval_ms = rest
+    newest = Latest(time=time, value=math.nan if value is None else value, flag=flag)
+    # nearly always one and the same
+    judged = newest if (j_time, j_value, j_flag) == (time, value, flag) else _latest(j_time, j_value, j_flag)
+    good = judged if (g_time, g_value, g_flag) == (j_time, j_value, j_flag) else _latest(g_time, g_value, g_flag)
     return SeriesState(
         key=SeriesKey(org, station, point, sensor, quantity),
         role=role,
-        newest=Latest(time=time, value=math.nan if value is None else value, flag=flag),
+        newest=newest,
         received=received,
-        judged=_latest(*judged_and_good[:3]),
-        good=_latest(*judged_and_good[3:]),
+        judged=judged,
+        good=good,
         dirty_from=dirty_from,
         changed=changed,
         config=config,
