@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.batch import Batch
 from core.flags import CLOCK_BIT, WITHDRAWN_BIT, Flag
+from core.place import FOREVER
 from core.redecode import Change, Kind
 from core.series import SeriesKey
 
@@ -37,11 +38,13 @@ class Differences:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
     """What of the messages was not read. `lost`: between these arrivals, both included, something came that cannot be read;
-    `ties`: rows that arrived together with those wanted; `others`: whether there are journals that were not read; `blind`: not even the times are sure."""
+    `ties`: rows that arrived together with those wanted; `others`: whether there are journals that were not read;
+    `again`: whether in one of these a clockless object may have come again; `blind`: not even the times are sure."""
 
     lost: Sequence[tuple[int, int]] = ()
     ties: Batch = field(default_factory=Batch.empty)
     others: bool = False
+    again: bool = False
     blind: bool = False
 
 
@@ -66,7 +69,7 @@ def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey], gaps: Gaps 
         received[met] = np.maximum(received[met], stored.received[at[met]])  # of the arrival written last
     was_withdrawn = met & (given & _WITHDRAWN != 0)
     differs = met & _differs(old, wanted.value)
-    unsure = differs & _unsure(wanted, received, old, w, gaps)
+    unsure = differs & _unsure(wanted, received, old, w, keys, gaps)
     other = differs & ~was_withdrawn & ~unsure
     tests = np.where(met, (wanted.tests & ~_CLOCK) | (given & _CLOCK), wanted.tests)  # what live ingest saw of a clock stands
     was_withdrawn &= ~unsure
@@ -81,15 +84,26 @@ def compare(wanted: Batch, stored: Batch, keys: Sequence[SeriesKey], gaps: Gaps 
     return Differences(write=write, withdraw=withdraw, doubtful=stored.take(spare & ~moved), changes=changes, left=int(unsure.sum()))
 
 
-def _unsure(wanted: Batch, received: NDArray[np.int64], old: NDArray[np.float64], codes: Codes, gaps: Gaps) -> NDArray[np.bool_]:
+def _unsure(wanted: Batch, received: NDArray[np.int64], old: NDArray[np.float64], codes: Codes, keys: Sequence[SeriesKey], gaps: Gaps) -> NDArray[np.bool_]:
     """Which of the wanted rows may have been written over live by a message that was not read, or that arrived together with theirs."""
-    unsure = near(gaps.lost, wanted.received, received)
+    unsure = near(gaps.lost, wanted.received, reach(wanted.series, received, keys))
     if gaps.others:
         unsure |= received > wanted.received
+    if gaps.again:
+        unsure |= reach(wanted.series, received, keys) == FOREVER
     if len(gaps.ties):
         at = np.searchsorted(codes, _codes(gaps.ties.series, gaps.ties.time))
         unsure[at[~_differs(old[at], gaps.ties.value)]] = True
     return unsure
+
+
+def reach(series: NDArray[np.int32], received: NDArray[np.int64], keys: Sequence[SeriesKey]) -> NDArray[np.int64]:
+    """Until when a message may have arrived that gave these rows [ms]: of battery and signal nobody knows.
+
+    They are no part of a clockless object's identity, and one that came again keeps its first arrival.
+    """
+    of_device = np.array([key.quantity.startswith("device.") for key in keys], dtype=np.bool_)
+    return np.where(of_device[series], FOREVER, received) if len(keys) else received
 
 
 def near(lost: Sequence[tuple[int, int]], first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -204,9 +204,11 @@ class Reading:
             self._broken, self._arrival = False, message.received
         self._broken |= bool(left)
 
-    def missing(self) -> list[tuple[int, int]]:
-        """All arrivals, from and to, near which the journal does not hold everything any more."""
-        return [*self.lost, *([(self._arrival, FOREVER)] if self._broken else []), *removed(self.journal)]
+    def missing(self, committed: int) -> list[tuple[int, int]]:
+        """All arrivals, from and to, near which the journal does not hold everything any more. Ingest had read it as far as `committed`."""
+        gone = removed(self.journal)  # opens it anew: it reaches as far as the cursor
+        is_short = self._broken or committed > self.journal.end  # a damaged end looks like none
+        return [*self.lost, *([(self._arrival, FOREVER)] if is_short else []), *gone]
 
     def is_mine(self, message: Message) -> bool:
         """Whether it comes from a device in scope."""

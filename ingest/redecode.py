@@ -26,7 +26,7 @@ from core.redecode import Run
 from core.series import SeriesKey, SeriesTable
 from core.state import Commit
 from ingest.by_device import by_device, device_of, renumbered
-from ingest.differences import Differences, Gaps, compare, near, tell_withdrawn, withdrawn
+from ingest.differences import Differences, Gaps, compare, near, reach, tell_withdrawn, withdrawn
 from ingest.past import Letters, PastJournal, Reading, Told, Wanted, arrival_before, removed
 from ingest.proven import proven
 from ingest.rewriting import Database, Result, Rewriting
@@ -195,7 +195,7 @@ class _Redecode:
     async def _gaps(self, readings: Sequence[Reading]) -> tuple[Gaps, frozenset[str]]:
         """What of the messages cannot be read, and the clockless devices whose times hang on such a one."""
         known = await self._database.state_cursors()
-        lost = [span for reading in readings for span in reading.missing()]  # opens the journals anew: they reach as far as the cursors
+        lost = [span for reading in readings for span in reading.missing(known.get(reading.journal.id, 0))]
         ends = {reading.journal.id: reading.journal.end for reading in readings}
         others = {journal for journal, position in known.items() if position > ends.get(journal, -1)}
         self._result.not_read |= others
@@ -206,7 +206,7 @@ class _Redecode:
             for device, (seen, _) in recalled.items()
             if any(low <= s.position < high for s in seen for journal, gaps in damaged.items() if s.journal in ("", journal) for low, high in gaps)
         )
-        return Gaps(lost=lost, others=bool(others)), blind
+        return Gaps(lost=lost, others=bool(others), again=bool(others)), blind
 
     async def _once_more(self, wanted: Wanted, readings: Sequence[Reading]) -> None:
         """What ingest has stored while we compared may have been written over by us: it is the later word, and stands."""
@@ -239,7 +239,7 @@ class _Redecode:
         lost = [*gaps.lost, *(span for journal in self._journals for span in removed(journal))]  # also while we read
         for keys, rows in doubtful:
             is_proven = [(device_of(keys[s]), r) in of_one for s, r in zip(rows.series.tolist(), rows.received.tolist(), strict=True)]
-            gone = withdrawn(rows.take(np.array(is_proven, dtype=np.bool_) & ~near(lost, rows.received, rows.received)))
+            gone = withdrawn(rows.take(np.array(is_proven, dtype=np.bool_) & ~near(lost, rows.received, reach(rows.series, rows.received, keys))))
             self._result.counts["without_message"] += len(rows) - len(gone)
             await self._rewriting.write(Differences(write=Batch.empty(), withdraw=gone, doubtful=Batch.empty(), changes=tell_withdrawn(gone, keys)), keys)
 
