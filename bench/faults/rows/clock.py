@@ -36,7 +36,7 @@ def run(world: OurWorld, scale: Scale, tag: str) -> Outcome:
     # Never without its cache: each wait for Python's lock would then read the file, and two busy threads stand nearly still.
     env = {"LD_PRELOAD": str(fake), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     world.start(env=env)
-    sending = world.sender(found, rate=scale.pick(1000, 400), repeat=1).start()
+    sending = world.sender(found, rate=scale.pick(1000, 250), repeat=1).start()
     steps = scale.pick(STEPS, STEPS[:2])
     for step in steps:
         time.sleep(scale.pick(3.0, 0.4))
