@@ -282,12 +282,12 @@ def test_a_value_stands_whose_record_rots_at_the_very_end(line: Line) -> None:
 def test_a_battery_told_again_in_a_damaged_record_stands(line: Line) -> None:
     """A clockless object came again with a battery, kept the time and arrival of the first, and its record rots: the first one is no proof against it."""
     line.station("kl01")
-    first = message(seq=1, time=None)
-    again = message(seq=1, time=None, battery=3.7, at=NOON + 2 * HOUR)
-    line.journal.append([first, again, message(seq=2, time=None, at=NOON + 3 * HOUR)])
+    again = message(seq=1, time=None, battery=3.7, at=NOON + 3 * HOUR)
+    others = [message(seq=n, time=None, at=NOON + n * HOUR) for n in (2, 4)]
+    line.journal.append([message(seq=1, time=None), others[0], again, others[1]])
     line.work()
     before = stored(line)
-    damage(line.journal, 1)
+    damage(line.journal, 2)
     assert redo(line) == {"without_message": 1}
     assert stored(line) == before
 
