@@ -29,6 +29,7 @@ class CursorFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: int | None = None
+        self._slots: dict[str, int] = {}  # of the journals saved since it was opened: nobody else writes it
 
     def load(self, journal: str) -> int:
         """The position kept for `journal`; 0 where there is none that can be read."""
@@ -39,11 +40,14 @@ class CursorFile:
 
     def save(self, journal: str, position: int) -> None:
         """Keep `position` for `journal`. Raises UnavailableError where the disk does not take it."""
-        slot, _, free = self._find(journal)
+        slot = self._slots.get(journal)
+        if slot is None:
+            slot, _, free = self._find(journal)
+            slot = self._slots[journal] = free if slot is None else slot
         record = _RECORD.pack(_MAGIC, _digest(journal), position)
         record = (record + _CRC.pack(zlib.crc32(record))).ljust(_SIZE, b"\0")
         try:
-            if os.pwrite(self._open(), record, _SIZE * (free if slot is None else slot)) < _SIZE:
+            if os.pwrite(self._open(), record, _SIZE * slot) < _SIZE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the disk took a part of it
         except OSError as error:
             raise UnavailableError(f"{self.path}: {error.strerror or error}") from error
@@ -53,6 +57,7 @@ class CursorFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+            self._slots.clear()
 
     def _find(self, journal: str) -> tuple[int | None, int, int]:
         """(slot of `journal` or None, its position, the slot to use for a new one)."""

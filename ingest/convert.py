@@ -251,12 +251,13 @@ class Columns:
         value[:width] = given.T
         for which, (target, *sources) in form.derived:
             value[target] = DERIVED[which].compute(*(value[source] for source in sources))
-        tests = np.zeros(n, dtype=np.int64)
+        every = np.zeros((4, form.total, n), dtype=np.int64)  # of each row time, received, tests and place
+        every[:2], every[3] = about[:, 1:3].T[:, None], at
         if self.fallen_back:
-            tests[np.isin(at, self.fallen_back)] = np.int64(1) << CLOCK_BIT
+            every[2, :, np.isin(at, self.fallen_back)] = np.int64(1) << CLOCK_BIT
         series = form.table[row].T.ravel()
-        every = [np.broadcast_to(column, (form.total, n)).ravel() for column in (time, received, tests, at)]
-        return series, every[0], value.ravel(), every[1], every[2], every[3]
+        times, arrivals, tests, places = every.reshape(4, -1)
+        return series, times, value.ravel(), arrivals, tests, places
 
 
 def _order(series: NDArray[np.int32], time: Ints, at: Ints) -> Ints:
