@@ -88,7 +88,7 @@ class Inbox:
             loop = asyncio.get_running_loop()
             if first:
                 self._began = loop.time()
-                self._timer = loop.call_at(self._began + self._linger_s, self._due)
+                self._timer = loop.call_at(self._began + self._linger_s - (_IDLE_S if self._wake else 0.0), self._due)
             if self._idle is None and len(unacknowledged) >= self._likely:
                 self._idle = loop.call_later(_IDLE_S, self._still, self.counters["received"])
 
@@ -130,13 +130,13 @@ class Inbox:
         return taken
 
     def _due(self) -> None:
-        """The linger is over; what came while the socket was left alone is of this batch."""
+        """The linger is over. Its last moment is for what came while the socket was left alone, and for what its reading lets the broker send."""
         if self._wake is None:
             self._ripe.set()
             return
         self._is_due = True
+        self._timer = asyncio.get_running_loop().call_later(_IDLE_S, self._ripe.set)
         self._wake()
-        self._timer = asyncio.get_running_loop().call_later(0, self._ripe.set)  # a timer comes after what the next look at the socket finds
 
     def _still(self, received: int) -> None:
         """Look whether the stream stands still, where a window may be full."""

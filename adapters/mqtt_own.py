@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 RECEIVE_MAXIMUM = 1000
 FOR_EVER = 0xFFFF_FFFF  # of a lone ingest, for which its broker waits as long as it takes
 SHARE_EXPIRY_S = 24 * 3600  # a member of a share that stays away keeps its part of the messages from the others until then
-LINGER_S = 0.015  # each batch costs some ms of CPU, however short it is: at a thousand messages a second this is the price of a message
+LINGER_S = 0.02  # each batch costs some ms of CPU, however short it is: at a thousand messages a second this is the price of a message
 _PUBACK = 0x4002_0000  # its four bytes, with the packet identifier in the lower two
 
 
