@@ -7,8 +7,11 @@ START := $(shell date +%s)
 # $(call timed,NAME,COMMAND): run COMMAND, print how long NAME took, keep the exit code
 timed = status=0; { $(2); } || status=$$?; echo "$(1) took $$(( $$(date +%s) - $(START) )) s"; exit $$status
 ARGS ?=
-# three processes (tests wait for servers, so two cores have room), a file of tests in each at a time: every test has servers, ports and folders of its own
+# three processes (tests wait for servers, so two cores have room), a file of tests in each at a time, in the order of tests/conftest.py: every test has servers,
+# ports and folders of its own
 WORKERS ?= 3
+# what Python compiles is kept and shared, whatever the environment says: each of some hundred processes would compile for seconds
+COMPILED = $(CURDIR)/.pytest_cache/compiled
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,7 +26,7 @@ install: ## .venv/bin/canhman, from uv.lock
 test: ## every test, with real servers (ARGS="-k journal" chooses)
 	@deploy/install.sh test lint
 	@deploy/test_servers.sh
-	@$(call timed,make test,.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS))
+	@$(call timed,make test,PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(COMPILED) .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS))
 
 soak: ## the demo for an hour: memory, log, every object stored once (ARGS=5 minutes)
 	@deploy/install.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from servers.front import Front
 from canhman.settings import Settings
 from deploy.settings_read import readers
 
-READERS = readers()
+READERS = cache(readers)  # seconds: read when a test asks, not when tests are looked for
 # As they come in a new installation: each works without a server, or says in one line that there is none.
 CALLS = [
     ("migrate",),
@@ -39,7 +40,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     get = Settings.__getattribute__
 
     def noted(self: Settings, name: str) -> Any:
-        if name in READERS and sys._getframe(1).f_code.co_name != "read_settings":
+        if name in READERS() and sys._getframe(1).f_code.co_name != "read_settings":
             found.add(name)
         return get(self, name)
 
@@ -56,9 +57,9 @@ def test_what_a_command_reads_is_in_the_page(front: Front, read: set[str], monke
     read.clear()
     front(*words)
     assert read
-    assert {name for name in read if words[0] not in READERS[name]} == set()
+    assert {name for name in read if words[0] not in READERS()[name]} == set()
 
 
 def test_every_setting_is_read_by_something() -> None:
     """A setting nobody reads is none."""
-    assert [name for name, commands in READERS.items() if not commands] == []
+    assert [name for name, commands in READERS().items() if not commands] == []

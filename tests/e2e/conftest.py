@@ -5,7 +5,7 @@ A rig is set up but not started: `rig.start()` runs its ingest. In the end its l
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +20,9 @@ from firmware_sim.recorded import write_recorded
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the compiled modules of all commands of this session are kept, its other processes' too; and commands are forked from here on."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bytecode"
-    folder.mkdir(exist_ok=True)
+    """Where the compiled modules of all commands are kept: with those of `make test`, or in a folder of this session. From here on commands are forked."""
+    folder = Path(sys.pycache_prefix or tmp_path_factory.getbasetemp() / "bytecode")
+    folder.mkdir(parents=True, exist_ok=True)
     with processes.fork_server(folder):
         yield folder
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from servers import processes
 from servers.ports import free_port
 
 from canhman import device_log
@@ -33,13 +33,13 @@ class Demo:
         self.data = folder / "demo"
         self.port = port or free_port()
         self.options = options
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("CANHMAN_")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("CANHMAN_") and k != "PYTHONDONTWRITEBYTECODE"}
         self.env = clean | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
         self.env |= {"CANHMAN_BROKER": f"embedded://127.0.0.1:{free_port()}", "CANHMAN_METRICS": f"127.0.0.1:{free_port()}"}
         if bytecode is not None:
             self.env["PYTHONPYCACHEPREFIX"] = str(bytecode)
         self._lives = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: processes.Process | None = None
 
     @property
     def words(self) -> list[str]:
@@ -67,7 +67,7 @@ class Demo:
         assert self.process is None, "already running"
         self._lives += 1
         with (self.folder / f"out-{self._lives}").open("wb") as out:
-            self.process = subprocess.Popen(self.words, env=self.env, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self.process = processes.start(self.words[1:], env=self.env, cwd=self.folder, out=out)
 
     def wait_for(self, words: str, seconds: float) -> float:
         """Until it has printed `words`; how long that took [s]."""

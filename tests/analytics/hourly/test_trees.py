@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from analytics.hourly.trees import LEAVES, BoostedTrees, trees_of
 
@@ -26,8 +26,10 @@ def rows(seed: int, n: int) -> np.ndarray:
 
 
 @cache
-def grown(unknown: bool = True) -> tuple[HistGradientBoostingClassifier, BoostedTrees]:
+def grown(unknown: bool = True) -> tuple[Any, BoostedTrees]:
     """Learned from rows with and without unknown values: where there were none, they go the way of the many."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     x = rows(0, 3000)
     if not unknown:
         x = np.nan_to_num(x)
