@@ -1,4 +1,4 @@
-"""A database of its own for every test, copied from one that was migrated once."""
+"""A database of its own for every test, copied from one that was migrated once; for some modules on PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.postgres import Postgres
 
 from adapters.sql import SqlDatabase, open_database, prepare
+
+ON_POSTGRESQL = ("test_registry", "test_shared", "test_cursors", "test_turns")
+BY_OUR_CLOCK = ("test_who_dies_keeps_the_turn_for_a_minute_at_most",)  # PostgreSQL goes by its own
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`url` is SQLite's; in the modules above PostgreSQL's as well, where that is at hand."""
+    if "url" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in ON_POSTGRESQL and metafunc.function.__name__ not in BY_OUR_CLOCK:
+        metafunc.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)], indirect=True)
 
 
 class StandingClock:
@@ -31,8 +41,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def url(prepared: Path, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, prepared: Path, tmp_path: Path) -> str:
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.database()
     shutil.copy(prepared, tmp_path / "registry.db")
     return f"sqlite:///{tmp_path}/registry.db"
 
