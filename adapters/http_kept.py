@@ -6,14 +6,18 @@ The standard library's connection, at a fifth of what httpx costs: no redirects,
 from __future__ import annotations
 
 import base64
+import io
 import select
 import socket
 import ssl
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from core.errors import UnavailableError
+
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,10 @@ class KeptConnection:
             line = self._line()
             # in one piece: two would be two turns through the system, and wake the server for half of it
             line.sendall(f"POST {self._path}{target}{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            with HTTPResponse(line, method="POST") as answer:
+            begun = line.recv(_HEAD_BYTES)
+            if _is_done(begun):
+                return Answered(status=204, text="", content_type="")
+            with HTTPResponse(cast("socket.socket", _Begun(begun, line)), method="POST") as answer:
                 answer.begin()
                 found = Answered(status=answer.status, text=answer.read().decode("utf-8", "replace"), content_type=answer.headers.get("content-type", ""))
             if answer.will_close:
@@ -74,6 +81,36 @@ class KeptConnection:
     def close(self) -> None:
         """Close the connection; the next request would make another one."""
         self._http.close()
+
+
+class _Begun(io.RawIOBase):
+    """What is left to read of an answer whose beginning is read: all that is asked of a socket for that."""
+
+    def __init__(self, begun: bytes, line: socket.socket) -> None:
+        super().__init__()
+        self._begun = begun
+        self._line = line
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """As a file to read from."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """The beginning first."""
+        if not self._begun:
+            return self._line.recv_into(buffer)
+        count = min(len(buffer), len(self._begun))
+        buffer[:count], self._begun = self._begun[:count], self._begun[count:]
+        return count
+
+
+def _is_done(answer: bytes) -> bool:
+    """Whether it is nothing but a whole 204 on a line that stays: what nearly all answers are, and what need not be parsed."""
+    return answer.startswith(b"HTTP/1.1 204 ") and answer.find(b"\r\n\r\n") == len(answer) - 4 and b"\nconnection:" not in answer.lower()
 
 
 def _is_over(idle: socket.socket) -> bool:

@@ -76,6 +76,15 @@ def test_one_connection_serves_many_requests(serve: Serve, got: list[tuple[int, 
     assert b"\r\nContent-Length: 4" in head
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", b"HTTP/1.0 204 No Content\r\n\r\n"], ids=["close", "1.0"])
+def test_a_server_that_will_close_is_asked_over_another_connection(serve: Serve, got: list[tuple[int, bytes]], head: bytes) -> None:
+    """Whoever says that this answer is the last one is believed."""
+    http = kept(serve([[head], [DONE]]))
+    assert [http.post("/write", b"1END").status, http.post("/write", b"2END").status] == [204, 204]
+    http.close()
+    assert [number for number, _ in got] == [0, 1]
+
+
 def test_a_connection_the_server_has_closed_is_made_anew(serve: Serve, got: list[tuple[int, bytes]]) -> None:
     """What stood idle and was closed costs no request: it goes over another connection, once."""
     http = kept(serve([[DONE], [DONE]]))
