@@ -468,7 +468,8 @@ class Processor:
         if resolved.conflicting:
             self._count("conflicting", device, position)
         time = resolved.time + shift
-        if not Y2000_MS <= time <= max(message.received + AHEAD_MS, self._believed_to):
+        # one without a clock that came again has the time of its first arrival, whatever our clock says by now
+        if not Y2000_MS <= time <= max(max(message.received, resolved.received) + AHEAD_MS, self._believed_to):
             offset = time - message.received
             text = f"time {_shown(time)} is {'before 2000' if time < Y2000_MS else _ahead(offset)}: the clock of {device} is wrong{hint(device, offset)}"
             self._fresh.dead.append(self._reader.letter(position, message, Refusal("clock", _place_of(at), text), offset_ms=offset))

@@ -140,6 +140,15 @@ def test_a_clockless_redelivery(line: Any) -> None:
     assert line.counters() == {"duplicate:kl01": 2, "conflicting:kl01": 1}
 
 
+def test_a_clockless_redelivery_while_our_clock_is_behind(line: Any) -> None:
+    """It has the time of its first arrival, which is not ahead, whatever our clock says by now."""
+    line.send("kl01", aged(1), received=NOON)
+    line.send("kl01", aged(1, age_s=61), received=NOON - HOUR)
+    line.work()
+    assert line.rows("kl01") == [(NOON - MIN, 2.31, 1)]
+    assert line.counters() == {"duplicate:kl01": 1}
+
+
 def test_retained(line: Any) -> None:
     """A retained clockless message is of unknown age: refused, unless it arrived before; one with a time is a duplicate."""
     line.send("kl01", aged(1), received=NOON)
