@@ -43,7 +43,7 @@ from core.message import Message
 from core.place import Deployment, Device, Station
 from ingest.convert import Columns
 from ingest.pipeline import Processor
-from ingest.run import BATCH, BEHIND_COMMIT_S, COMMIT_S, HOUSE_SHARE
+from ingest.run import BATCH, COMMIT_S, HOUSE_SHARE
 from quality.judge import judge
 from quality.sweep import sweep
 
@@ -217,8 +217,7 @@ async def drain(stages: Stages, processor: Processor, journal: FileJournal, batc
     for first in range(0, len(batch), group):
         with stages.stage("append"):
             journal.append(batch[first : first + group])
-    every = COMMIT_S if size < BATCH else BEHIND_COMMIT_S  # of CPU; the clock on the wall, which waits for a server, allows it oftener
-    due, began, since = every, time.thread_time(), 0
+    due, began, since = COMMIT_S, time.thread_time(), 0  # of CPU; the clock on the wall, which waits for a server, allows it oftener
     while True:
         with stages.stage("read"):
             found = journal.read(processor.cursor, limit=size)
@@ -233,7 +232,7 @@ async def drain(stages: Stages, processor: Processor, journal: FileJournal, batc
             began, since = time.thread_time(), 0
             with stages.stage("commit"):
                 await processor.commit()
-            due = max(every, HOUSE_SHARE * (time.thread_time() - began))
+            due = max(COMMIT_S, HOUSE_SHARE * (time.thread_time() - began))
             began = time.thread_time()
     with stages.stage("commit"):
         await processor.commit()
