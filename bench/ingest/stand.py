@@ -24,6 +24,7 @@ from canhman.load import Load, device
 from canhman.measuring import CursorClock, cpu_s, influx_cursor, resident_mb, speed, sqlite_cursor
 
 PREFIX = "dev"
+RESTS_S, RESTS_AT_LAST_S = 0.5, 15.0  # a process rests that takes less than a tenth of a core for so long
 STEP_MS = 60_000
 BEGIN_MS = 30 * 86_400_000  # before now
 
@@ -128,11 +129,24 @@ def publish(load: Load, timeout: float = 180) -> dict[str, float]:
 
 
 def idle_start(stand: Stand, client: str) -> Look:
-    """What a start with nothing to do costs; its session is there then."""
+    """What a start with nothing to do costs, until the process rests: what it knows of its devices is read back by then. Its session is there."""
     stand.client(client)
-    stand.rig.start()
-    found = look({"ingest": stand.rig.pid})
-    stand.rig.stop()
+    for _ in range(2):  # the first finishes what the load before has left to judge
+        stand.rig.start()
+        found = _at_rest(stand.rig.pid)
+        stand.rig.stop()
+    return found
+
+
+def _at_rest(pid: int) -> Look:
+    """As soon as it takes less than a tenth of a core."""
+    found, ended = look({"ingest": pid}), time.monotonic() + RESTS_AT_LAST_S
+    while time.monotonic() < ended:
+        time.sleep(RESTS_S)
+        later = look({"ingest": pid})
+        if later.processes["ingest"] - found.processes["ingest"] < 0.1 * RESTS_S:
+            break
+        found = later
     return found
 
 

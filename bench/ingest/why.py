@@ -187,7 +187,7 @@ def _staged(stages: Found) -> str:
         ("bytes of lines a message", [f"{store['bytes']:,}" for store in stores]),
     ]
     profiles = [dict(store["profile"]) for store in stores]
-    packages = sorted({name for told in profiles for name in told}, key=lambda name: -max(told.get(name, 0.0) for told in profiles))
+    packages = sorted({name for told in profiles for name in told}, key=lambda name: (-max(told.get(name, 0.0) for told in profiles), name))
     rows += [(f"of its CPU: {_code(name)}", [_share(told.get(name)) for told in profiles]) for name in packages[:PACKAGES]]
     theirs = _table("InfluxDB without ingest", [titles[case] for case in cases], rows)
     return f"""`python -m bench.ingest_stages`: the same messages from the journal to the lines for InfluxDB, without servers, in one thread.
