@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ class KeptConnection:
 
     def __init__(self, url: str, *, where: str, timeout: float, connect_timeout: float, tls: ssl.SSLContext, login: tuple[str, str] | None = None) -> None:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         self._http: HTTPConnection
         if parts.scheme == "https":
             self._http = HTTPSConnection(host, port, timeout=connect_timeout, context=tls)
@@ -53,16 +54,21 @@ class KeptConnection:
     def post(self, target: str, body: bytes) -> Answered:
         """Send it, and read the whole answer. Raises UnavailableError where none came in time."""
         try:
-            line = self._line()
+            line, unsent = self._line(), None
             # in one piece: two would be two turns through the system, and wake the server for half of it
-            line.sendall(f"POST {self._path}{target}{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            try:
+                line.sendall(f"POST {self._path}{target}{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
+                unsent = error  # who refuses a body by its length or its path has answered before it is read, and closed
             begun = line.recv(_HEAD_BYTES)
-            if _is_done(begun):
+            if unsent is None and _is_done(begun):
                 return Answered(status=204, text="", content_type="")
             with HTTPResponse(cast("socket.socket", _Begun(begun, line)), method="POST") as answer:
                 answer.begin()
                 found = Answered(status=answer.status, text=answer.read().decode("utf-8", "replace"), content_type=answer.headers.get("content-type", ""))
-            if answer.will_close:
+            if unsent is not None and found.status < HTTPStatus.BAD_REQUEST:
+                raise unsent
+            if unsent is not None or answer.will_close:
                 self._http.close()
         except (OSError, HTTPException) as error:
             self._http.close()

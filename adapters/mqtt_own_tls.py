@@ -10,7 +10,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 RECORD_BYTES = 16_384  # the longest there is
 
@@ -20,7 +20,7 @@ async def dial(line: asyncio.Protocol, host: str, port: int, context: ssl.SSLCon
     loop = asyncio.get_running_loop()
     _, tls = await loop.create_connection(lambda: Tls(line, context, host), host, port)
     try:
-        await tls.ready
+        await asyncio.shield(tls.ready)  # who gives up does not settle it: the end of the socket does
     except BaseException:
         tls.abort()
         raise
@@ -79,6 +79,10 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The socket's."""
+        return default if self._transport is None else self._transport.get_extra_info(name, default)
 
     # ------------------------------------------------------------ asyncio's callbacks
 

@@ -111,6 +111,31 @@ def test_what_is_no_whole_answer_is_none(serve: Serve, answer: bytes | None) -> 
     http.close()
 
 
+@pytest.mark.parametrize("answer", [NO, DONE, b""], ids=["refused", "done", "none"])
+def test_a_body_that_was_refused_unread(answer: bytes) -> None:
+    """A refusal that comes before the body is read is the answer; a success without it is none."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def early() -> None:
+            line, _ = listening.accept()
+            with line:
+                line.recv(1000)
+                line.sendall(answer)
+                # closed with the rest unread
+
+        server = threading.Thread(target=early, daemon=True)
+        server.start()
+        http = kept(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=5.0)
+        body = bytes(30_000_000)  # more than the sockets hold
+        if answer == NO:
+            assert (http.post("/write", body).status, http._http.sock) == (400, None)
+        else:
+            with pytest.raises(UnavailableError, match="the store: "):
+                http.post("/write", body)
+        http.close()
+        server.join(5)
+
+
 def test_nobody_there() -> None:
     """No server is UnavailableError too."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -71,7 +71,7 @@ def test_a_megabyte_there_and_back_and_the_end(tmp_path: Path, end: str) -> None
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
-    """A port that accepts and never answers the handshake ends after the timeout, with nothing left open."""
+    """A port that accepts and never answers the handshake ends after the timeout, with nothing left open, and no callback fails."""
     closed = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +81,10 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         writer.close()
         closed.set()
 
+    faults: list[dict[str, object]] = []
+
     async def test() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
         async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             with pytest.raises(UnavailableError, match=r"no answer within 0\.2 s"):
@@ -89,3 +92,4 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
             await asyncio.wait_for(closed.wait(), 10)
 
     asyncio.run(test())
+    assert not faults
