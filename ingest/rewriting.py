@@ -80,13 +80,12 @@ class Rewriting:
         await self._database.log_redecode(self._result.run, changes)
         while not await self._database.begin_rewriting():  # noqa: ASYNC110 another process sends no event
             await asyncio.sleep(_TURN_S)  # the judge writes flags of what it has read: they would take a withdrawal back
-        try:
-            if gone:
-                await self._store.write_flags(rows, keys)
-            else:
-                self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
-        finally:
-            await self._database.end_rewriting()
+        # where it raises the store may take them still: no flags are written before that has come to an end by itself
+        if gone:
+            await self._store.write_flags(rows, keys)
+        else:
+            self._result.counts["refused_by_store"] += len(await self._store.write(rows, keys))
+        await self._database.end_rewriting()
         await self._have_judged(rows, keys)
 
     async def _have_judged(self, rows: Batch, keys: Sequence[SeriesKey]) -> None:
@@ -103,13 +102,17 @@ class Rewriting:
         for station in sorted({key.station for key in times}):
             for state in await self._database.states(station=station):
                 mine = times.get(state.key)
-                if mine is None or state.judged is None or state.judged.time not in mine.time:
+                newest, good = state.judged, state.good
+                if mine is None or newest is None:
                     continue
-                at = int(np.flatnonzero(mine.time == state.judged.time)[-1])
-                flag = Flag.MISSING if mine.flag[at] == Flag.MISSING else Flag.NOT_EVALUATED
-                newest = Latest(time=state.judged.time, value=float(mine.value[at]), flag=flag)
-                good = state.good
-                if good is not None and good.time in mine.time:
+                was_good = good is not None and good.time in mine.time  # it may lie before what was judged last
+                at = np.flatnonzero(mine.time == newest.time)
+                if not len(at) and not was_good:
+                    continue
+                if len(at):
+                    flag = Flag.MISSING if mine.flag[at[-1]] == Flag.MISSING else Flag.NOT_EVALUATED
+                    newest = Latest(time=newest.time, value=float(mine.value[at[-1]]), flag=flag)
+                if was_good:
                     since = int(mine.time.min()) if state.dirty_from is None else state.dirty_from  # what lies before it is judged
                     good = await last_before(self._store, state.key, since, good=True)
                 answers.append(Judged(key=state.key, changed=-1, newest=newest, good=good, config=state.config))  # −1: it stays dirty

@@ -186,6 +186,29 @@ def test_nothing_is_good_that_was_changed_until_it_is_judged(line: Line, wrong_d
     assert (ec().judged.flag, ec().good is None) == (Flag.MISSING if moves else Flag.GOOD, moves)
 
 
+def test_a_good_reading_behind_a_bad_one_is_not_good_any_more_where_it_is_withdrawn(line: Line) -> None:
+    """The newest reading is a bad one and stays: the good one before it is withdrawn, and before any judge has passed the good one before that is told."""
+    line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main"))
+    for n, ec in enumerate((5.0, 5.1, 190.0)):
+        line.send("kl01", payload(n, NOON + n * HOUR, ec), received=NOON + n * HOUR)
+    line.work()
+    line.put(Deployment(device="kl01", channel="main", station="a", point="main", end=0))
+    line.put(Deployment(device="kl01", channel="main", station="b", point="main", start=1))
+
+    def ec() -> Any:
+        return next(s for s in line.ask(line.database.states(station="a")) if s.key.quantity == "water.ec")
+
+    bad = ec().judged
+    assert (bad.time, bad.flag, ec().good.time) == (NOON + 2 * HOUR, Flag.FAIL, NOON + HOUR)
+    run(line, judged=False, since=NOON + HOUR, until=NOON + 2 * HOUR)
+    assert (ec().judged, ec().newest, ec().good.time) == (bad, bad, NOON)
+    run(line, judged=False, since=NOON, until=NOON + HOUR)
+    assert (ec().judged, ec().newest, ec().good) == (bad, bad, None)
+    asyncio.run(sweep(line.database, line.store, line.config))
+    assert (ec().good, ec().dirty_from) == (None, None)
+
+
 def test_a_judge_that_had_read_before_takes_no_withdrawal_back(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flat line is withdrawn while the judge, who has read it, is about to fail it: the bits of the withdrawal stay, and the next round ends as always."""
     line.put(*(Station(id=s, org="default", name=s) for s in ("a", "b")), Device(id="kl01", org="default"))
