@@ -38,13 +38,15 @@ class Differences:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
     """What of the messages was not read. `lost`: between these arrivals, both included, something came that cannot be read;
-    `ties`: rows that arrived together with those wanted; `others`: whether there are journals that were not read;
-    `again`: whether in one of these a clockless object may have come again; `blind`: not even the times are sure."""
+    `ties`: rows that arrived together with those wanted; `others`: whether there are journals that were not read,
+    also such as are forgotten; `again`: whether in one of these a clockless object may have come again; `away`: whether one of these
+    can be read yet; `blind`: not even the times are sure."""
 
     lost: Sequence[tuple[int, int]] = ()
     ties: Batch = field(default_factory=Batch.empty)
     others: bool = False
     again: bool = False
+    away: bool = False
     blind: bool = False
 
 

@@ -184,7 +184,7 @@ class _Redecode:
             its = replace(gaps, blind=device in blind, ties=renumbered(ties.take(tied[device]), keys, local) if device in tied else Batch.empty())
             found = compare(renumbered(rows.take(mine), keys, local) if mine is not None else Batch.empty(), stored, local, its)
             await self._rewriting.write(found, local)
-            kept = found.doubtful.take(slice(0, 0 if gaps.others or not self._arrival_of_row or device in blind else None))
+            kept = found.doubtful.take(slice(0, 0 if gaps.away or not self._arrival_of_row or device in blind else None))
             self._result.counts["without_message"] += len(found.doubtful) - len(kept) + found.left
             if len(kept):
                 doubtful.append((local, kept.take(slice(0, max(0, room)))))
@@ -197,8 +197,10 @@ class _Redecode:
         known = await self._database.state_cursors()
         lost = [span for reading in readings for span in reading.missing(known.get(reading.journal.id, 0))]
         ends = {reading.journal.id: reading.journal.end for reading in readings}
-        others = {journal for journal, position in known.items() if position > ends.get(journal, -1)}
-        self._result.not_read |= others
+        away = {journal for journal, position in known.items() if position > ends.get(journal, -1)}
+        self._result.not_read |= away
+        forgotten = await self._database.forgotten_journals()  # no proof waits for them, and yet the later value may have come through one
+        others = bool(away) or any(position > ends.get(journal, -1) for journal, position in forgotten.items())
         damaged = {reading.journal.id: reading.gaps for reading in readings if reading.gaps}
         recalled = await self._database.recalled(sorted(self._scope)) if damaged else {}
         blind = frozenset(
@@ -206,7 +208,7 @@ class _Redecode:
             for device, (seen, _) in recalled.items()
             if any(low <= s.position < high for s in seen for journal, gaps in damaged.items() if s.journal in ("", journal) for low, high in gaps)
         )
-        return Gaps(lost=lost, others=bool(others), again=bool(others)), blind
+        return Gaps(lost=lost, others=others, again=others, away=bool(away)), blind
 
     async def _once_more(self, wanted: Wanted, readings: Sequence[Reading]) -> None:
         """What ingest has stored while we compared may have been written over by us: it is the later word, and stands."""

@@ -59,3 +59,10 @@ def forget_journal(c: Connection, journal: str, *, actor: str, at: int) -> None:
     if gone is None:
         raise NotFoundError(f"no journal {journal!r} is known to the database")
     audit(c, at=at, actor=actor, kind="journal", subject=journal, before=str(gone), after="")
+
+
+def forgotten_journals(c: Connection) -> dict[str, int]:
+    """How far each had come when it was forgotten: the audit keeps it, and nothing is ever removed from that."""
+    a = t.audit.c
+    rows = c.execute(select(a.subject, a.before).where(a.kind == "journal", a.after == "").order_by(a.id))
+    return {journal: int(position) for journal, position in rows}

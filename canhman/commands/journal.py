@@ -74,7 +74,8 @@ def forget(journal: Annotated[str, typer.Argument(help="The journal, as `canhman
     """Say that the journal of a worker is gone for good: `canhman redecode` does not wait for it any more.
 
     While the database knows of a journal that cannot be read, no reading is withdrawn because nothing gives it: its message might be there.
-    What came through that journal stays stored. Never forget a journal that is only away.
+    Once it is forgotten, a reading is withdrawn where its arrival is that of one message of ours which gives it no more; what arrived at another
+    moment stays, and no value that may have come through that journal is written over. Never forget a journal that is only away.
     """
     from canhman import journals, terminal
     from canhman.settings import read_settings

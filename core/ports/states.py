@@ -27,6 +27,10 @@ class States(Protocol):
         """A journal that is gone for good is none of this installation any more (audited). Raises NotFoundError."""
         ...
 
+    async def forgotten_journals(self) -> dict[str, int]:
+        """The position each of these had committed when it was forgotten."""
+        ...
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         ...
@@ -59,19 +63,23 @@ class States(Protocol):
         """To be said before readings are written past ingest (`redecode`): it has tails of the series in memory, and believes them no more."""
         ...
 
-    async def begin_flags(self, rewriting: int) -> bool:
+    async def begin_flags(self, rewriting: int, turn: str = "") -> bool:
         """The judge is about to write flags of rows it read when `rewriting` was this number: False where it has risen, or where others write.
 
-        Until `end_flags`, or for a minute, no rewriting begins. Several judges do not keep each other off.
+        Until `end_flags`, or for a minute, no rewriting begins. Several judges do not keep each other off; `turn` tells those of one process apart.
         """
         ...
 
-    async def end_flags(self) -> None:
-        """They are written."""
+    async def keep_flags(self, turn: str = "") -> bool:
+        """A minute more; False where a rewriting began since `begin_flags`."""
+        ...
+
+    async def end_flags(self, turn: str = "") -> bool:
+        """They are written; False where a rewriting began meanwhile."""
         ...
 
     async def begin_rewriting(self) -> bool:
-        """`announce_rewriting`, and from then on, until `end_rewriting` or for a minute, no flags are written; False where some are just now: ask again."""
+        """`announce_rewriting`, and until `end_rewriting` or for a minute no flags are written; False, unannounced, where some are just now: ask again."""
         ...
 
     async def end_rewriting(self) -> None:

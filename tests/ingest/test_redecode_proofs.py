@@ -257,6 +257,21 @@ def test_of_two_journals_the_message_that_arrived_last_stands(make_line: Callabl
     other.journal.close()
 
 
+def test_a_later_value_stands_though_its_journal_is_forgotten(make_line: Callable[..., Line]) -> None:
+    """A reading was sent again with another value, to a worker whose journal is gone: forgetting it lets no earlier value of ours be written over that."""
+    line, other = two(make_line)
+    line.journal.append([message(ec=1.0, at=NOON + 1000)])
+    line.work()
+    other.journal.append([message(ec=2.0, at=NOON + 5 * MINUTE)])
+    asyncio.run(other.store())
+    line.ask(line.database.forget_journal(other.journal.id, actor="test"))
+    before = stored(line)
+    assert redo(line, line.folder) == {"without_message": 2}  # ec, and what is derived from it
+    assert stored(line) == before
+    assert redo(line, line.folder, other.folder) == {}  # found again, it is read as if never forgotten
+    other.journal.close()
+
+
 def test_an_older_value_never_takes_the_place_of_one_whose_record_rots(line: Line) -> None:
     """The corrected reading is damaged in the journal; the first one is not written over it."""
     line.station("kl01")

@@ -34,6 +34,11 @@ class SqlStates(Transactions):
         with writing(self._engine) as c:
             commits.forget_journal(c, journal, actor=actor, at=self._clock.now_ms())
 
+    async def forgotten_journals(self) -> dict[str, int]:
+        """The position each of these had committed when it was forgotten."""
+        with reading(self._engine) as c:
+            return commits.forgotten_journals(c)
+
     async def states(self, *, station: str | None = None) -> list[SeriesState]:
         """All rows (of one station), sorted by key."""
         with reading(self._engine) as c:
@@ -69,18 +74,23 @@ class SqlStates(Transactions):
         with writing(self._engine) as c:
             return states.announce_rewriting(c)
 
-    async def begin_flags(self, rewriting: int) -> bool:
+    async def begin_flags(self, rewriting: int, turn: str = "") -> bool:
         """Whether flags of rows read at this number of `rewriting` may be written now; see the port."""
         with writing(self._engine) as c:
-            return turns.begin_flags(c, self._name, rewriting, at=self._clock.now_ms())
+            return turns.begin_flags(c, self._name, rewriting, turn, at=self._clock.now_ms())
 
-    async def end_flags(self) -> None:
-        """They are written."""
+    async def keep_flags(self, turn: str = "") -> bool:
+        """A minute more; False where others rewrote since `begin_flags`."""
         with writing(self._engine) as c:
-            turns.end_flags(c, self._name)
+            return turns.keep_flags(c, self._name, turn, at=self._clock.now_ms())
+
+    async def end_flags(self, turn: str = "") -> bool:
+        """They are written; False where others rewrote meanwhile."""
+        with writing(self._engine) as c:
+            return turns.end_flags(c, self._name, turn)
 
     async def begin_rewriting(self) -> bool:
-        """Announce it; False while flags are being written."""
+        """Take the turn and announce it; False, and nothing is announced, while flags are being written."""
         with writing(self._engine) as c:
             return turns.begin_rewriting(c, self._name, at=self._clock.now_ms())
 

@@ -171,13 +171,14 @@ def test_cursor_and_counters_only_forward(database: SqlDatabase) -> None:
 
 
 def test_a_journal_can_be_forgotten(database: SqlDatabase) -> None:
-    """Its cursor goes, with an audit row; the others stay; one that nobody knows is named."""
+    """Its cursor goes, with an audit row that keeps how far it had come; the others stay; one that nobody knows is named."""
     commit(database, 10, written(100))
     asyncio.run(database.commit(Commit(journal="k", state_cursor=7)))
     asyncio.run(database.forget_journal("k", actor="lan"))
     assert asyncio.run(database.state_cursors()) == {"j": 10}
     [row] = asyncio.run(database.audit(limit=1))
     assert (row.actor, row.kind, row.subject, row.before) == ("lan", "journal", "k", "7")
+    assert asyncio.run(database.forgotten_journals()) == {"k": 7}
     with pytest.raises(NotFoundError, match="'k'"):
         asyncio.run(database.forget_journal("k", actor="lan"))
 
