@@ -14,7 +14,7 @@ from core.place import ALWAYS, FOREVER
 from core.ports import SeriesStore, States
 from core.series import SeriesKey
 from core.state import Judged, Latest, SeriesState
-from quality.flagging import WriteFlags, flags_of
+from quality.flagging import JUDGE, WriteFlags, flags_in_turn, flags_of, take_turn
 from quality.intervals import FEW_GAPS, GAPS
 from quality.judge import context, judge
 from quality.qc import HOUR_MS, Context
@@ -44,7 +44,7 @@ class Blocks:
         self.changed = 0
 
     async def run(self) -> list[Judged]:
-        """Judge block after block; the answers are for every series that was dirty or whose flags changed. None where others rewrite meanwhile."""
+        """Judge block after block; the answers are for every series that was dirty or whose flags changed. What others rewrite meanwhile is read again."""
         dirty_from = min(s.dirty_from for s in self._members if s.dirty_from is not None)
         start = await self._reach_back(dirty_from, self._after)
         touched: set[int] = {i for i, s in enumerate(self._members) if s.dirty_from is not None}
@@ -53,7 +53,12 @@ class Blocks:
             rewriting = await self._states.rewriting()
             batch, until = await self._read(since)
             self._remember(batch)
-            changed = await self._judge(batch, since, until, flags_of(self._states, self._store, rewriting))
+            changed = await self._judge(batch, since, until, flags_of(self._states, self._store, rewriting, JUDGE))
+            if changed is None and await take_turn(self._states):
+                batch, until = await self._read(since)
+                self._remember(batch)
+                changed = await self._judge(batch, since, until, flags_in_turn(self._states, self._store))
+                await self._states.end_flags(JUDGE)
             if changed is None:
                 return []
             touched |= changed

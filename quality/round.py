@@ -14,7 +14,7 @@ from core.place import ALWAYS, FOREVER
 from core.ports import SeriesStore, States
 from core.state import Judged, Latest, SeriesState
 from quality.blocks import Blocks, Learn, answer, latest
-from quality.flagging import flags_of
+from quality.flagging import JUDGE, flags_in_turn, flags_of, take_turn
 from quality.intervals import Intervals
 from quality.judge import context, judge
 from quality.qc import HOUR_MS
@@ -44,8 +44,17 @@ class Round:
         self.changed = 0
 
     async def run(self) -> list[Judged]:
-        """Read, judge, write what differs; groups that are too long for one block go by themselves. No answer to what others rewrite meanwhile."""
-        self._write_flags = flags_of(self._states, self._store, await self._states.rewriting())
+        """Read, judge, write what differs; groups that are too long for one block go by themselves. Again, in turn, where others rewrite meanwhile."""
+        self._write_flags = flags_of(self._states, self._store, await self._states.rewriting(), JUDGE)
+        answers = await self._once()
+        if answers is None and await take_turn(self._states):
+            self._write_flags = flags_in_turn(self._states, self._store)
+            answers = await self._once()
+            await self._states.end_flags(JUDGE)
+        return answers or []
+
+    async def _once(self) -> list[Judged] | None:
+        """None where the flags were not to be written."""
         starts = await self._starts()
         since = max(ALWAYS, int(starts.min()) - int(self._before.hours * HOUR_MS))
         limit = max(1, ROOM * self._block_rows // len(self._keys))
@@ -81,13 +90,13 @@ class Round:
             self.changed += round_.changed
         return answers
 
-    async def _judge(self, batch: Batch, starts: NDArray[np.int64]) -> list[Judged]:
+    async def _judge(self, batch: Batch, starts: NDArray[np.int64]) -> list[Judged] | None:
         mine = batch.time >= starts[self._group[batch.series]]
         flags, bits = judge(batch, Rules(self._config, self._keys), asked=mine)
         fresh = replace(batch, flag=flags, tests=bits)
         differs = mine & ((flags != batch.flag) | (bits != batch.tests))
         if differs.any() and not await self._write_flags(fresh.take(differs), self._keys):
-            return []
+            return None
         self.judged += int(mine.sum())
         self.changed += int(differs.sum())
         newest, good = _last_rows(fresh, mine), _last_rows(fresh, mine & (flags == Flag.GOOD))

@@ -25,9 +25,9 @@ def take(c: Connection, name: str, holder: str, ttl_ms: int, *, at: int) -> bool
     return c.execute(statement.returning(_T.c.name)).one_or_none() is not None
 
 
-def release(c: Connection, name: str, holder: str) -> None:
-    """Give it up, where `holder` still has it."""
-    c.execute(delete(_T).where(_T.c.name == name, _T.c.holder == holder))
+def release(c: Connection, name: str, holder: str) -> bool:
+    """Give it up; whether it was still `holder`'s (or ended, and nobody has taken it since)."""
+    return c.execute(delete(_T).where(_T.c.name == name, _T.c.holder == holder)).rowcount > 0
 
 
 def holder(c: Connection, name: str, *, at: int) -> str:

@@ -60,11 +60,14 @@ class Books:
     async def rewriting(self) -> int:
         return self.rewritings
 
-    async def begin_flags(self, rewriting: int) -> bool:
+    async def begin_flags(self, rewriting: int, turn: str = "") -> bool:
         return rewriting == self.rewritings
 
-    async def end_flags(self) -> None:
-        pass
+    async def keep_flags(self, turn: str = "") -> bool:
+        return True
+
+    async def end_flags(self, turn: str = "") -> bool:
+        return True
 
     async def judged(self, rows: Sequence[Judged], *, rewritten: int | None = None) -> int:
         self.meanwhile()

@@ -12,7 +12,7 @@ from servers.postgres import Postgres
 from adapters.sql import SqlDatabase, open_database, prepare
 
 ON_POSTGRESQL = ("test_registry", "test_shared", "test_cursors", "test_turns")
-BY_OUR_CLOCK = ("test_who_dies_keeps_the_turn_for_a_minute_at_most",)  # PostgreSQL goes by its own
+BY_OUR_CLOCK = ("test_who_dies_keeps_the_turn_for_a_minute_at_most", "test_flags_that_took_longer_than_their_turn_do_not_count")  # PostgreSQL goes by its own
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
