@@ -10,6 +10,7 @@ import io
 import select
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from core.errors import UnavailableError
 
 _HEAD_BYTES = 4096
+_MOST_BYTES = 1 << 20  # of an answer's text, which may repeat a line of ours; what is longer is cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Answered:
 class KeptConnection:
     """Connects at the first request, and again after one that failed. For one thread at a time; `where` names the server in errors.
 
-    `login` is user and password; `timeout` is for each answer and `connect_timeout` for a connection [s].
+    `login` is user and password; `timeout` is for each whole answer and `connect_timeout` for a connection [s].
     """
 
     def __init__(self, url: str, *, where: str, timeout: float, connect_timeout: float, tls: ssl.SSLContext, login: tuple[str, str] | None = None) -> None:
@@ -60,17 +62,25 @@ class KeptConnection:
                 line.sendall(f"POST {self._path}{target}{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
                 unsent = error  # who refuses a body by its length or its path has answered before it is read, and closed
+            ends = time.monotonic() + self._timeout
             begun = line.recv(_HEAD_BYTES)
             if unsent is None and _is_done(begun):
                 return Answered(status=204, text="", content_type="")
-            with HTTPResponse(cast("socket.socket", _Begun(begun, line)), method="POST") as answer:
+            with HTTPResponse(cast("socket.socket", _Begun(begun, line, ends)), method="POST") as answer:
                 answer.begin()
-                found = Answered(status=answer.status, text=answer.read().decode("utf-8", "replace"), content_type=answer.headers.get("content-type", ""))
+                text = answer.read(_MOST_BYTES)
+                found = Answered(status=answer.status, text=text.decode("utf-8", "replace"), content_type=answer.headers.get("content-type", ""))
+                is_whole = answer.isclosed()  # it closes itself at its end
+                if answer.length and len(text) < _MOST_BYTES:
+                    raise HTTPException("the answer was cut short")
             if unsent is not None and found.status < HTTPStatus.BAD_REQUEST:
                 raise unsent
-            if unsent is not None or answer.will_close:
+            # what could still come of this request must never be taken for the answer to the next one
+            if unsent is not None or answer.will_close or not is_whole or found.status < HTTPStatus.OK:
                 self._http.close()
-        except (OSError, HTTPException) as error:
+            else:
+                line.settimeout(self._timeout)
+        except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two for lengths that are none
             self._http.close()
             raise UnavailableError(f"{self._where}: {error or type(error).__name__}") from error
         return found
@@ -90,12 +100,13 @@ class KeptConnection:
 
 
 class _Begun(io.RawIOBase):
-    """What is left to read of an answer whose beginning is read: all that is asked of a socket for that."""
+    """What is left to read of an answer whose beginning is read, until `ends`: all that is asked of a socket for that."""
 
-    def __init__(self, begun: bytes, line: socket.socket) -> None:
+    def __init__(self, begun: bytes, line: socket.socket, ends: float) -> None:
         super().__init__()
         self._begun = begun
         self._line = line
+        self._ends = ends
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """As a file to read from."""
@@ -108,6 +119,10 @@ class _Begun(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         """The beginning first."""
         if not self._begun:
+            left = self._ends - time.monotonic()
+            if left <= 0:  # byte by byte, an answer could last for ever
+                raise TimeoutError("timed out")
+            self._line.settimeout(left)
             return self._line.recv_into(buffer)
         count = min(len(buffer), len(self._begun))
         buffer[:count], self._begun = self._begun[:count], self._begun[count:]

@@ -127,14 +127,16 @@ class Worker:
                     await self._patiently("store", self._processor.start)
                     started = True
                 await self._round()
+                self._health.green("ingest")
             except _Stopped:
                 break
             except CanhManError as error:
                 log.error("ingest goes on after an error", error=str(error))
                 self._abandon()
                 self._pause(1.0)
-            except Exception:  # the loop must outlive any fault of ours; the trace is in the log
+            except Exception as fault:  # the loop must outlive any fault of ours; the trace is in the log
                 log.exception("a fault in ingest; going on")
+                self._health.red("ingest", f"a fault of the program, its log tells where: {type(fault).__name__}: {fault}")
                 self._abandon()
                 self._pause(1.0)
         if started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -17,6 +18,10 @@ pytestmark = pytest.mark.sockets
 DONE = b"HTTP/1.1 204 No Content\r\nX-Server: s\r\n\r\n"
 NO = b'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"error":1}'
 CUT = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\nhalf"
+
+HUGE = b"HTTP/1.1 500 Oh\r\nContent-Length: 99999999999999999999\r\n\r\nx"
+NEGATIVE = b"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nx"
+LONG = b"HTTP/1.1 500 Oh\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000
 
 Serve = Callable[[Sequence[Sequence[bytes]]], str]
 
@@ -35,7 +40,7 @@ def serve(got: list[tuple[int, bytes]]) -> Iterator[Serve]:
 
     def answer(scripts: Sequence[Sequence[bytes]]) -> None:
         for number, answers in enumerate(scripts):
-            with listening.accept()[0] as line:
+            with listening.accept()[0] as line, contextlib.suppress(OSError):  # the other side may close it first
                 for text in answers:
                     request = b""
                     while not request.endswith(b"END"):
@@ -98,7 +103,7 @@ def test_a_connection_the_server_has_closed_is_made_anew(serve: Serve, got: list
     assert [(number, request[-4:]) for number, request in got] == [(0, b"1END"), (1, b"2END")]
 
 
-@pytest.mark.parametrize("answer", [b"", CUT, b"SSH-2.0-OpenSSH\r\n\r\n", None], ids=["none", "cut", "no http", "silence"])
+@pytest.mark.parametrize("answer", [b"", CUT, b"SSH-2.0-OpenSSH\r\n\r\n", NEGATIVE, None], ids=["none", "cut", "no http", "negative", "silence"])
 def test_what_is_no_whole_answer_is_none(serve: Serve, answer: bytes | None) -> None:
     """A broken answer, another protocol and silence are UnavailableError, sent once; the next request finds a connection of its own."""
     http = kept(serve([[b"HTTP/1.1 "] if answer is None else [answer], [DONE]]))
@@ -109,6 +114,37 @@ def test_what_is_no_whole_answer_is_none(serve: Serve, answer: bytes | None) -> 
     http._timeout = 5
     assert http.post("/write", b"2END").status == 204
     http.close()
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 102 Processing\r\n\r\n", HUGE, LONG], ids=["another will come", "huge", "long"])
+def test_after_an_answer_that_was_not_whole_comes_another_connection(serve: Serve, got: list[tuple[int, bytes]], first: bytes) -> None:
+    """What a server still says to one request is never the answer to the next; of a text only its beginning is read."""
+    http = kept(serve([[first], [DONE]]), timeout=5.0)
+    with contextlib.suppress(UnavailableError):
+        assert len(http.post("/write", b"1END").text) <= 1 << 20
+    assert http.post("/write", b"2END").status == 204
+    http.close()
+    assert [number for number, _ in got] == [0, 1]
+
+
+def test_an_answer_that_trickles_ends_with_the_time() -> None:
+    """The time is for the whole answer, not for each of its bytes."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def trickle() -> None:
+            with listening.accept()[0] as line, contextlib.suppress(OSError):
+                line.recv(1000)
+                line.sendall(b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n")
+                while not done.wait(0.02):
+                    line.sendall(b"x")
+
+        server = threading.Thread(target=trickle, daemon=True)
+        server.start()
+        with pytest.raises(UnavailableError, match="timed out"):
+            kept(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.2).post("/write", b"1END")
+        done.set()
+        server.join(5)
 
 
 @pytest.mark.parametrize("answer", [NO, DONE, b""], ids=["refused", "done", "none"])

@@ -535,7 +535,7 @@ def test_a_fault_of_ours_that_is_mended_is_read_again(line: Any, monkeypatch: py
 
 
 def test_a_judge_with_a_fault_stops_no_rows(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A QC test that raises is logged; what comes is stored and waits for its judgement."""
+    """A QC test that raises is logged and told at once; what comes is stored and waits for its judgement."""
     rig = Rig(line, monkeypatch, [nothing, lambda: line.send("kl01", at(NOON + 1)) and None, nothing, nothing])
 
     async def judge() -> int:
@@ -545,6 +545,8 @@ def test_a_judge_with_a_fault_stops_no_rows(line: Any, monkeypatch: pytest.Monke
     line.send("kl01", at(NOON))
     with pytest.raises(IndexError):  # the last round of a stop has nobody behind it to go on
         rig.run()
+    told = [trouble for part, trouble in rig.told if part == "ingest"]
+    assert "IndexError: a fault in a test" in told[0]
     assert [t for t, _, _ in line.rows("kl01")] == [NOON, NOON + 1]
     assert {s.dirty_from for s in line.ask(line.database.states())} == {NOON}
 
