@@ -77,7 +77,9 @@ def test_a_withdrawn_newest_reading_makes_nothing_fresh(judged: int) -> None:
     assert waits is not None
     assert (waits.newest, waits.judged, waits.is_fresh(NOW, Risk())) == (old, None, False)
     here = situation(state("kl", flag=9, judged=gone, good=old), forecasts=(calm("kl"),))
-    assert (here.verdict("kl", NOW).verdict, here.reading("kl", "main", SALINITY).newest) == ("unknown", old)  # type: ignore[union-attr]
+    reading = here.reading("kl", "main", SALINITY)
+    assert reading is not None
+    assert (here.verdict("kl", NOW).verdict, reading.newest) == ("unknown", old)
     assert situation(state("kl", flag=9, judged=gone, good=None)).reading("kl", "main", SALINITY) is None
 
 
