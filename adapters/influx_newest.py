@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from adapters.influx_lines import Grouped
 from adapters.influx_places import Places
 from adapters.influx_query import InfluxQL
-from adapters.influx_read import MANY, newest_of_measurement, newest_times
+from adapters.influx_read import newest_of_measurement, newest_times
 from core.quantities import QUANTITIES
 from core.series import SeriesKey
 
+MANY = 200  # points; from here on the newest time of all of a measurement is asked in one statement
 _UNKNOWN = np.iinfo(np.int64).min
 
 

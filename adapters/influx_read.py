@@ -20,7 +20,6 @@ from core.quantities import QUANTITIES
 from core.series import SeriesKey
 
 _STATEMENTS = 100  # in one request: its text stays under 50 kB
-MANY = 200  # points; from here on the newest time of all of a measurement is asked in one statement
 _MOST_NS = 9_223_372_036_854_775_806  # the last time InfluxDB knows [ns]; the first is its negative
 _TAGS = ("org", "station", "point", "sensor")
 
@@ -66,8 +65,6 @@ def read_keys(ask: InfluxQL, keys: Sequence[SeriesKey], start: int, end: int, li
 
 def newest_times(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list[int | None]:
     """For each (a key of the point, since) the time of the newest row of any quantity of the point, where one is from `since` on."""
-    if len(points) >= MANY:
-        return _newest_of_all(ask, points)
     found: list[int | None] = []
     for block in _blocks(list(points)):
         params: _Params = {}
@@ -82,15 +79,6 @@ def newest_times(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list
             rows = rows_of(answers.get(n, []), _times, ask.where)
             found.append(rows[0][0] if rows else None)
     return found
-
-
-def _newest_of_all(ask: InfluxQL, points: Sequence[tuple[SeriesKey, int]]) -> list[int | None]:
-    newest: dict[str, dict[tuple[str, ...], int]] = {}
-    for measurement in sorted({QUANTITIES[key.quantity].measurement for key, _ in points}):
-        since = min(since for key, since in points if QUANTITIES[key.quantity].measurement == measurement)
-        newest[measurement] = newest_of_measurement(ask, measurement, since)
-    times = [newest[QUANTITIES[key.quantity].measurement].get(key[:4]) for key, _ in points]
-    return [time if time is not None and time >= since else None for time, (_, since) in zip(times, points, strict=True)]
 
 
 def newest_of_measurement(ask: InfluxQL, measurement: str, since: int) -> dict[tuple[str, ...], int]:

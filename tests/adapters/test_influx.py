@@ -16,7 +16,7 @@ from servers.influx2 import Influx2
 from servers.influxd import InfluxD
 from servers.ports import free_port
 
-from adapters import influx_newest, influx_read
+from adapters import influx_newest
 from adapters.influx import InfluxStore
 from adapters.influx_read import newest_times
 from adapters.line_protocol import escape_tag
@@ -446,8 +446,8 @@ def test_the_newest_of_many_points_is_asked_at_once(store: InfluxStore, monkeypa
     write(store, Batch.of([0, 0, 1, 2, 4, 5], [T, T + 5, T + 1, T + 2, T - 7, T + 9], [1.0] * 6), keys)
     points = [(key, T + shift) for key in keys for shift in (-10, 0, 2)]
     one_by_one = newest_times(store._ask, points)
-    monkeypatch.setattr(influx_read, "MANY", 1)
-    assert newest_times(store._ask, points) == one_by_one
+    monkeypatch.setattr(influx_newest, "MANY", 1)
+    assert influx_newest.Newest()._newest(store._ask, points) == one_by_one
     assert one_by_one[:6] == [T + 5, T + 5, T + 5, T + 1, T + 1, None]
 
 
