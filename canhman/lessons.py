@@ -117,7 +117,15 @@ def _draft(target: str, learned: Daily, source: str, at: int) -> ModelCard:
         rows=int(read.sum()),
         source=source,
         held_out=None,
-        inputs=_digest(read, [*(getattr(learned, name) for name in _COLUMNS), learned.came, *(learned.drivers[n] for n in sorted(learned.drivers))]),
+        inputs=_digest(
+            read,
+            [
+                *(getattr(learned, name) for name in _COLUMNS),
+                learned.came,
+                *(() if learned.course is None else learned.course),
+                *(learned.drivers[n] for n in sorted(learned.drivers)),
+            ],
+        ),
     )
 
 

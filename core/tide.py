@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 PRINCIPAL = ("M2", "S2", "K1", "O1")  # without these four there is no tide worth the name anywhere
 _PORT = {"id": str, "name": str, "zone": str, "latitude": float, "longitude": float, "mean_level_m": float, "datum": str, "source": str, "licence": str}
+_TWELFTHS = 12
 _STEPS = 144  # of a local day: the highest of these lies at most 1 mm below the day's own
 
 
@@ -46,12 +47,13 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TideDays:
-    """Of each local day (n,): highest, lowest, mean level and the range between the two first [m]."""
+    """Of each local day (n,): highest, lowest, mean level and the range between the two first [m]; `course` (n, 12) in the middle of its twelfths."""
 
     high: Floats
     low: Floats
     range: Floats
     mean: Floats
+    course: Floats
 
 
 def shipped_ports() -> tuple[Port, ...]:
@@ -108,13 +110,13 @@ def level(port: Port, time_ms: NDArray[np.int64]) -> Floats:
 
 
 def daily(port: Port, zone: str, days: NDArray[np.datetime64]) -> TideDays:
-    """High, low, range and mean of each local day of `zone` (n,) datetime64[D], from midnight to midnight, also where a day has 23 or 25 hours."""
+    """High, low, range, mean and course of each local day of `zone` (n,) datetime64[D], from midnight to midnight, also where a day has 23 or 25 hours."""
     tz = ZoneInfo(zone)
     starts, ends = (np.array([_midnight_ms(day + n, tz) for day in days.astype("datetime64[D]")], dtype=np.int64) for n in (0, 1))
     within = starts[:, None] + (ends - starts)[:, None] * np.arange(_STEPS) // _STEPS
     levels = level(port, within.ravel()).reshape(within.shape)
     high, low = levels.max(axis=1), levels.min(axis=1)
-    return TideDays(high=high, low=low, range=high - low, mean=levels.mean(axis=1))
+    return TideDays(high=high, low=low, range=high - low, mean=levels.mean(axis=1), course=levels[:, _STEPS // _TWELFTHS // 2 :: _STEPS // _TWELFTHS])
 
 
 def _midnight_ms(day: np.datetime64, tz: ZoneInfo) -> int:

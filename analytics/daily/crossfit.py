@@ -12,7 +12,7 @@ from analytics.daily.learners import FEWER_TREES, TREES, Learner, Standard, fit_
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
 from analytics.daily.scores import crps_quantiles
-from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out, quieter, usual
+from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out, quiet_share, quieter, usual
 from analytics.empirical import Curve, curve
 
 LEAST = 120  # rows
@@ -25,7 +25,8 @@ _STEPS = (np.arange(50) + 0.5) / 50
 class Learned:
     """Of one lead and set of inputs. `columns`: their names, in order; `errors`: past errors in units of the size that was stated for them.
 
-    `usual`: how quiet a station is as a rule; None where one alone was learned from, which `spread` then knows already.
+    `usual`: how quiet a station is as a rule; None where one alone was learned from, which `spread` then knows already;
+    `share`: how much of a spread goes with that.
     """
 
     columns: tuple[str, ...]
@@ -33,6 +34,7 @@ class Learned:
     learners: tuple[Learner, ...]
     spread: Spread
     usual: float | None
+    share: float
     errors: Curve
 
     def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float]) -> Said:
@@ -49,7 +51,7 @@ class Learned:
     def size(self, x: Floats, change: Floats, apart: Floats) -> Floats:
         """Of inputs (k, f) and what `members` say of them: how large (k,) an error to expect, the unit of `errors`."""
         spread = self.spread(spread_inputs(x, self.columns, change, apart))
-        return spread if self.usual is None else quieter(spread, x[:, self.columns.index("gp_sd")], self.usual)
+        return spread if self.usual is None else quieter(spread, x[:, self.columns.index("gp_sd")], self.usual, self.share)
 
     def expected(self, base: Floats, spread: Floats, scale: Scale) -> Floats:
         """The mean (k,) over all past errors, of what lies `base` high on the scale; a large error counts as one of a spread."""
@@ -66,8 +68,10 @@ def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
     return np.stack([inputs.get(name, np.full(k, np.nan)) for name in columns], axis=1)
 
 
-def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, several: bool, scale: Scale) -> Learned | None:
-    """Of inputs (n,) by name, the changes (n,) that came, the issues' days (n,) and their seasons, two at least (see `spread.seasons`).
+def learn(
+    inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, lead: int, several: bool, scale: Scale
+) -> Learned | None:
+    """Of inputs (n,) by name, the changes (n,) that came `lead` days later, the issues' days (n,) and their seasons, two at least (see `spread.seasons`).
 
     `several`: they are of more stations than one. Of under MANY rows None where the Gaussian process forecast the seasons that were left out better.
     """
@@ -76,21 +80,22 @@ def learn(inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, 
     said, apart = np.empty(len(x)), np.empty(len(x))
     for there, here in left_out(days, season):
         standard = Standard.of(x[there])
-        said[here], apart[here] = members(fit_learners(standard(x[there]), change[there], trees=FEWER_TREES), standard(x[here]))
+        said[here], apart[here] = members(fit_learners(standard(x[there]), change[there], trees=FEWER_TREES, lead=lead), standard(x[here]))
     u, error, spread = spread_inputs(x, columns, said, apart), change - said, np.empty(len(x))
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])
     quiet = usual(inputs["gp_sd"], spread) if several and "gp_sd" in columns else None
-    spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet)
+    spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet, quiet_share(lead))
     if len(x) < MANY and not better(inputs, said, change, spread, days, season, scale):
         return None
     standard = Standard.of(x)
     return Learned(
         columns=columns,
         standard=standard,
-        learners=fit_learners(standard(x), change, trees=TREES),
+        learners=fit_learners(standard(x), change, trees=TREES, lead=lead),
         spread=fit_spread(u, error),
         usual=quiet,
+        share=quiet_share(lead),
         errors=curve(np.sort(error / spread)),
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.daily.columns import Readings, in_order, readings
 from analytics.daily.counting import most_lately
-from analytics.daily.panel import Daily, Days, Floats, Index
+from analytics.daily.panel import TWELFTHS, Daily, Days, Floats, Index
 from analytics.daily.spec import Driver, Spec
 from core.errors import ConfigError
 from core.seawater import salinity_from_ec
@@ -76,6 +76,7 @@ def dataset(spec: Spec, read: ReadTable) -> Dataset:
         last=values.last,
         evening=values.evening,
         drivers=_drivers(spec, read, target.names, first, len(days), notes),
+        course=values.course,
     )
     rows = Rows(station=target.name, time=target.time.astype("datetime64[s]"), value=target.value)
     return Dataset(
@@ -155,6 +156,7 @@ class _Values:
     mean: Floats
     last: Floats
     evening: Floats
+    course: Floats
 
 
 def _by_day(found: Readings, first: int, n: int) -> _Values:
@@ -177,6 +179,7 @@ def _by_day(found: Readings, first: int, n: int) -> _Values:
     evening = _mean(group[late], value[late], n, m)
     daily = np.zeros(m * n, dtype=np.int64)
     daily[taken] = count
+    twelfth = found.hour[order] * TWELFTHS // 24
     once = most_lately(daily.reshape(m, n).T) <= 1  # one value a day lately: whatever its hour, it is the evening's too
     return _Values(
         high=spread(np.maximum.reduceat(value, starts)),
@@ -184,6 +187,7 @@ def _by_day(found: Readings, first: int, n: int) -> _Values:
         mean=_mean(group, value, n, m),
         last=last,
         evening=np.where(once, last, evening),
+        course=np.stack([_mean(group[(here := twelfth == k)], value[here], n, m) for k in range(TWELFTHS)]),
     )
 
 

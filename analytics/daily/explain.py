@@ -31,7 +31,7 @@ Effects = Mapping[Group, Floats]
 
 _TIDE, _COURSE = ("tide", ""), ("course", "")
 _NAMES = (  # the first that fits; the level itself is in no group: all is told beside it
-    (_TIDE, re.compile(r"t[hlr]_|beat|resp|a(14|29)")),
+    (_TIDE, re.compile(r"t[hlr]?_|beat|resp|a(14|29)")),
     (("day", ""), re.compile(r"i_|mean_d1$")),
     (("season", ""), re.compile(r"y[cs]$")),
     (_COURSE, re.compile(r"(?!y$)")),

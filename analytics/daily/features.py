@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.daily.course import course_columns, tide_columns
 from analytics.daily.dressing import Scale
 from analytics.daily.drivers import Driver
 from analytics.daily.gaussian import SPRINGS, Kernel, ahead
@@ -23,6 +24,7 @@ RESPONSE = 45  # days a station's own answer to the tide is read from
 _FIRM = 3.0  # holds its slopes near 0
 _TREND = 0.3  # and its trend
 _KNOWN = 12  # values it takes
+NEAR = 2  # days ahead that the course of the issue day tells of: docs/decisions/0021
 CARRIED = 3  # days a driver's last value stands for
 
 Columns = Mapping[str, Floats]
@@ -40,6 +42,7 @@ class Known:
     slopes: Floats  # (k, drives)
     above: Sky
     at: Index
+    course: Columns | None  # None where days have none
 
 
 def above_days(daily: Daily, furthest: int) -> Sky:
@@ -72,7 +75,8 @@ def known(
         columns |= _within(daily, day, station, scale, raw)
     for driver in drivers:
         columns |= driver_columns(driver, daily, day, station)
-    return Known(now=now, columns=columns, window=window, mean=mean, sd=sd, slopes=_slopes(raw, above, day), above=above, at=day + MEMORY - 1)
+    course = course_columns(daily, day, station, scale, now) if within else None
+    return Known(now=now, columns=columns, window=window, mean=mean, sd=sd, slopes=_slopes(raw, above, day), above=above, at=day + MEMORY - 1, course=course)
 
 
 def _recent_columns(window: Floats, now: Floats) -> dict[str, Floats]:
@@ -132,7 +136,8 @@ def _slopes(raw: Floats, above: Sky, day: Index) -> Floats:
 
 def inputs(found: Known, lead: int) -> dict[str, Floats]:
     """Every column (k,) for a lead, by name."""
-    return {**found.columns, **_analogues(found, lead), **_sky(found, lead), **_own(found, lead)}
+    course = found.course if found.course is not None and lead <= NEAR else {}
+    return {**found.columns, **course, **_analogues(found, lead), **_sky(found, lead), **_own(found, lead)}
 
 
 def _analogues(found: Known, lead: int) -> dict[str, Floats]:
@@ -163,6 +168,8 @@ def _sky(found: Known, lead: int) -> dict[str, Floats]:
     for width in (3, 7):
         for column, name in ((RANGE, "tr"), (HIGH, "th")):
             columns[f"{name}_m{width}"] = sum((tide[then - j, column] - tide[now - j, column] for j in range(width)), np.zeros(len(now))) / width
+    if found.course is not None:
+        columns |= tide_columns(found.above.course, now, then)
     for j in range(found.above.beats.shape[1]):
         columns[f"beat{j}"] = found.above.beats[then, j]
     columns["yc"], columns["ys"] = found.above.year[then, 0], found.above.year[then, 1]

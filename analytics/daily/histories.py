@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.daily.counting import Mask, counting, most_lately
-from analytics.daily.panel import Daily, Floats
+from analytics.daily.panel import TWELFTHS, Daily, Floats
 from analytics.history import History, Times, local_date, local_times, stretches
 from analytics.model import DriverHistory
 from core.errors import ConfigError
@@ -22,7 +22,7 @@ _STATISTICS = {"mean": "mean", "last": "last", "max": "high", "min": "low", "sum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Days:
-    """Of one point, (n,) each; NaN where nothing was read. `total` is the sum of a day's readings; `counts`: see `daily_of`."""
+    """Of one point, (n,) each, `course` (TWELFTHS, n); NaN where nothing was read. `total` is the sum of a day's readings; `counts`: see `daily_of`."""
 
     high: Floats
     low: Floats
@@ -30,6 +30,7 @@ class _Days:
     total: Floats
     last: Floats
     evening: Floats
+    course: Floats
     counts: Mask
 
     def counted(self, name: str) -> Floats:
@@ -70,6 +71,7 @@ def daily_of(histories: Sequence[History], drivers: Sequence[DriverHistory], at:
         target=columns[part],
         **columns,
         drivers=_drivers(drivers, histories, bounds, evenings, at),
+        course=np.stack([one.counted("course") for one in made], axis=2) if made else None,
         truth=None if hour == 0 else _truth(histories, zone, first, days, at, part),
     )
 
@@ -110,6 +112,9 @@ def _days(history: History, bounds: Times, evenings: Times) -> _Days:
     count, total = np.bincount(day, minlength=n), _sums(day, within.value, n)
     late = within.time >= evenings[day]
     evening = _ratio(_sums(day[late], within.value[late], n), np.bincount(day[late], minlength=n))
+    twelfth = (within.time - bounds[day]) * TWELFTHS // (bounds[day + 1] - bounds[day])
+    cell = day * TWELFTHS + twelfth
+    course = _ratio(_sums(cell, within.value, n * TWELFTHS), np.bincount(cell, minlength=n * TWELFTHS))
     most = most_lately(count)
     last = np.full(n, np.nan)
     last[count > 0] = within.value[np.cumsum(count)[count > 0] - 1]
@@ -120,6 +125,7 @@ def _days(history: History, bounds: Times, evenings: Times) -> _Days:
         total=np.where(count > 0, total, np.nan),
         last=last,
         evening=np.where(most > 1, evening, last),
+        course=course.reshape(n, TWELFTHS).T,
         counts=counting(count, found.whole, most),
     )
 

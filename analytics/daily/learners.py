@@ -1,10 +1,15 @@
 """Three ways to learn a change from the same inputs; each bounded, so that none runs away in a drought; their mean is what is said.
 
+Trees tell which inputs matter; nets and kernel machine, to which all inputs of like spread are alike, hear these louder: each in proportion to a power
+of its importance. Importances are firm one day ahead and mostly chance two weeks ahead, where the seasons learned from are few: the power, and with it
+how near to each other two days must be to be alike, falls with the square root of the lead.
+
 All are kept as arrays. Nets and kernel machines are worked out in blocks of fixed size: a row's bits do not depend on the rows beside it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +24,7 @@ from analytics.daily.panel import Floats
 TREES, LEAF, SHARE = 200, 5, 0.3
 FEWER_TREES = 100  # where only errors are wanted
 COST, TUBE, WIDTH = 1.0, 0.1, 0.3
+LOUD, LOUDEST, LEAST_LOUD = 0.5, 4.0, 0.1  # the power of importance one day ahead, and the bounds of what comes of it
 MOST_ROWS, MOST_KERNEL_ROWS = 8000, 5000  # beyond these more rows cost time only
 CLIP, CLIP_NET = 4.0, 3.0
 _BLOCK = 96  # rows: whole in the widths that matrix products are cut to
@@ -52,8 +58,9 @@ class Standard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nets:
-    """The mean of small nets of one hidden layer each, in `unit`s: see `analytics.daily.nets`."""
+    """The mean of small nets of one hidden layer each, in `unit`s, of inputs times `loud` (f,): see `analytics.daily.nets`."""
 
+    loud: Floats
     into: NDArray[np.float32]
     bias: NDArray[np.float32]
     out: NDArray[np.float32]
@@ -64,14 +71,15 @@ class Nets:
 
     def __call__(self, x: Floats) -> Floats:
         into, bias, out = (array.astype(np.float64) for array in (self.into, self.bias, self.out))
-        mean = in_blocks(lambda part: np.maximum(part @ into + bias, 0.0) @ out, np.clip(x, -CLIP_NET, CLIP_NET)) + self.level
+        mean = in_blocks(lambda part: np.maximum(part @ into + bias, 0.0) @ out, np.clip(x * self.loud, -CLIP_NET, CLIP_NET)) + self.level
         return np.clip(mean * self.unit, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Support vector regression with a radial kernel: Σ dual·exp(−γ|x − support|²) + level."""
+    """Support vector regression with a radial kernel, of inputs times `loud` (f,): Σ dual·exp(−γ|x − support|²) + level."""
 
+    loud: Floats
     support: NDArray[np.float32]
     dual: Floats
     level: float
@@ -89,7 +97,7 @@ class Machine:
             found: Floats = np.exp(-self.gamma * np.maximum(apart, 0.0)) @ self.dual
             return found
 
-        return np.clip((in_blocks(near, x) + self.level) * self.unit, self.low, self.high)
+        return np.clip((in_blocks(near, x * self.loud) + self.level) * self.unit, self.low, self.high)
 
 
 def in_blocks(rule: Callable[[Floats], Floats], x: Floats) -> Floats:
@@ -103,36 +111,49 @@ def in_blocks(rule: Callable[[Floats], Floats], x: Floats) -> Floats:
     return found
 
 
-def fit_learners(x: Floats, z: Floats, *, trees: int) -> tuple[Learner, ...]:
-    """Of standardised inputs (n, f) and the changes (n,) that came. Deterministic."""
+def fit_learners(x: Floats, z: Floats, *, trees: int, lead: int) -> tuple[Learner, ...]:
+    """Of standardised inputs (n, f) and the changes (n,) that came `lead` days later. Deterministic."""
     some = np.random.default_rng(0).permutation(len(z))[:MOST_ROWS] if len(z) > MOST_ROWS else np.arange(len(z))
     x, z = x[some], z[some]
-    return _trees(x, z, trees), _nets(x, z), _machine(x, z)
+    nearer = 1 / math.sqrt(lead)
+    forest, importance = _trees(x, z, trees)
+    loud = loudness(importance, LOUD * nearer)
+    return forest, _nets(x, z, loud), _machine(x, z, loud, WIDTH * (1 + nearer))
 
 
-def _trees(x: Floats, z: Floats, trees: int) -> Learner:
-    """Extremely randomised trees (Geurts et al. 2006)."""
+def loudness(importance: Floats, power: float) -> Floats:
+    """What to multiply inputs by, its mean square 1: a `power` of their importance (f,), within bounds; ones where nothing matters."""
+    if not importance.any():
+        return np.ones(len(importance))
+    loud = np.clip((importance / importance.mean()) ** power, LEAST_LOUD, LOUDEST)
+    found: Floats = loud / np.sqrt((loud**2).mean())
+    return found
+
+
+def _trees(x: Floats, z: Floats, trees: int) -> tuple[Learner, Floats]:
+    """Extremely randomised trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1), and by what share each input (f,) lowers their squared error."""
     from sklearn.ensemble import ExtraTreesRegressor  # costs seconds: only what trains pays
 
-    return packed_forest(ExtraTreesRegressor(trees, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z))
+    fitted = ExtraTreesRegressor(trees, min_samples_leaf=LEAF, max_features=SHARE, random_state=0).fit(x, z)
+    return packed_forest(fitted), fitted.feature_importances_
 
 
-def _nets(x: Floats, z: Floats) -> Learner:
+def _nets(x: Floats, z: Floats, loud: Floats) -> Learner:
     low, high = _bounds(z)
     unit = float(z.std()) + 1e-9
-    into, bias, out, level = fit_nets(np.clip(x, -CLIP_NET, CLIP_NET), z / unit)
-    return Nets(into=into, bias=bias, out=out, level=level, unit=unit, low=low, high=high)
+    into, bias, out, level = fit_nets(np.clip(x * loud, -CLIP_NET, CLIP_NET), z / unit)
+    return Nets(loud=loud, into=into, bias=bias, out=out, level=level, unit=unit, low=low, high=high)
 
 
-def _machine(x: Floats, z: Floats) -> Learner:
+def _machine(x: Floats, z: Floats, loud: Floats, width: float) -> Learner:
     from sklearn.svm import SVR
 
     low, high = _bounds(z)
-    unit, gamma = float(z.std()) + 1e-9, WIDTH / x.shape[1]
+    unit, gamma = float(z.std()) + 1e-9, width / x.shape[1]
     some = np.random.default_rng(1).permutation(len(z))[:MOST_KERNEL_ROWS]
-    found = SVR(C=COST, epsilon=TUBE, gamma=gamma, cache_size=300).fit(x[some], z[some] / unit)
+    found = SVR(C=COST, epsilon=TUBE, gamma=gamma, cache_size=300).fit(x[some] * loud, z[some] / unit)
     return Machine(
-        support=np.ascontiguousarray(found.support_vectors_, dtype=np.float32), dual=found.dual_coef_[0].copy(), level=float(found.intercept_[0]),
+        loud=loud, support=np.ascontiguousarray(found.support_vectors_, dtype=np.float32), dual=found.dual_coef_[0].copy(), level=float(found.intercept_[0]),
         gamma=gamma, unit=unit, low=low, high=high,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analytics.daily.panel import Floats
 
 NETS, HIDDEN, DECAY, EPOCHS, BATCH, RATE = 10, 32, 3.0, 30, 128, 3e-3
+WILD = 1.0  # an error of more spreads counts in proportion, not squared (Huber 1964): a storm is not what every day is learned from
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8  # of Adam: memories of slope and of its square
 Singles = NDArray[np.float32]
 
@@ -44,11 +45,11 @@ def fit_nets(x: Floats, z: Floats) -> tuple[Singles, Singles, Singles, float]:
 
 
 def _descend(x: Singles, came: Singles, weights: list[Singles], slope: list[Singles]) -> None:
-    """Write into `slope` that of half the mean squared error of each net, and of its weights' squares."""
+    """Write into `slope` that of half the mean squared error of each net, of large errors in proportion, and of its weights' squares."""
     into, bias, out, level = weights
     hidden = np.maximum(x @ into + bias, 0)
     parts = hidden.reshape(len(x), *out.shape)
-    off = (np.einsum("knh,nh->kn", parts, out) + level - came) / np.float32(len(x))
+    off = np.clip(np.einsum("knh,nh->kn", parts, out) + level - came, -WILD, WILD) / np.float32(len(x))
     np.einsum("kn,knh->nh", off, parts, out=slope[2])
     back = (off[:, :, None] * out).reshape(hidden.shape) * (hidden > 0)
     np.matmul(x.T, back, out=slope[0])

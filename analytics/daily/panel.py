@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
 Index = NDArray[np.int64]
+TWELFTHS = 12  # of a day: two hours each, but where the clocks change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class Daily:
     `target` is what is forecast: the day's highest, lowest or mean. `high`, `low`, `mean`, `last` (the day's last reading) and `evening`
     (mean of what was read from 16 h on) are equal where the data hold one value a day. `drivers` are other quantities of the day by
     name (discharge, level, wind), NaN for a station they do not bear on. A model may use day t only for what it issues at the end of t.
+
+    `course` (TWELFTHS, n, m) is the mean of what was read in each twelfth of the day; None: not known.
 
     In operation day t ends when forecasts are issued (05:00 of the next) and the columns are of the 24 h until then. What is forecast, and
     learned, is the local day from midnight on: `truth` (n, m). None: both are the same.
@@ -36,6 +39,7 @@ class Daily:
     evening: Floats
     drivers: Mapping[str, Floats]
     truth: Floats | None = None
+    course: Floats | None = None
 
     @property
     def came(self) -> Floats:
@@ -53,7 +57,10 @@ class Daily:
     def _cut(self, rows: slice, columns: slice | NDArray[np.intp], *, stations: tuple[str, ...], days: Days) -> Daily:
         arrays = {name: getattr(self, name)[rows, columns] for name in ("target", "high", "low", "mean", "last", "evening")}
         truth = None if self.truth is None else self.truth[rows, columns]
-        return replace(self, days=days, stations=stations, drivers={name: v[rows, columns] for name, v in self.drivers.items()}, truth=truth, **arrays)
+        course = None if self.course is None else self.course[:, rows, columns]
+        return replace(
+            self, days=days, stations=stations, drivers={name: v[rows, columns] for name, v in self.drivers.items()}, truth=truth, course=course, **arrays
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

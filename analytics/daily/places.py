@@ -80,4 +80,9 @@ def _joined(own: Daily, other: Daily) -> Daily:
         name: both(*(spread(one, one.drivers[name]) if name in one.drivers else nothing for one in (own, other)))
         for name in sorted({*own.drivers, *other.drivers})
     }
-    return replace(own, days=days, stations=stations, drivers=drivers, **arrays)
+    courses = [one for one in (own, other) if one.course is not None]
+    course = None
+    if courses:
+        parts = [[spread(one, part) for part in one.course] for one in courses if one.course is not None]
+        course = np.stack(parts[0] if len(parts) == 1 else [both(a, b) for a, b in zip(*parts, strict=True)])
+    return replace(own, days=days, stations=stations, drivers=drivers, course=course, **arrays)

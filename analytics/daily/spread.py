@@ -5,6 +5,7 @@ Both learn from errors made on seasons that were left out, so that they know wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ INPUTS = frozenset(
     ("y", "s7", "s15", "m7", "d1", "gp_sd", "gp", "resp", "resp_size", "a14", "tr_now", "tr_then", "th_then", "tr_m3", "x30", "n30", "i_low", "i_last")
 )
 FOLDS = 5
-OWN = 2 / 3  # of a spread goes with how quiet its station is: docs/decisions/0021
+OWN, OWN_NEAR = 0.4, 0.35  # of a spread goes with how quiet its station is: docs/decisions/0021
 LEAST_ROWS = 20  # of a season that is left out
 MOST_SHARE = 0.5  # of all rows: a larger season is left out by halves, else its errors would be those of learners that knew next to nothing
 LEAST_HALF = 0.25  # of such a season, before its middle day
@@ -69,9 +70,14 @@ def usual(own: Floats, spread: Floats) -> float:
     return float(np.median(own / spread))
 
 
-def quieter(spread: Floats, own: Floats, usual: float) -> Floats:
+def quiet_share(lead: int) -> float:
+    """How much of a spread goes with how quiet its station has been: the further ahead, the less that tells."""
+    return OWN + OWN_NEAR / math.sqrt(lead)
+
+
+def quieter(spread: Floats, own: Floats, usual: float, share: float) -> Floats:
     """A station that its own Gaussian process finds quieter than others of like spread is more certain than these (k,); none is less so."""
-    return spread * (1.0 - OWN + OWN * np.minimum(own / (spread * usual), 1.0))
+    return spread * (1.0 - share + share * np.minimum(own / (spread * usual), 1.0))
 
 
 def seasons(days: Days, levels: Floats) -> Index:

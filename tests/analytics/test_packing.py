@@ -93,7 +93,7 @@ def test_each_learner_says_after_unpacking_what_it_said_before() -> None:
     """Trees, nets, the kernel machine, and the model of the spread: to the bit."""
     rng = np.random.default_rng(1)
     x, z = rng.normal(size=(90, 5)), rng.normal(size=90)
-    learners: tuple[Any, ...] = (*fit_learners(x, z, trees=20), fit_spread(x, z))
+    learners: tuple[Any, ...] = (*fit_learners(x, z, trees=20, lead=3), fit_spread(x, z))
     for learner in learners:
         again = unpacked(packed(learner))
         assert type(again) is type(learner)

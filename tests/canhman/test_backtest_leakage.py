@@ -43,7 +43,9 @@ class Spied:
         best = _model(name)
 
         def fit(daily: Daily, leads: Sequence[int], lines: Sequence[float]) -> Fitted:
-            arrays = [daily.days, daily.target, daily.high, daily.low, daily.mean, daily.last, daily.evening, *(v for _, v in sorted(daily.drivers.items()))]
+            assert daily.course is not None
+            parts = (daily.target, daily.high, daily.low, daily.mean, daily.last, daily.evening, daily.course)
+            arrays = [daily.days, *parts, *(v for _, v in sorted(daily.drivers.items()))]
             key = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
             if key not in self.fits:
                 self.fits[key] = best.fit(daily, leads, lines)

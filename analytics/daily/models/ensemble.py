@@ -108,7 +108,7 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
     if drivers:
         kinds["driven"] = kinds["bare"] & _driven(found, waited)
     asked = [(lead, kind) for lead in leads for kind in kinds]
-    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), bare=kind == "bare", scale=alone.scale) for lead, kind in asked)
+    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), lead=lead, bare=kind == "bare", scale=alone.scale) for lead, kind in asked)
     learned = dict(zip(asked, Parallel(n_jobs=jobs)(tasks), strict=True))
     return Ensemble(
         drivers=drivers,
@@ -134,7 +134,7 @@ def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, le
     return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]], several
 
 
-def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, *, bare: bool, scale: Scale) -> Learned | None:
+def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, *, lead: int, bare: bool, scale: Scale) -> Learned | None:
     """None of under LEAST rows, of one season, where without one of them too little is left to learn from, and where `crossfit.learn` says so."""
     from threadpoolctl import threadpool_limits
 
@@ -145,7 +145,7 @@ def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: b
         return None
     names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
-        return learn(columns, names, change, days, season, several=several, scale=scale)
+        return learn(columns, names, change, days, season, lead=lead, several=several, scale=scale)
 
 
 def _varies(column: Floats) -> bool:
@@ -175,4 +175,4 @@ def _driven(found: Known, waited: Sequence[str]) -> Mask:
     return every
 
 
-DAY_MODEL = DayModel(name="ensemble", version="2", fit=fit_ensemble)
+DAY_MODEL = DayModel(name="ensemble", version="3", fit=fit_ensemble)

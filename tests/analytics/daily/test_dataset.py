@@ -60,6 +60,8 @@ def test_a_day_is_its_readings(tmp_path: Path) -> None:
     assert {key: getattr(found, key)[0, 0] for key in ARRAYS} == {"target": 4, "high": 4, "low": 1, "mean": 2.5, "last": 3, "evening": 3.5}
     assert all(np.isnan(getattr(found, key)[1]).all() for key in ARRAYS)
     assert found.high[2].tolist() == [8, 9]
+    assert found.course is not None
+    assert {n: v for n, v in enumerate(found.course[:, 0, 0].tolist()) if v == v} == {0: 1.0, 3: 2.0, 8: 4.0, 11: 3.0}
     assert np.isnan(found.evening[2, 0])  # `an` is read several times a day, and this evening it was not
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from analytics.daily.model import Said
 from analytics.daily.models.ensemble import Ensemble, fit_ensemble
 from analytics.daily.models.gaussian import fit_gaussian
 from analytics.daily.panel import Daily, Floats, Pairs
-from analytics.daily.spread import OWN, quieter, usual
+from analytics.daily.spread import quiet_share, quieter, usual
 from analytics.empirical import curve
 
 NAMES = ("high", "low", "mean", "last", "evening")
@@ -139,10 +140,17 @@ def test_usual_is_the_middle_of_what_was_seen() -> None:
 
 
 def test_only_the_quiet_are_more_certain() -> None:
-    """At the usual standard deviation or above it the spread stays; at half of it two thirds of the spread go down by half; a third is always left."""
-    found = quieter(np.ones(4), np.array([2.0, 9.0, 1.0, 0.0]), 2.0)
-    assert found == pytest.approx([1.0, 1.0, 1.0 - OWN / 2, 1.0 - OWN])
-    assert found[-1] > 0
+    """At the usual standard deviation or above it the spread stays; at half of it the share of the spread goes down by half; the rest is always left."""
+    found = quieter(np.ones(4), np.array([2.0, 9.0, 1.0, 0.0]), 2.0, 0.6)
+    assert found == pytest.approx([1.0, 1.0, 0.7, 0.4])
+
+
+def test_how_quiet_a_station_has_been_tells_less_of_days_further_ahead() -> None:
+    """Three quarters of the spread of tomorrow, less of each later day, and always some."""
+    shares = [quiet_share(lead) for lead in range(1, 16)]
+    assert shares[0] == pytest.approx(0.75)
+    assert all(later < sooner for sooner, later in pairwise(shares))
+    assert shares[-1] > 0
 
 
 def test_the_size_of_errors_goes_with_the_station_s_own_gaussian_process() -> None:

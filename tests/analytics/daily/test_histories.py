@@ -58,6 +58,9 @@ def test_of_whole_days_it_is_what_the_backtest_shows(tmp_path: Path) -> None:
     assert set(found.drivers) == set(given.daily.drivers)
     for name in ("days", "target", "high", "low", "mean", "last", "evening"):
         assert np.array_equal(getattr(found, name), getattr(given.daily, name), equal_nan=name != "days"), name
+    assert found.course is not None
+    assert given.daily.course is not None
+    assert np.array_equal(found.course, given.daily.course, equal_nan=True)
     for name, values in given.daily.drivers.items():
         assert np.array_equal(found.drivers[name], values, equal_nan=True)
 
