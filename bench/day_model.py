@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics.daily.models.ensemble import fit_ensemble
-from analytics.daily.panel import Daily
+from analytics.daily.panel import TWELFTHS, Daily
 from analytics.packing import packed
 
 LEADS = tuple(range(1, 15))
@@ -24,7 +24,7 @@ MANY = 1000
 
 
 def world(stations: int) -> Daily:
-    """Seasons of salt from January to June, with gaps."""
+    """Seasons of salt from January to June, with gaps, and the course of each day."""
     rng = np.random.default_rng(0)
     days = np.arange("2020-01-01", f"{2020 + SEASONS - 1}-07-01", dtype="datetime64[D]")
     t = np.arange(len(days))[:, None]
@@ -35,7 +35,10 @@ def world(stations: int) -> Daily:
     month = days.astype("datetime64[M]").astype(np.int64) % 12
     target[month >= SEASON // 30] = np.nan
     parts = {"high": target, "low": 0.4 * target, "mean": 0.7 * target, "last": 0.8 * target, "evening": 0.75 * target}
-    return Daily(zone="Asia/Ho_Chi_Minh", days=days, stations=tuple(f"s{i}" for i in range(stations)), target=target, drivers={}, **parts)
+    within = 0.7 + 0.3 * np.cos(4 * np.pi * (np.arange(TWELFTHS)[:, None, None] / TWELFTHS - t / 14.765))  # two tides, later every day
+    return Daily(
+        zone="Asia/Ho_Chi_Minh", days=days, stations=tuple(f"s{i}" for i in range(stations)), target=target, drivers={}, course=target * within, **parts
+    )
 
 
 def main(jobs: int) -> None:

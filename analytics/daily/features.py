@@ -109,9 +109,9 @@ def driver_columns(driver: Driver, daily: Daily, day: Index, station: Index) -> 
         given = np.full(daily.target.shape, np.nan)
     window = carried(driver.standard(recent(given, day, station, memory=30)), days=CARRIED)
     found = {f"v_{driver.name}": window[:, -1]}
-    for back in (1, 3, 7, 14):
+    for back in (1, 2, 3, 5, 7, 14):
         found[f"v_{driver.name}_d{back}"] = window[:, -1] - window[:, -1 - back]
-    for width in (7, 30):
+    for width in (3, 7, 14, 30):
         found[f"v_{driver.name}_m{width}"] = mean_of(window, width, least=width // 2)
     return found
 

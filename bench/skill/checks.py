@@ -118,7 +118,7 @@ def of_windows(found: Mapping[str, Any], wanted: goals.Windows) -> Iterator[Chec
 
 
 def of_cost(found: Mapping[str, Any]) -> Iterator[Check]:
-    """Of time, on two processors; told is that of one."""
+    """Of time, on two processors."""
     for key, what, most in (("training", "training", goals.TRAINING), ("saying", "forecasts from the warm model", goals.SAYING)):
         one, leads = found[key], found["leads"]
         seasons = f" × {one['seasons']} seasons" if "seasons" in one else ""

@@ -96,7 +96,7 @@ def _beside(one: Best) -> str:
 
 def cost(checks: Sequence[Check]) -> str:
     """Time."""
-    told = "Seconds of one processor on the machine that made this page (the floor is for the clock on two); the only figures here that another run changes."
+    told = "Seconds of the clock on the machine that made this page, training on two processors; the only figures here that another run changes."
     return f"## What it costs\n\n{told}\n\n{checks_table(checks)}"
 
 
