@@ -22,7 +22,7 @@ from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
 from analytics.daily.models.ensemble import Ensemble, fit_ensemble
-from analytics.daily.panel import Daily
+from analytics.daily.panel import TWELFTHS, Daily
 from analytics.issuing import Issuer, Round
 from analytics.learned import FITTED_LEADS, days_model
 from analytics.model import Model, models
@@ -111,7 +111,9 @@ def ensemble(stations: int = 12, seasons: int = 3, season: int = 180) -> Ensembl
     salt = np.exp(0.7 + 0.5 * np.cos(2 * np.pi * t / 14.765) + np.cumsum(rng.normal(0, 0.05, (len(days), stations)), axis=0) * 0.3)
     salt[days.astype("datetime64[M]").astype(np.int64) % 12 >= season // 30] = np.nan
     parts = {"target": salt, "high": salt, "low": 0.4 * salt, "mean": 0.7 * salt, "last": 0.8 * salt, "evening": 0.75 * salt}
-    daily = Daily(zone="Asia/Ho_Chi_Minh", days=days, stations=tuple(f"s{i}" for i in range(stations)), drivers={}, **parts)
+    daily = Daily(
+        zone="Asia/Ho_Chi_Minh", days=days, stations=tuple(f"s{i}" for i in range(stations)), drivers={}, course=0.7 * salt * np.ones((TWELFTHS, 1, 1)), **parts
+    )
     return fit_ensemble(daily, FITTED_LEADS, LINES, jobs=2)
 
 

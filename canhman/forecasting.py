@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.sql.database import SqlDatabase
+from analytics.daily.model import day_models
 from analytics.forecast_config import ForecastConfig
+from analytics.hourly.model import hour_models
 from analytics.issuing import Issuer, Round
 from analytics.mirroring import Mirroring
 from analytics.readings import QUANTITY
@@ -21,13 +23,12 @@ from canhman.clocks import FollowedClock
 from canhman.configuration import read_forecast
 from canhman.drifting import of_database
 from canhman.judge_lock import JudgeLock
-from canhman.lessons import STORE
 from canhman.loops import for_ever, tell, unless_stopped
 from canhman.reloading import Reloaded
 from canhman.settings import Settings
 from canhman.signals import Signals
 from canhman.speaking import Speakers
-from canhman.train_schedule import Schedule
+from canhman.train_schedule import Schedule, learned_at
 from canhman.training import model_files
 from core.clock import Clock, local, rfc3339
 from core.errors import ConfigError, RefusedError, UnavailableError
@@ -269,8 +270,8 @@ class _Service:
             self._health.green(part)
 
     async def _newest(self) -> int | None:
-        """When models last learned [ms]."""
-        return max((card.trained_at for card in await self._parts.files.cards() if card.source == STORE), default=None)
+        """When models last learned, by today's code [ms]."""
+        return learned_at(await self._parts.files.cards(), {name: one.version for name, one in (day_models() | hour_models()).items()})
 
     async def _enough(self, before: int) -> bool:
         """Whether any salinity was read before an instant [ms]."""

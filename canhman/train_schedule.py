@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,8 +19,10 @@ from analytics.forecast_config import Training
 from analytics.history import DAY_MS, local_date
 from canhman import last_training
 from canhman.last_training import LastTraining
+from canhman.lessons import STORE
 from canhman.settings import PREFIX, Settings
 from core.clock import Clock
+from core.model_card import ModelCard
 
 log = structlog.get_logger()
 
@@ -47,6 +49,20 @@ def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> 
     if newest is None and tried is None:
         return True
     return today.hour >= rules.hour and days_since(newest) >= rules.every_days and days_since(tried) >= 1
+
+
+def learned_at(cards: Iterable[ModelCard], codes: Mapping[str, str]) -> int | None:
+    """When models last learned from the store [ms]; None where they never did, or where the newest of a target was made by other code than today's.
+
+    `codes`: the version of each model's code, by name. What other code made may not be read any more, and is not waited for until its week is over.
+    """
+    newest: dict[str, ModelCard] = {}
+    for card in cards:
+        if card.source == STORE and (card.target not in newest or card.trained_at > newest[card.target].trained_at):
+            newest[card.target] = card
+    if any(codes.get(card.model) != card.code for card in newest.values()):
+        return None
+    return max((card.trained_at for card in newest.values()), default=None)
 
 
 Newest = Callable[[], Awaitable[int | None]]

@@ -166,7 +166,7 @@ async def _same(files: ModelFiles, draft: ModelCard, code: str) -> ModelCard | N
         return card.model, card.data_from, card.data_until, card.stations, tuple(sorted((*card.drivers, *card.unused))), card.rows, card.source
 
     newest = next((c for c in await files.cards() if c.target == draft.target and c.why), None)
-    if newest is None or (newest.version.rpartition(".")[0], newest.inputs) != (code, draft.inputs):
+    if newest is None or (newest.code, newest.inputs) != (code, draft.inputs):
         return None
     return newest if seen(newest) == seen(draft) else None
 

@@ -55,6 +55,11 @@ class ModelCard:
     inputs: str = ""
     unused: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def code(self) -> str:
+        """The version of the code that made it."""
+        return self.version.rpartition(".")[0]
+
 
 MAGIC, FORMAT = b"CANHMAN-MODEL", 1  # every model file begins with them
 

@@ -1,7 +1,8 @@
 """The course of the issue day by twelfths, and the tide of that day and the day ahead by twelfths: where in its tides the water stands.
 
-A day's highest value alone does not say whether the water was still rising when the day ended, nor whether the next tide comes early or late. Only
-differences are told, and the tide of the zone's port; where there is none, the course alone.
+A day's highest value alone does not say whether the water was still rising when the day ended, nor whether the next tide comes early or late. Where the
+zone has no port, only the course of the water is told. The tide's days are local ones from midnight; in operation those of the water end at 05:00, in what is
+learned as in what is asked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from analytics.daily.panel import TWELFTHS, Daily, Floats, Index
 from analytics.daily.recent import filled, recent
 
 LEAST = TWELFTHS // 2  # twelfths with a value: under so many a day has no course
-_GAP = 2  # twelfths without a value that a line is drawn across: four hours
+_GAP = 2  # twelfths without a value that a line is drawn across
 _LATE = (0, 2, 4)  # twelfths: the water takes its time upstream
 _THIRD = TWELFTHS // 3
 
@@ -23,10 +24,9 @@ def course_columns(daily: Daily, day: Index, station: Index, scale: Scale, now: 
     if daily.course is None:
         return {}
     parts = np.stack([recent(part, day, station, memory=2) for part in daily.course], axis=2)
-    both = filled(scale.of(parts.reshape(len(day), 2 * TWELFTHS)), gap=_GAP)
-    today = both[:, TWELFTHS:]
-    known = np.isfinite(today)
-    today = np.where((known.sum(axis=1) >= LEAST)[:, None], today, np.nan)
+    both = scale.of(parts.reshape(len(day), 2 * TWELFTHS))
+    enough = np.isfinite(both[:, TWELFTHS:]).sum(axis=1) >= LEAST
+    today = np.where(enough[:, None], filled(both, gap=_GAP)[:, TWELFTHS:], np.nan)
     course = today[:, ::-1] - now[:, None]  # the last first
     found = {f"i_c{k}": course[:, k] for k in range(TWELFTHS)}
     found["i_high_at"], found["i_low_at"] = _place(course), _place(-course)

@@ -7,13 +7,13 @@ known (the part of it that answers to the tide is left out), and its course is w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analytics.daily.crossfit import Learned, matrix, members
-from analytics.daily.features import Known, above_days, driver_columns, inputs, known
+from analytics.daily.features import Known, above_days, driver_columns, driver_of, inputs, known
 from analytics.daily.gaussian import ahead
 from analytics.daily.last_value import last_values
 from analytics.daily.model import Fitted
@@ -79,7 +79,7 @@ def learned_drivers(fitted: object) -> tuple[str, ...]:
     if not isinstance(fitted, Ensemble):
         return ()
     names = [d.name for d in fitted.drivers]
-    groups = {group_of(column, names) for lead in fitted.leads.values() if lead.driven is not None for column in lead.driven.columns}
+    groups = {group_of(column) for lead in fitted.leads.values() if lead.driven is not None for column in lead.driven.columns}
     return tuple(name for name in names if ("driver", name) in groups)
 
 
@@ -99,11 +99,11 @@ def drivers_heard(fitted: Fitted, daily: Daily, day: Index, station: Index) -> l
     return found
 
 
-def group_of(column: str, drivers: Sequence[str]) -> Group | None:
+def group_of(column: str) -> Group | None:
     """Of an input of the ensemble; None of the level."""
-    whose = [name for name in drivers if re.fullmatch(rf"v_{re.escape(name)}(_[dm]\d+)?", column)]
-    if whose:
-        return "driver", max(whose, key=len)
+    whose = driver_of(column)
+    if whose is not None:
+        return "driver", whose
     return next((group for group, names in _NAMES if names.match(column)), None)
 
 
@@ -156,7 +156,7 @@ def _of_learned(model: Ensemble, learned: Learned, facts: Known, calm: Floats, r
     change, apart = members(learned.learners, learned.standard(x))
     spread, y = learned.size(x, change, apart), columns["y"]
     point = learned.expected(y + change, spread, model.alone.scale)
-    groups = [group_of(name, [d.name for d in model.drivers]) for name in learned.columns]
+    groups = [group_of(name) for name in learned.columns]
     instead = {_TIDE: calm[rows] - facts.now[rows], _COURSE: (facts.mean[:, -1] - calm)[rows]}  # of what the Gaussian process says
     found = {}
     for group in dict.fromkeys(g for g in groups if g is not None):

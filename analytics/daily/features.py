@@ -1,6 +1,6 @@
 """What the learners know of an issue: numbers of the last 75 days at the station, of its drivers, and of the tide from now to the day ahead.
 
-All salinity is on one scale, and all but the level itself are differences from today's, so that one station's days teach another's. Nothing
+All salinity is on one scale, and but for the level itself it is told as differences, so that one station's days teach another's. Nothing
 here names a station. What is not known is NaN.
 """
 
@@ -42,7 +42,7 @@ class Known:
     slopes: Floats  # (k, drives)
     above: Sky
     at: Index
-    course: Columns | None  # None where days have none
+    course: Columns | None  # None where one value a day is all that was learned from
 
 
 def above_days(daily: Daily, furthest: int) -> Sky:
@@ -102,17 +102,27 @@ def _within(daily: Daily, day: Index, station: Index, scale: Scale, raw: Floats)
     return found
 
 
+def driver_column(driver: str, what: str = "") -> str:
+    """The input that is a driver's value, or `what` was made of it. All behind the first colon is the driver's name, whatever it holds."""
+    return f"v{what}:{driver}"
+
+
+def driver_of(column: str) -> str | None:
+    """Whose an input is; None of one that is no driver's."""
+    return column.partition(":")[2] or None
+
+
 def driver_columns(driver: Driver, daily: Daily, day: Index, station: Index) -> dict[str, Floats]:
-    """Its value, how that changed, its means; NaN where it is not there. Names begin with `v_`."""
+    """Its value, how that changed, its means; NaN where it is not there. Their names: see `driver_column`."""
     given = daily.drivers.get(driver.name)
     if given is None:
         given = np.full(daily.target.shape, np.nan)
     window = carried(driver.standard(recent(given, day, station, memory=30)), days=CARRIED)
-    found = {f"v_{driver.name}": window[:, -1]}
+    found = {driver_column(driver.name): window[:, -1]}
     for back in (1, 2, 3, 5, 7, 14):
-        found[f"v_{driver.name}_d{back}"] = window[:, -1] - window[:, -1 - back]
+        found[driver_column(driver.name, f"d{back}")] = window[:, -1] - window[:, -1 - back]
     for width in (3, 7, 14, 30):
-        found[f"v_{driver.name}_m{width}"] = mean_of(window, width, least=width // 2)
+        found[driver_column(driver.name, f"m{width}")] = mean_of(window, width, least=width // 2)
     return found
 
 

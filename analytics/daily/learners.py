@@ -24,7 +24,7 @@ from analytics.daily.panel import Floats
 TREES, LEAF, SHARE = 200, 5, 0.3
 FEWER_TREES = 100  # where only errors are wanted
 COST, TUBE, WIDTH = 1.0, 0.1, 0.3
-LOUD, LOUDEST, LEAST_LOUD = 0.5, 4.0, 0.1  # the power of importance one day ahead, and the bounds of what comes of it
+LOUD, LOUDEST, LEAST_LOUD = 0.5, 4.0, 0.1  # the power of importance one day ahead; none is over 40 times as loud as another
 MOST_ROWS, MOST_KERNEL_ROWS = 8000, 5000  # beyond these more rows cost time only
 CLIP, CLIP_NET = 4.0, 3.0
 _BLOCK = 96  # rows: whole in the widths that matrix products are cut to
@@ -58,9 +58,8 @@ class Standard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nets:
-    """The mean of small nets of one hidden layer each, in `unit`s, of inputs times `loud` (f,): see `analytics.daily.nets`."""
+    """The mean of small nets of one hidden layer each, in `unit`s: see `analytics.daily.nets`."""
 
-    loud: Floats
     into: NDArray[np.float32]
     bias: NDArray[np.float32]
     out: NDArray[np.float32]
@@ -71,7 +70,7 @@ class Nets:
 
     def __call__(self, x: Floats) -> Floats:
         into, bias, out = (array.astype(np.float64) for array in (self.into, self.bias, self.out))
-        mean = in_blocks(lambda part: np.maximum(part @ into + bias, 0.0) @ out, np.clip(x * self.loud, -CLIP_NET, CLIP_NET)) + self.level
+        mean = in_blocks(lambda part: np.maximum(part @ into + bias, 0.0) @ out, np.clip(x, -CLIP_NET, CLIP_NET)) + self.level
         return np.clip(mean * self.unit, self.low, self.high)
 
 
@@ -122,7 +121,7 @@ def fit_learners(x: Floats, z: Floats, *, trees: int, lead: int) -> tuple[Learne
 
 
 def loudness(importance: Floats, power: float) -> Floats:
-    """What to multiply inputs by, its mean square 1: a `power` of their importance (f,), within bounds; ones where nothing matters."""
+    """What to multiply inputs by: a `power` of importance (f,) within LEAST_LOUD and LOUDEST, brought to a mean square of 1; ones where nothing matters."""
     if not importance.any():
         return np.ones(len(importance))
     loud = np.clip((importance / importance.mean()) ** power, LEAST_LOUD, LOUDEST)
@@ -141,8 +140,9 @@ def _trees(x: Floats, z: Floats, trees: int) -> tuple[Learner, Floats]:
 def _nets(x: Floats, z: Floats, loud: Floats) -> Learner:
     low, high = _bounds(z)
     unit = float(z.std()) + 1e-9
-    into, bias, out, level = fit_nets(np.clip(x * loud, -CLIP_NET, CLIP_NET), z / unit)
-    return Nets(loud=loud, into=into, bias=bias, out=out, level=level, unit=unit, low=low, high=high)
+    into, bias, out, level = fit_nets(np.clip(x, -CLIP_NET, CLIP_NET) * loud, z / unit)
+    into *= loud.astype(np.float32)[:, None]  # so they hear what it multiplies
+    return Nets(into=into, bias=bias, out=out, level=level, unit=unit, low=low, high=high)
 
 
 def _machine(x: Floats, z: Floats, loud: Floats, width: float) -> Learner:

@@ -435,6 +435,20 @@ def standing() -> SimClock:
     return SimClock(END, 0.0)
 
 
+def test_what_other_code_learned_does_not_count() -> None:
+    """After an upgrade a target whose newest model the new code did not make is as if nothing had been learned: it need not wait out its week."""
+    codes = {"ensemble": "2", "boosted": "1"}
+    old, hours = CARD, replace(CARD, target="hour", model="boosted", trained_at=END - DAY)
+    assert old.code == "1"
+    assert train_schedule.learned_at([], codes) is None
+    assert train_schedule.learned_at([hours], codes) == END - DAY
+    assert train_schedule.learned_at([hours, old], codes) is None
+    new = replace(old, version="2.20260303-a1b2c3", trained_at=END + DAY)
+    assert train_schedule.learned_at([hours, old, new], codes) == END + DAY
+    assert train_schedule.learned_at([hours, old, replace(new, source="Mekong 2020-22")], codes) is None
+    assert train_schedule.learned_at([replace(old, model="gone")], codes) is None
+
+
 def test_a_training_is_due_by_the_installations_clock() -> None:
     """At once where models never learned; then each so many local days from an hour on; once a day where nothing came of it; never with 0."""
     rules = Training(hour=1, every_days=7)

@@ -1,9 +1,10 @@
 """Three learners and a Gaussian process, told the tide ahead; how sure they may be comes from seasons they were kept from.
 
 What is learned is the change from the issue day on a scale of logarithms (see `analytics.daily.dressing`), from the station's last 75 days, its
-drivers, the tide that is known ahead, its own answer to that tide, and its own Gaussian process (see `gaussian`). The value is the mean of
-extremely randomised trees, three small nets and a support vector machine. The size of its error is a model of its own, and smaller where the
-station's Gaussian process finds it quieter than others are (where several were learned from); quantiles and
+drivers, the tide that is known ahead, its own answer to that tide, and its own Gaussian process (see `gaussian`). Where days were read several times
+the tide is told by its hours too, and one and two days ahead the course of the issue day (see `analytics.daily.course`). The value is the mean of
+extremely randomised trees, small nets and a support vector machine; the two last hear louder what matters to the trees. The size of its error is a
+model of its own, and smaller where the station's Gaussian process finds it quieter than others are (where several were learned from); quantiles and
 chances are read from one curve of past errors in units of that size, all made on seasons that were left out of the learning.
 
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from analytics.daily.crossfit import LEAST, Learned, learn
 from analytics.daily.dressing import Scale
 from analytics.daily.drivers import Driver, drivers_of
-from analytics.daily.features import Known, inputs, known
+from analytics.daily.features import Known, driver_column, driver_of, inputs, known
 from analytics.daily.issues import MOST_ISSUES, Issues
 from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Said
@@ -34,7 +35,6 @@ from analytics.daily.spread import left_out, seasons
 
 _OFTEN = 0.5  # of the issues: a driver known as often is waited for
 _LEAST_LEFT = 60  # rows to learn from while a season is left out
-_DRIVER = "v_"  # what names of their columns begin with
 
 Mask = NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ class Ensemble:
             given = daily.drivers.get(driver.name)
             heard = np.zeros(len(day), dtype=bool) if given is None else np.logical_or.accumulate(np.isfinite(given), axis=0)[day, station]
             before = np.isin(daily.stations, self.heard[driver.name])[station]
-            found[:, n] = ~np.isfinite(columns[_DRIVER + driver.name]) & (heard | before | (driver.name in self.waited))
+            found[:, n] = ~np.isfinite(columns[driver_column(driver.name)]) & (heard | before | (driver.name in self.waited))
         return found
 
     def _said(self, lead: Lead, days: int, found: Known, driven: Mask) -> Said:
@@ -103,7 +103,7 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
     within = any(bool((getattr(daily, name) != daily.target)[np.isfinite(daily.target)].any()) for name in ("low", "mean", "last", "high"))
     issues = past.issues
     found = _known(daily, issues.day, issues.station, alone, drivers, within=within, furthest=max(leads, default=1), told=(past.mean, past.sd))
-    waited = tuple(d.name for d in drivers if len(found.now) and np.isfinite(found.columns[_DRIVER + d.name]).mean() >= _OFTEN)
+    waited = tuple(d.name for d in drivers if len(found.now) and np.isfinite(found.columns[driver_column(d.name)]).mean() >= _OFTEN)
     kinds = {"bare": np.isfinite(found.mean[:, 0])}
     if drivers:
         kinds["driven"] = kinds["bare"] & _driven(found, waited)
@@ -143,7 +143,7 @@ def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: b
     season = seasons(days, columns["y"])
     if season.max() == 0 or min(int(there.sum()) for there, _ in left_out(days, season)) < _LEAST_LEFT:
         return None
-    names = [name for name, column in columns.items() if not (bare and name.startswith(_DRIVER)) and (name == "y" or _varies(column))]
+    names = [name for name, column in columns.items() if not (bare and driver_of(name)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
         return learn(columns, names, change, days, season, lead=lead, several=several, scale=scale)
 
@@ -171,7 +171,7 @@ def _driven(found: Known, waited: Sequence[str]) -> Mask:
     """Which issues know every driver that is waited for."""
     every = np.ones(len(found.now), dtype=bool)
     for name in waited:
-        every &= np.isfinite(found.columns[_DRIVER + name])
+        every &= np.isfinite(found.columns[driver_column(name)])
     return every
 
 

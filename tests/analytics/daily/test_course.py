@@ -71,6 +71,13 @@ def test_a_day_of_few_readings_has_no_course() -> None:
     assert course_columns(replace(days(RISING), course=None), DAY, STATION, PLAIN, np.array([1.0])) == {}
 
 
+def test_what_a_line_was_drawn_through_is_no_reading() -> None:
+    """Two readings and the evening before: twelve values can be drawn through them, and no course was read."""
+    some = [np.nan] * TWELFTHS
+    some[2], some[5] = 1.0, 2.0
+    assert all(np.isnan(value) for value in told(days(some, before=RISING)).values())
+
+
 def test_a_later_day_tells_nothing() -> None:
     """Whatever is read after the issue day, no bit of a column moves."""
     assert told(days(RISING)) == told(days(RISING, after=[99.0] * TWELFTHS))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analytics.daily.explain import LEAST, LEAST_SHARE, MOST, Drivers, drivers_heard, effects, group_of, reasons
-from analytics.daily.features import inputs, known
+from analytics.daily.features import driver_of, inputs, known
 from analytics.daily.histories import daily_of
 from analytics.daily.models.gaussian import GaussianProcess
 from analytics.daily.panel import Daily, Index
@@ -35,14 +35,13 @@ def test_every_input_of_the_ensemble_has_a_group() -> None:
     """All but today's value are told as one of REASONS; the groups hold what their names say."""
     model = made.fitted()
     found = known(panel(), *rows(-1), scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=True, furthest=LEAD)
-    groups = {name: group_of(name, ["discharge"]) for name in inputs(found, LEAD)}
+    groups = {name: group_of(name) for name in inputs(found, LEAD)}
     assert [name for name, group in groups.items() if group is None] == ["y"]
     codes = {name: group[0] for name, group in groups.items() if group is not None}
     assert set(codes.values()) == set(REASONS) - {"persistence"}
     told = {"th_then": "tide", "beat0": "tide", "resp": "tide", "a14_d": "tide", "d1": "course", "trend15": "course", "gp": "course", "i_low": "day"}
-    told |= {"mean_d1": "day", "yc": "season", "v_discharge": "driver", "v_discharge_d14": "driver"}
+    told |= {"mean_d1": "day", "yc": "season", "v:discharge": "driver", "vd14:discharge": "driver", "i_c0": "day", "t_c0": "tide", "t_first_chg4": "tide"}
     assert {name: codes[name] for name in told} == told
-    assert group_of("v_q_d1_m7", ["q", "q_d1"]) == ("driver", "q_d1")
 
 
 def test_a_dry_river_speaks_for_salt_and_a_high_one_against_it() -> None:
@@ -64,7 +63,7 @@ def test_an_effect_is_a_difference_of_the_expected_value() -> None:
     assert learned is not None
     found = known(panel(), *rows(-1), scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=LEAD)
     columns = inputs(found, LEAD)
-    usual = {name: np.full(2, np.nan) if name.startswith("v_") else column for name, column in columns.items()}
+    usual = {name: np.full(2, np.nan) if driver_of(name) else column for name, column in columns.items()}
     known_, unknown = (learned.say(each, model.alone.scale, model.alone.lines).point for each in (columns, usual))
     effect = effects(model, panel(), *rows(-1), LEAD)["driver", "discharge"]
     assert np.allclose(effect, known_ - unknown, rtol=0.2)  # the spread is another one there; here it stays
