@@ -141,6 +141,7 @@ class _Service:
         self._config = config
         self._used = config.current
         self._issuer = parts.issuer(config.current)
+        self._codes = {name: one.version for name, one in (day_models() | hour_models()).items()}
         self._schedule = Schedule(settings, parts.clock, newest=self._newest, enough=self._enough)
         self._drift_at = self._learn_at = 0.0
         self._mirroring = Mirroring(parts.db, parts.store)
@@ -271,7 +272,7 @@ class _Service:
 
     async def _newest(self) -> int | None:
         """When models last learned, by today's code [ms]."""
-        return learned_at(await self._parts.files.cards(), {name: one.version for name, one in (day_models() | hour_models()).items()})
+        return learned_at(await self._parts.files.cards(), self._codes)
 
     async def _enough(self, before: int) -> bool:
         """Whether any salinity was read before an instant [ms]."""

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 PRINCIPAL = ("M2", "S2", "K1", "O1")  # without these four there is no tide worth the name anywhere
 _PORT = {"id": str, "name": str, "zone": str, "latitude": float, "longitude": float, "mean_level_m": float, "datum": str, "source": str, "licence": str}
-_TWELFTHS = 12
+TWELFTHS = 12  # of a day: two hours each, but where the clocks change
 _STEPS = 144  # of a local day: the highest of these lies at most 1 mm below the day's own
 
 
@@ -47,7 +47,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TideDays:
-    """Of each local day (n,): highest, lowest, mean level and the range between the two first [m]; `course` (n, 12) in the middle of its twelfths."""
+    """Of each local day (n,): highest, lowest, mean level and the range between the two first [m]; `course` (n, TWELFTHS) in the middle of its twelfths."""
 
     high: Floats
     low: Floats
@@ -116,7 +116,7 @@ def daily(port: Port, zone: str, days: NDArray[np.datetime64]) -> TideDays:
     within = starts[:, None] + (ends - starts)[:, None] * np.arange(_STEPS) // _STEPS
     levels = level(port, within.ravel()).reshape(within.shape)
     high, low = levels.max(axis=1), levels.min(axis=1)
-    return TideDays(high=high, low=low, range=high - low, mean=levels.mean(axis=1), course=levels[:, _STEPS // _TWELFTHS // 2 :: _STEPS // _TWELFTHS])
+    return TideDays(high=high, low=low, range=high - low, mean=levels.mean(axis=1), course=levels[:, _STEPS // TWELFTHS // 2 :: _STEPS // TWELFTHS])
 
 
 def _midnight_ms(day: np.datetime64, tz: ZoneInfo) -> int:

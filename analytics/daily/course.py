@@ -11,7 +11,7 @@ import numpy as np
 
 from analytics.daily.dressing import Scale
 from analytics.daily.panel import TWELFTHS, Daily, Floats, Index
-from analytics.daily.recent import filled, recent
+from analytics.daily.recent import extremes_of, filled, recent
 
 LEAST = TWELFTHS // 2  # twelfths with a value: under so many a day has no course
 _GAP = 2  # twelfths without a value that a line is drawn across
@@ -30,7 +30,7 @@ def course_columns(daily: Daily, day: Index, station: Index, scale: Scale, now: 
     course = today[:, ::-1] - now[:, None]  # the last first
     found = {f"i_c{k}": course[:, k] for k in range(TWELFTHS)}
     found["i_high_at"], found["i_low_at"] = _place(course), _place(-course)
-    found["i_late_high"] = _highest(course[:, :_THIRD])
+    found["i_late_high"] = extremes_of(today, _THIRD, least=1)[0] - now
     found["i_turn1"], found["i_turn2"] = course[:, 0] - course[:, 1], course[:, 0] - course[:, 2]
     return found
 
@@ -56,8 +56,3 @@ def _place(course: Floats) -> Floats:
     """How many twelfths before the end (k,) the highest stands; NaN of none."""
     known = np.isfinite(course)
     return np.where(known.any(axis=1), np.where(known, course, -np.inf).argmax(axis=1), np.nan)
-
-
-def _highest(part: Floats) -> Floats:
-    known = np.isfinite(part)
-    return np.where(known.any(axis=1), np.where(known, part, -np.inf).max(axis=1), np.nan)

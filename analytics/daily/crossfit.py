@@ -85,7 +85,8 @@ def learn(
     for there, here in left_out(days, season):
         spread[here] = fit_spread(u[there], error[there])(u[here])
     quiet = usual(inputs["gp_sd"], spread) if several and "gp_sd" in columns else None
-    spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet, quiet_share(lead))
+    share = quiet_share(lead)
+    spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet, share)
     if len(x) < MANY and not better(inputs, said, change, spread, days, season, scale):
         return None
     standard = Standard.of(x)
@@ -95,7 +96,7 @@ def learn(
         learners=fit_learners(standard(x), change, trees=TREES, lead=lead),
         spread=fit_spread(u, error),
         usual=quiet,
-        share=quiet_share(lead),
+        share=share,
         errors=curve(np.sort(error / spread)),
     )
 

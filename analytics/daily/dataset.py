@@ -179,7 +179,7 @@ def _by_day(found: Readings, first: int, n: int) -> _Values:
     evening = _mean(group[late], value[late], n, m)
     daily = np.zeros(m * n, dtype=np.int64)
     daily[taken] = count
-    twelfth = found.hour[order] * TWELFTHS // 24
+    course = _mean(group * TWELFTHS + found.hour[order] * TWELFTHS // 24, value, n * TWELFTHS, m)
     once = most_lately(daily.reshape(m, n).T) <= 1  # one value a day lately: whatever its hour, it is the evening's too
     return _Values(
         high=spread(np.maximum.reduceat(value, starts)),
@@ -187,7 +187,7 @@ def _by_day(found: Readings, first: int, n: int) -> _Values:
         mean=_mean(group, value, n, m),
         last=last,
         evening=np.where(once, last, evening),
-        course=np.stack([_mean(group[(here := twelfth == k)], value[here], n, m) for k in range(TWELFTHS)]),
+        course=course.reshape(n, TWELFTHS, m).transpose(1, 0, 2),
     )
 
 

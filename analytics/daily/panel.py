@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core import tide
+
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
 Index = NDArray[np.int64]
-TWELFTHS = 12  # of a day: two hours each, but where the clocks change
+TWELFTHS = tide.TWELFTHS  # of a day: the water's course is held against the tide's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analytics.daily.dataset import Dataset
-from analytics.daily.panel import Daily, Floats
+from analytics.daily.panel import TWELFTHS, Daily, Floats
 from core.errors import ConfigError
 
 _ARRAYS = ("target", "high", "low", "mean", "last", "evening")
@@ -80,9 +80,5 @@ def _joined(own: Daily, other: Daily) -> Daily:
         name: both(*(spread(one, one.drivers[name]) if name in one.drivers else nothing for one in (own, other)))
         for name in sorted({*own.drivers, *other.drivers})
     }
-    courses = [one for one in (own, other) if one.course is not None]
-    course = None
-    if courses:
-        parts = [[spread(one, part) for part in one.course] for one in courses if one.course is not None]
-        course = np.stack(parts[0] if len(parts) == 1 else [both(a, b) for a, b in zip(*parts, strict=True)])
+    course = np.stack([both(*(nothing if one.course is None else spread(one, one.course[k]) for one in (own, other))) for k in range(TWELFTHS)])
     return replace(own, days=days, stations=stations, drivers=drivers, course=course, **arrays)

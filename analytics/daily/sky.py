@@ -23,7 +23,7 @@ _USUAL = np.datetime64("2020-01-01"), np.datetime64("2024-01-01")  # the tide's 
 class Sky:
     """Of `n` days from `first` on (days since 1970): `tide` (n, 4) [m], NaN where the zone has no port; `beats` (n, 8), `year` (n, 2): cosine and sine.
 
-    `course` (n, 12) [m]: the port's tide in the middle of each twelfth of the day.
+    `course` (n, TWELFTHS) [m]: the port's tide in the middle of each twelfth of the day.
     `drive` (n, k): what a station's water answers to, in units of its spread: the port's tide of the day and of days before, else the beats.
     """
 

@@ -15,7 +15,7 @@ from made_sets import DRIVERS, HEAD, LONG, Season, read, season, without
 from analytics.daily.backtest import Result, backtest, steps
 from analytics.daily.dataset import Dataset
 from analytics.daily.model import LEVELS, DayModel, Fitted, Said, day_models
-from analytics.daily.panel import Daily, Index
+from analytics.daily.panel import Daily, Floats, Index
 from core.errors import ConfigError
 
 MODELS = day_models()
@@ -66,6 +66,13 @@ def elsewhere(what: Season) -> Season:
     return replace(
         what, salinity=tuple((OTHER[s], t, v) for s, t, v in what.salinity), level=tuple((OTHER[s], t, v) for s, t, v in what.level), river=what.river
     )
+
+
+def course_of(daily: Daily) -> Floats:
+    """It is there, and not all of it unknown."""
+    assert daily.course is not None
+    assert np.isfinite(daily.course).any()
+    return daily.course
 
 
 def forecasts(result: Result) -> dict[tuple[str, str, int], bytes]:
@@ -172,6 +179,7 @@ def test_training_elsewhere(tmp_path: Path) -> None:
     assert {station for station, _, _ in forecasts(result)} == {"an", "binh", "cai"}
     own = [shown.asked[0].stations.index(s) for s in here.daily.stations]
     assert shown.asked[0].target[:, own].tobytes() == here.daily.target.tobytes()
+    np.testing.assert_array_equal(course_of(shown.asked[0])[:, :, own], course_of(here.daily))
 
 
 def test_a_station_is_left_out_of_training(tmp_path: Path) -> None:
@@ -201,6 +209,7 @@ def test_earlier_years_in_another_file(tmp_path: Path) -> None:
     assert str(shown.learned[0].days[-1]) == "2021-04-19"
     assert forecasts(split) == forecasts(whole)
     assert shown.asked[0].target.tobytes() == whole.daily.target.tobytes()
+    np.testing.assert_array_equal(course_of(shown.asked[0]), course_of(whole.daily))
 
 
 def test_drivers_meet_by_name(tmp_path: Path) -> None:
