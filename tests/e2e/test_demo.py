@@ -108,6 +108,7 @@ def test_a_real_sensor_shows_at_once(demo: Demo) -> None:
     ways = ["canhman publish"] + (["mosquitto_pub"] if shutil.which("mosquitto_pub") else [])
     for way in ways:
         name = f"vuon-{way[0]}"
+        demo.wait_for(way, 10)
         line = next(text.strip() for text in demo.out.splitlines() if way in text).replace("vuon-toi", name)
         line = line.replace(" canhman publish", f" {sys.executable} -m canhman publish")
         for _ in range(2):

@@ -53,9 +53,10 @@ class Demo:
 
     @property
     def out(self) -> str:
-        """What this life of it printed so far."""
+        """The whole lines this life of it printed so far: one that is still being written is not among them."""
         path = self.folder / f"out-{self._lives}"
-        return path.read_text("utf-8", errors="replace") if path.exists() else ""
+        text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+        return text[: text.rfind("\n") + 1]
 
     @property
     def log(self) -> str:
