@@ -21,6 +21,9 @@ missing() {
     # what drives Chromium is linked to it, and no package of ours brings it
     set -- "$libs"/*/libatomic.so.1
     [ -e "$1" ] || echo libatomic1
+    # Debian keeps each version's programs in a folder of its own
+    set -- "$libs"/postgresql/*/bin/initdb
+    [ -e "$1" ] || echo postgresql
     # a clock of its own for whole processes: the fault record sets it forth and back
     set -- "$libs"/*/faketime/libfaketimeMT.so.1
     [ -e "$1" ] || echo faketime

@@ -38,7 +38,7 @@ echo "apt-get $*" >>"$FAKE/log"
 [ ! -e "$FAKE/apt-fails" ] || exit 100
 case "$*" in *install*) : >"$FAKE/venv-module" ;; *) exit 0 ;; esac
 for program in mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub influxd chromium curl openssl; do cp "$FAKE/uv" "$SBIN/$program"; done
-mkdir -p "$FONTS/truetype/noto" "$LIBS/x86_64-linux-gnu/faketime" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
+mkdir -p "$FONTS/truetype/noto" "$LIBS/x86_64-linux-gnu/faketime" "$LIBS/postgresql/15/bin" && : >"$LIBS/postgresql/15/bin/initdb" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
 : >"$LIBS/x86_64-linux-gnu/libatomic.so.1"
 : >"$LIBS/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 [ ! -x "$SBIN/policy-rc.d" ] || echo "policy: do not start" >>"$FAKE/log"
@@ -308,8 +308,8 @@ def test_missing_servers_are_named(machine: Machine) -> None:
     machine.put("apt-get", APT)
     result = machine.run("test_servers.sh")
     assert result.returncode == 0
-    assert "missing: chromium curl influxdb mosquitto-clients openssl fonts-noto-core libatomic1 faketime." in result.stderr
-    assert "sudo apt-get install chromium curl influxdb mosquitto-clients openssl fonts-noto-core libatomic1 faketime" in result.stderr
+    assert "missing: chromium curl influxdb mosquitto-clients openssl fonts-noto-core libatomic1 postgresql faketime." in result.stderr
+    assert "sudo apt-get install chromium curl influxdb mosquitto-clients openssl fonts-noto-core libatomic1 postgresql faketime" in result.stderr
     assert "skipped" in result.stderr
     assert machine.log() == ""
 
@@ -317,7 +317,7 @@ def test_missing_servers_are_named(machine: Machine) -> None:
 def test_in_ci_nothing_may_be_missing(machine: Machine) -> None:
     """With REQUIRE_SERVERS=1 a missing server is an error."""
     result = machine.run("test_servers.sh", REQUIRE_SERVERS="1")
-    assert "chromium curl influxdb mosquitto mosquitto-clients openssl fonts-noto-core libatomic1 faketime" in one_line(result)
+    assert "chromium curl influxdb mosquitto mosquitto-clients openssl fonts-noto-core libatomic1 postgresql faketime" in one_line(result)
 
 
 def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
@@ -329,7 +329,7 @@ def test_root_gets_them_without_starting_daemons(machine: Machine) -> None:
     calls = machine.log()
     assert all(
         re.search(rf"apt-get install .* {package}\n", calls)
-        for package in ("mosquitto", "mosquitto-clients", "influxdb", "chromium", "curl", "openssl", "fonts-noto-core", "libatomic1", "faketime")
+        for package in ("mosquitto", "mosquitto-clients", "influxdb", "chromium", "curl", "openssl", "fonts-noto-core", "libatomic1", "postgresql", "faketime")
     )
     assert calls.count("policy: do not start") == calls.count("apt-get install")
     assert not (machine.fake / "sbin" / "policy-rc.d").exists()

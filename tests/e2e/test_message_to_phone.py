@@ -1,7 +1,7 @@
 """One reading from the sensor to the farmer's phone: publish → journal → store → judge → forecast → verdict → alert → inbox and page.
 
 The best introduction to how the parts meet. On our listener with SQLite all services run in one process (`canhman up`); on
-Mosquitto with InfluxDB each in a process of its own. Nothing is faked but the receiver of the webhook.
+Mosquitto with InfluxDB each in a process of its own, also with PostgreSQL as their database. Nothing is faked but the receiver of the webhook.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from servers.installation import Installation
+from servers.installation import Installation, MosquittoInflux
+from servers.postgres import Postgres
 from servers.services import Running, running
 from servers.waiting import until
 
@@ -77,6 +80,20 @@ def station(app: Running, id: str = "kl01") -> dict[str, Any]:
 
 
 def test_one_reading_reaches_the_phone(rig: Installation, receiver: Receiver) -> None:
+    """On SQLite as the database, with both set-ups."""
+    reaches_the_phone(rig, receiver)
+
+
+def test_on_postgresql(tmp_path: Path, bytecode: Path, receiver: Receiver) -> None:
+    """The same with registry, states, forecasts, alerts and people in PostgreSQL."""
+    with closing(Postgres()) as server:
+        rig = MosquittoInflux(tmp_path / "rig", bytecode, CANHMAN_DATABASE=server.database(prepared=False))
+        with closing(rig):
+            reaches_the_phone(rig, receiver)
+        assert not (rig.data / "registry.db").exists()
+
+
+def reaches_the_phone(rig: Installation, receiver: Receiver) -> None:
     """Calm water is `take`; one reading of 9 g/L is `stop` on the page, an alert in the inbox, and one signed webhook."""
     settings = {"CANHMAN_ENROL_PUBLIC": "1", "CANHMAN_WEBHOOK": receiver.url, "CANHMAN_WEBHOOK_SECRET": SECRET}
     with running(rig, together=rig.name == "listener_sqlite", env=settings) as app:

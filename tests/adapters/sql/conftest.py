@@ -1,4 +1,4 @@
-"""A database of its own for every test, copied from one that was migrated once; for some modules on PostgreSQL too."""
+"""A database of its own for every test, copied from one that was migrated once: on SQLite, and on PostgreSQL but where a test says why not."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from servers.postgres import Postgres
 
 from adapters.sql import SqlDatabase, open_database, prepare
 
-ON_POSTGRESQL = ("test_registry", "test_shared", "test_cursors", "test_turns")
-BY_OUR_CLOCK = ("test_who_dies_keeps_the_turn_for_a_minute_at_most", "test_flags_that_took_longer_than_their_turn_do_not_count")  # PostgreSQL goes by its own
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`url` is SQLite's; in the modules above PostgreSQL's as well, where that is at hand."""
-    if "url" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in ON_POSTGRESQL and metafunc.function.__name__ not in BY_OUR_CLOCK:
-        metafunc.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)], indirect=True)
+    """`url` (migrated) and `empty` are SQLite's, and PostgreSQL's as well but for tests marked `sqlite`."""
+    kinds = ["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else ["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)]
+    for name in ("url", "empty"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, kinds, indirect=True)
 
 
 class StandingClock:
@@ -50,11 +49,20 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest, prepared: Path, tmp_path: Path) -> str:
-    if getattr(request, "param", "sqlite") == "postgresql":
+    if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         return server.database()
     shutil.copy(prepared, tmp_path / "registry.db")
     return f"sqlite:///{tmp_path}/registry.db"
+
+
+@pytest.fixture
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.database(prepared=False)
+    return f"sqlite:///{tmp_path}/new.db"
 
 
 @pytest.fixture

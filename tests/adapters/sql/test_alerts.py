@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sqlite3
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert, text
+from sqlalchemy.exc import DBAPIError
 
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql import tables as t
@@ -342,5 +342,7 @@ def test_due_and_settled(url: str, database: SqlDatabase) -> None:
 def test_history_cannot_be_rewritten(url: str, database: SqlDatabase) -> None:
     """Not by us either."""
     opened(database)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as db, pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        db.execute("UPDATE alert_event SET kind = 'cleared'")
+    engine = create_engine(url)
+    with pytest.raises(DBAPIError, match="alert_event is append-only"), engine.begin() as connection:
+        connection.execute(text("UPDATE alert_event SET kind = 'cleared'"))
+    engine.dispose()

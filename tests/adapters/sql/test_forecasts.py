@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
 
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql.forecasts import _short
@@ -73,12 +74,12 @@ def test_reasons_and_missing_come_back(url: str, database: SqlDatabase) -> None:
     assert first.reasons == (replace(told[0], effect=-0.12346), told[1])
     assert first.missing == ("wind", "rain")
     assert (second.reasons, second.missing) == ((), ())
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+    engine = create_engine(url)
+    with engine.begin() as db:
         names = "id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt"
-        db.execute(
-            f"INSERT INTO forecast_issue ({names}) SELECT {names.replace('id', '9', 1).replace('issued_at', 'issued_at + 9')} FROM forecast_issue LIMIT 1"
-        )
-    db.close()
+        selected = names.replace("id", "9", 1).replace("issued_at", "issued_at + 9")
+        db.execute(text(f"INSERT INTO forecast_issue ({names}) SELECT {selected} FROM forecast_issue LIMIT 1"))
+    engine.dispose()
     old = all_of(database)[-1]
     assert (old.id, old.reasons, old.missing) == (9, (), ())
 
@@ -205,6 +206,7 @@ def test_rounding_keeps_the_order(numbers: list[float]) -> None:
     assert repr(_short(1.0)) == "1", "a whole number is short"
 
 
+@pytest.mark.sqlite("it is the size of its file")
 def test_an_hour_issue_stays_small(url: str, database: SqlDatabase) -> None:
     """72 leads of numbers with all their digits take at most 6.5 kB on disk: 150 MB for a day of hourly issues of 1,000 stations."""
     rng = np.random.default_rng(5)

@@ -31,6 +31,7 @@ def test_one_holder_at_a_time(database: SqlDatabase) -> None:
     assert take(database, B, name="mirror")
 
 
+@pytest.mark.sqlite("PostgreSQL goes by its own clock")
 def test_it_is_lost_when_not_renewed(database: SqlDatabase, clock: Hands) -> None:
     """A renewal counts from its own moment; once the time is over another one takes it, and the first learns of it."""
     assert take(database, A)
@@ -52,6 +53,7 @@ def test_only_its_holder_gives_it_up(database: SqlDatabase) -> None:
     assert take(database, B)
 
 
+@pytest.mark.sqlite("PostgreSQL goes by its own clock")
 def test_a_clock_that_was_set_back_binds_nobody(database: SqlDatabase, clock: Hands) -> None:
     """A lease taken while the clock stood a day ahead must not keep every judge away for a day."""
     clock.ms += 86_400_000

@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from adapters.sql import SqlDatabase, migrate, open_database, prepare
 from adapters.sql.engine import make_engine, parse_url, writing
@@ -47,32 +48,30 @@ def test_the_revisions_are_those_alembic_finds() -> None:
     assert _revisions() == {script.revision for script in scripts.walk_revisions()}
 
 
-def test_prepare_makes_an_empty_database(tmp_path: Path) -> None:
-    """An empty database is migrated, once; it holds the org `default` and uses write-ahead logging."""
-    url = f"sqlite:///{tmp_path}/new.db"
-    prepare(url)
-    prepare(url)
-    database = open_database(url)
+def test_prepare_makes_an_empty_database(empty: str) -> None:
+    """An empty database is migrated, once; it holds the org `default`; a file uses write-ahead logging."""
+    prepare(empty)
+    prepare(empty)
+    database = open_database(empty)
     snapshot = asyncio.run(database.snapshot())
     database.close()
     assert [(o.id, o.name) for o in snapshot.orgs] == [("default", "Mặc định")]
     assert snapshot.version == 1
-    connection = sqlite3.connect(tmp_path / "new.db")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
+    if empty.startswith("sqlite"):
+        connection = sqlite3.connect(empty.removeprefix("sqlite:///"))
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
 
 
-def test_migrate_says_from_and_to(tmp_path: Path) -> None:
+def test_migrate_says_from_and_to(empty: str) -> None:
     """`migrate` returns the revision before and now, and does nothing a second time."""
-    url = f"sqlite:///{tmp_path}/new.db"
-    assert migrate(url) == (None, head())
-    assert migrate(url) == (head(), head())
+    assert migrate(empty) == (None, head())
+    assert migrate(empty) == (head(), head())
 
 
-def test_a_database_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
+def test_a_database_of_the_first_version_is_brought_up(empty: str) -> None:
     """What stands in it stays; the new columns are empty and the new tables there."""
-    url = f"sqlite:///{tmp_path}/old.db"
-    engine = make_engine(parse_url(url))
+    engine = make_engine(parse_url(empty))
     with writing(engine) as connection:
         config = _config()
         config.attributes["connection"] = connection
@@ -80,7 +79,7 @@ def test_a_database_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
         connection.execute(
             text(
                 "INSERT INTO station (id, org, name, position, commune, commune_scheme, timezone, level_datum, verdict_point, public, aliases) "
-                "VALUES ('kenh-lau', 'default', 'Kênh Lầu', 'unknown', '', '', 'Asia/Ho_Chi_Minh', '', '', 1, '[]')"
+                "VALUES ('kenh-lau', 'default', 'Kênh Lầu', 'unknown', '', '', 'Asia/Ho_Chi_Minh', '', '', TRUE, '[]')"
             )
         )
         connection.execute(
@@ -91,43 +90,41 @@ def test_a_database_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
         )
     engine.dispose()
     with pytest.raises(FormatError, match="run canhman migrate"):
-        open_database(url)
-    assert migrate(url) == ("0001", head())
-    database = open_database(url)
+        open_database(empty)
+    assert migrate(empty) == ("0001", head())
+    database = open_database(empty)
     assert [(s.id, s.intake, s.public) for s in asyncio.run(database.snapshot()).stations] == [("kenh-lau", "", True)]
     assert [(s.changed, s.config, s.interval_ms) for s in asyncio.run(database.states())] == [(7, "h", None)]
     database.close()
-    engine = create_engine(url)
+    engine = create_engine(empty)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 
 
-def test_the_record_is_made_anew(tmp_path: Path) -> None:
+def test_the_record_is_made_anew(empty: str) -> None:
     """Sums of before 0005 are gone with the cursors of the record, so that all is scored again; other cursors stay."""
-    url = f"sqlite:///{tmp_path}/old.db"
-    engine = make_engine(parse_url(url))
+    engine = make_engine(parse_url(empty))
     with writing(engine) as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0004")
-        sums = "n, missing, events, right, known, inside, said, squares, squares_known, squares_reference, error"
+        sums = 'n, missing, events, "right", known, inside, said, squares, squares_known, squares_reference, error'
         names = f"station, point, target, model, lead, line, bin, month, {sums}"
         connection.execute(text(f"INSERT INTO forecast_score ({names}) VALUES ('a', 'main', 'day_max', 'm', 1, 1, 0, 202603{', 1' * 11})"))
         connection.execute(text("INSERT INTO cursor (name, value) VALUES ('record a main', 5), ('mirror', 6)"))
     engine.dispose()
-    migrate(url)
-    database = open_database(url)
+    migrate(empty)
+    database = open_database(empty)
     assert asyncio.run(database.scores(stations=["a"], target="day_max")) == []
     assert [asyncio.run(database.load_cursor(name)) for name in ("record a main", "mirror")] == [0, 6]
     database.close()
 
 
-def test_what_was_issued_outlives_the_wider_key(tmp_path: Path) -> None:
+def test_what_was_issued_outlives_the_wider_key(empty: str) -> None:
     """0006 keeps every issue with its number, and takes in a hindcast of the same instant; the record is made anew."""
-    url = f"sqlite:///{tmp_path}/old.db"
-    engine = make_engine(parse_url(url))
+    engine = make_engine(parse_url(empty))
     names = "id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt"
     values = f"5, 'o', 'a', 'main', 'day_max', 'm', '{{}}', 7, 1, '', '[1]', '[9]', '{json.dumps([[1] * 5])}', '{json.dumps([[0.5] * 4])}'"
     with writing(engine) as connection:
@@ -139,8 +136,8 @@ def test_what_was_issued_outlives_the_wider_key(tmp_path: Path) -> None:
         connection.execute(text("INSERT INTO cursor (name, value) VALUES ('record a main', 5), ('mirror', 6)"))
         connection.execute(text("UPDATE serial SET value = 5 WHERE name = 'forecast'"))
     engine.dispose()
-    migrate(url)
-    database = open_database(url)
+    migrate(empty)
+    database = open_database(empty)
     [kept] = asyncio.run(database.latest_forecasts(target="day_max"))
     assert (kept.id, kept.version, kept.quantiles) == (5, "1", ((1.0,) * 5,))
     assert asyncio.run(database.issue([replace(kept, version="1+hindcast"), kept])) == 1
@@ -149,10 +146,10 @@ def test_what_was_issued_outlives_the_wider_key(tmp_path: Path) -> None:
     database.close()
 
 
-def test_many_processes_prepare_at_once(tmp_path: Path) -> None:
+def test_many_processes_prepare_at_once(empty: str) -> None:
     """Processes that start together on an empty database all find it made, once."""
     program = "import sys; from adapters.sql import *; prepare(sys.argv[1]); open_database(sys.argv[1]).close()"
-    command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/new.db"]
+    command = [sys.executable, "-c", program, empty]
     processes = [subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE) for _ in range(3)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [(b"", 0)] * 3
 
@@ -186,7 +183,7 @@ def test_unprepared_and_foreign(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "error", "words"),
+    ("given", "error", "words"),
     [
         ("nonsense", ConfigError, "cannot be read"),
         ("sqlite://", ConfigError, "names no file"),
@@ -197,15 +194,16 @@ def test_unprepared_and_foreign(tmp_path: Path) -> None:
         ("sqlite:///{tmp}/text.db", FormatError, "not a sound SQLite database"),
     ],
 )
-def test_one_line_errors(tmp_path: Path, url: str, error: type[CanhManError], words: str) -> None:
+def test_one_line_errors(tmp_path: Path, given: str, error: type[CanhManError], words: str) -> None:
     """A database that cannot be used is one line that names it, without its password."""
     (tmp_path / "text.db").write_text("Đây là một lá thư, không phải cơ sở dữ liệu. " * 40)
     with pytest.raises(error, match=words) as caught:
-        prepare(url.format(tmp=tmp_path))
+        prepare(given.format(tmp=tmp_path))
     assert "\n" not in str(caught.value)
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.sqlite("a file")
 def test_read_only_file(url: str) -> None:
     """A file nobody may write is RefusedError, not a traceback."""
     database = open_database(url)
@@ -216,6 +214,7 @@ def test_read_only_file(url: str) -> None:
     database.close()
 
 
+@pytest.mark.sqlite("one writer at a time")
 def test_locked_file(url: str, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that waits too long for another one gets UnavailableError; readers do not wait."""
     monkeypatch.setattr("adapters.sql.engine.BUSY_SECONDS", 0.05)
@@ -235,7 +234,7 @@ def test_locked_file(url: str, database: SqlDatabase, monkeypatch: pytest.Monkey
     ("table", "values"),
     [
         ("audit", "(at, actor, kind, subject, before, after, why) VALUES (1, 'a', 'org', 'x', '', '', '')"),
-        ("alert_event", "(alert, at, kind, actor) VALUES (1, 1, 'opened', '')"),
+        ("alert_event", "(alert, at, kind, actor) SELECT id, 1, 'opened', '' FROM alert"),
         (
             "forecast_issue",
             "(id, org, station, point, target, model, version, issued_at, data_until, inputs, leads, times, quantiles, p_gt) "
@@ -245,9 +244,14 @@ def test_locked_file(url: str, database: SqlDatabase, monkeypatch: pytest.Monkey
 )
 def test_append_only(url: str, table: str, values: str) -> None:
     """Whoever holds a connection: the audit trail, the forecasts as issued and the history of alerts only grow."""
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute(f"INSERT INTO {table} {values}")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO alert (org, station, point, kind, line_key, level, state, opened_at, updated_at, unit, model, acknowledged_by, config, memory) "
+            "VALUES ('o', 's', 'p', 'silent', '', 0, 'open', 1, 1, '', '', '', '', '{}')"
+        )
+        connection.exec_driver_sql(f"INSERT INTO {table} {values}")
     for statement in (f"UPDATE {table} SET id = 2", f"DELETE FROM {table}"):
-        with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
-            connection.execute(statement)
-    connection.close()
+        with pytest.raises(DBAPIError, match=f"{table} is append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    engine.dispose()

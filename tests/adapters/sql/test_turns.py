@@ -70,6 +70,7 @@ def test_no_rewriting_while_flags_are_written(two: tuple[SqlDatabase, SqlDatabas
     asyncio.run(story())
 
 
+@pytest.mark.sqlite("PostgreSQL goes by its own clock")
 @pytest.mark.parametrize("passed", [TURN_MS + 1, -3_600_000], ids=["a minute later", "our clock set back"])
 def test_who_dies_keeps_the_turn_for_a_minute_at_most(two: tuple[SqlDatabase, SqlDatabase], url: str, passed: int) -> None:
     """Neither a judge nor a rewriter that was killed in the middle stops the other one for long."""
@@ -162,6 +163,7 @@ class Late(MemoryStore):
         await super().write_flags(batch, keys)
 
 
+@pytest.mark.sqlite("PostgreSQL goes by its own clock")
 def test_flags_that_took_longer_than_their_turn_do_not_count(database: SqlDatabase, url: str) -> None:
     """Redecode wrote meanwhile, so the judge does not say that they are written. Where nobody did, a turn that is over by time is as good as kept."""
     judge, later = open_database(url, clock=SimClock(NOW, 0)), open_database(url, clock=SimClock(NOW + TURN_MS + 1, 0))
