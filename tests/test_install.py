@@ -38,7 +38,9 @@ echo "apt-get $*" >>"$FAKE/log"
 [ ! -e "$FAKE/apt-fails" ] || exit 100
 case "$*" in *install*) : >"$FAKE/venv-module" ;; *) exit 0 ;; esac
 for program in mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub influxd chromium curl openssl; do cp "$FAKE/uv" "$SBIN/$program"; done
-mkdir -p "$FONTS/truetype/noto" "$LIBS/x86_64-linux-gnu/faketime" "$LIBS/postgresql/15/bin" && : >"$LIBS/postgresql/15/bin/initdb" && : >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
+mkdir -p "$FONTS/truetype/noto" "$LIBS/x86_64-linux-gnu/faketime" "$LIBS/postgresql/15/bin"
+: >"$FONTS/truetype/noto/NotoSans-Regular.ttf"
+: >"$LIBS/postgresql/15/bin/initdb"
 : >"$LIBS/x86_64-linux-gnu/libatomic.so.1"
 : >"$LIBS/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 [ ! -x "$SBIN/policy-rc.d" ] || echo "policy: do not start" >>"$FAKE/log"
