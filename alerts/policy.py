@@ -16,6 +16,7 @@ from core.alert import Alert, AlertEvent, AlertKey, Step
 from core.bands import LINES, band, level
 from core.flags import Flag
 from core.forecast import HOUR_MS, MEDIAN, Forecast
+from core.highest import chance_within, covered, touching
 from core.risk import Risk
 from core.state import Latest
 
@@ -165,32 +166,21 @@ def _forecast(key: AlertKey, at: _Point) -> _Found:
     if issue is None or key.line is None or not -AHEAD_MS <= at.now - issue.issued_at <= at.rules.forecast_max_age_h * HOUR_MS:
         return _Found()
     until = at.now + at.rules.ahead_h * HOUR_MS
-    hours = [i for i, start in enumerate(issue.times) if start + HOUR_MS > at.now and start < until]
-    chances = [issue.exceedance(i, key.line) for i in hours]
+    hours = touching(issue, at.now, until)
+    p = chance_within(issue, at.now, until, key.line)
     peaks = [issue.quantiles[i][MEDIAN] for i in hours]
-    if not hours or not all(math.isfinite(x) for x in chances + peaks):
+    if not math.isfinite(p) or not all(map(math.isfinite, peaks)):
         return _Found()
-    p = max(chances)
     highest = max(range(len(hours)), key=lambda n: peaks[n])
     return _Found(
         opens=p >= at.rules.forecast_open_p,
-        clears=p < at.rules.forecast_clear_p and _covered([issue.times[i] for i in hours], at.now, until),
+        clears=p < at.rules.forecast_clear_p and covered((issue.times[i] for i in hours), at.now, until),
         value=peaks[highest],
         time=issue.times[hours[highest]],
         p=p,
         model=issue.model,
         issue=issue.issued_at,
     )
-
-
-def _covered(starts: Sequence[int], since: int, until: float) -> bool:
-    """Whether these hours leave out no more than every second one: what was not forecast, for want of readings, may be the salty hour."""
-    covered: float = since
-    for start in (*sorted(starts), until):
-        if start - covered > HOUR_MS:
-            return False
-        covered = start + HOUR_MS
-    return True
 
 
 _KINDS = {"observed": _observed, "forecast": _forecast, "silent": _silent, "fault": _fault}

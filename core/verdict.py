@@ -14,12 +14,12 @@ from core.bands import band
 from core.clock import rfc3339
 from core.flags import Flag
 from core.forecast import HOUR_MS, MEDIAN, Forecast
+from core.highest import chance_of_highest, covered
 from core.risk import Risk
 from core.state import Latest
 
 UNIT = "g/L"
 AHEAD_MS = 600_000  # a reading may be this far ahead of us, as ingest takes it
-HOLE_MS = HOUR_MS  # the longest stretch of the next hours that may lack a forecast: two-hourly data leave every second hour out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class WaterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What to do, why, and until when. Times in ms; `p` the highest P(S > limit) of the next hours, None without a forecast.
+    """What to do, why, and until when. Times in ms; `p` is P(S > limit at some time in the next hours), None without a forecast.
 
     `verdict`: take | measure | wait | stop | unknown. `reason`: ok | stale | silent | suspect | fault | no_forecast | no_data.
     `config` is the hash of the numbers it was judged by.
@@ -185,16 +185,11 @@ class _Hours:
         return cls(rows=tuple(sorted(rows)), ahead_ms=ahead, until_ms=until)
 
     def chance(self, since: int) -> float | None:
-        """The highest chance of the hours that touch [since, since + ahead); None where these do not cover it."""
-        inside = [(start, p) for start, _, p in self.rows if start + HOUR_MS > since and start < since + self.ahead_ms]
-        if not inside or any(math.isnan(p) for _, p in inside):
-            return None
-        covered = since
-        for start in (*(start for start, _ in inside), since + self.ahead_ms):
-            if start - covered > HOLE_MS:
-                return None
-            covered = start + HOUR_MS
-        return max(p for _, p in inside)
+        """P(S > limit at some time in the hours that touch [since, since + ahead)); None where these do not cover it."""
+        until = since + self.ahead_ms
+        inside = [(start, p) for start, _, p in self.rows if start + HOUR_MS > since and start < until]
+        p = chance_of_highest(inside)
+        return p if math.isfinite(p) and covered((start for start, _ in inside), since, until) else None
 
     def later(self, now: int) -> Iterator[tuple[int, float, float, float]]:
         """The hours that begin after `now`: start, median, the chance of the hours from there on, as far as these are covered, and its own."""

@@ -18,6 +18,7 @@ from analytics.hourly.panel import Floats, Hourly, Index
 from analytics.models.persistence import MODEL as PERSISTENCE
 from core.bands import LINES
 from core.forecast import HOUR_MS, QUANTILES
+from core.highest import chance_of_highest
 from core.window import PROMISED
 
 SHIPPED = "boosted"
@@ -77,7 +78,7 @@ class CourseScore:
 class LowOdds:
     """Chances of lying over a line, low ≤ p < high, said for leads 1 to 6: `n`, their mean `said`, how often it `came`; persistence beside it.
 
-    `hours` is 1: of each hour by itself; 6: the highest of the six, as the verdict reads it, and whether any hour that was read came over the line.
+    `hours` is 1: of each hour by itself; 6: of the highest of the six, as the verdict states it, and whether any hour that was read came over the line.
     """
 
     hours: int
@@ -188,9 +189,33 @@ def course_score(found: Dataset, hourly: Hourly, fitted: FittedHours) -> tuple[t
     over = np.where(np.isfinite(soon)[:, :, None], soon[:, :, None] > np.array(LINES), np.nan)
     each = [(p[:, :SOON].reshape(-1), over.reshape(-1)) for p in (own.p_gt, p_gt)]
     six = _highest(over).reshape(-1)
-    most = [(_highest(p[:, :SOON]).reshape(-1), six) for p in (own.p_gt, p_gt)]
+    most = [(_stated(hourly, hour, p[:, :SOON]).reshape(-1), six) for p in (own.p_gt, p_gt)]
     low = [_low(n, both, a, z) for n, both in ((1, each), (SOON, most)) for a, z in pairwise(LOW)]
     return tuple(course), tuple(low)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighestOdds:
+    """P(the highest of the next hours lies over each of LINES) as it is `stated` (k, 4), and whether it `came` (k, 4): 0 or 1.
+
+    `persistence` (k, 4) is what that model's hours would state. NaN where nothing is stated; issues under half of whose hours were read are left out.
+    """
+
+    stated: Floats
+    persistence: Floats
+    came: Floats
+
+
+def highest_score(found: Dataset, hourly: Hourly, fitted: FittedHours, hours: int, *, at: Sequence[int] = HOURS) -> HighestOdds:
+    """Of the next `hours`, issued at these local hours of the days from `test_from` on, nothing of the hour that runs read yet."""
+    hour, station = _issues(found, hourly, at)
+    hourly = replace(hourly, begun=np.full_like(hourly.begun, np.nan))
+    came = _came(found, hourly, hour, station)[:, :hours]
+    read = np.isfinite(came).sum(axis=1) >= hours // 2
+    hour, station, came = hour[read], station[read], came[read]
+    own, other = fitted.say(hourly, hour, station, LEADS[:hours]).p_gt, _persistence(found, hourly, hour, station)[1][:, :hours]
+    over = (np.nanmax(came, axis=1)[:, None] > np.array(LINES)).astype(np.float64)
+    return HighestOdds(stated=_stated(hourly, hour, own), persistence=_stated(hourly, hour, other), came=over)
 
 
 def _hour(hourly: Hourly, day: np.datetime64) -> int:
@@ -232,6 +257,17 @@ def _mean(values: NDArray[np.generic]) -> float:
 def _highest(p: Floats) -> Floats:
     """Of the hours that are known (k, lines)."""
     return np.where(np.isfinite(p).any(axis=1), np.where(np.isfinite(p), p, -1.0).max(axis=1), np.nan)
+
+
+def _stated(hourly: Hourly, hour: Index, p: Floats) -> Floats:
+    """P(over each line in some hour) (k, lines) from the chances of the hours from `hour` on (k, hours, lines), of those that are told; NaN where none is."""
+    starts = hourly.start + (hour[:, None] + np.arange(p.shape[1])) * HOUR_MS
+    found = np.full((len(p), p.shape[2]), np.nan)
+    for k, (start, row) in enumerate(zip(starts, p, strict=True)):
+        told = np.isfinite(row).all(axis=1)
+        for line in range(p.shape[2]):
+            found[k, line] = chance_of_highest(zip(start[told].tolist(), row[told, line].tolist(), strict=True))
+    return found
 
 
 def _course(came: Floats, quantiles: Floats, p_gt: Floats, other_quantiles: Floats, other_p: Floats, first: int, last: int) -> CourseScore:

@@ -200,9 +200,9 @@ def test_a_recorded_file_is_no_silent_sensor(world: World) -> None:
 
 def test_a_forecast_opens_and_clears_in_two_issues(world: World) -> None:
     """Opens at .6; one issue under .4 is not enough, the same issue looked at twice neither, a second one clears."""
-    world.issue = an_issue(world.now, {1: (0.5, 0.1), 5: (1.4, 0.59)})
+    world.issue = an_issue(world.now, {1: (0.5, 0.0), 5: (1.4, 0.59)})
     assert world.look() == []
-    world.issue = an_issue(world.now, {1: (0.5, 0.1), 5: (1.4, 0.6)})
+    world.issue = an_issue(world.now, {1: (0.5, 0.0), 5: (1.4, 0.6)})
     assert {s.alert.line for s in world.look()} == {1.0, 4.0}
     alert = world.open("forecast", 1.0)
     assert alert is not None
@@ -217,6 +217,28 @@ def test_a_forecast_opens_and_clears_in_two_issues(world: World) -> None:
     world.now += HOUR
     world.issue = an_issue(world.now, {1: (0.5, 0.39)})
     world.look()
+    assert world.open("forecast", 1.0) is None
+
+
+def test_a_day_of_doubtful_hours_is_a_warning(world: World) -> None:
+    """What counts is the highest of the next 24 h: hours of 4 in 10 all day open it, and hours of 3 in 10 do not clear it; one such hour alone does."""
+    world.issue = an_issue(world.now, dict.fromkeys(range(1, 25), (0.9, 0.3)))
+    assert world.look() == []
+    world.issue = an_issue(world.now, dict.fromkeys(range(1, 25), (0.9, 0.4)))
+    assert {s.alert.line for s in world.look()} == {1.0, 4.0}
+    alert = world.open("forecast", 1.0)
+    assert alert is not None
+    assert alert.p is not None
+    assert 0.6 <= alert.p < 1 - 0.6**24
+    for _ in range(2):
+        world.now += HOUR
+        world.issue = an_issue(world.now, dict.fromkeys(range(1, 25), (0.9, 0.3)))
+        world.look()
+        assert world.open("forecast", 1.0) is not None
+    for _ in range(2):
+        world.now += HOUR
+        world.issue = an_issue(world.now, {5: (0.9, 0.3)})
+        world.look()
     assert world.open("forecast", 1.0) is None
 
 
