@@ -89,7 +89,6 @@ class Crops:
     """All crops, and when advice about their soil may be given."""
 
     soil_max_age_h: float = parameter(48.0, "An older reading of the soil counts as none.", unit="h", most=72)
-    water_max_age_h: float = parameter(6.0, "An older reading of the irrigation water counts as none.", unit="h", most=6)
     most_leaching: float = parameter(0.4, "A greater share of the water is not advised for leaching: wait for fresher water.", unit="share", most=0.5)
     approved_by: str = ""
     ground: Ground = ground.SHIPPED

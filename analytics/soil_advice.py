@@ -1,6 +1,7 @@
 """What to do about salt in the soil: leach, wait, measure first, or not known.
 
-It never says that water may be taken: `core/verdict.py` alone does.
+It never says that water may be taken: `core/verdict.py` alone does. Whoever is told to wash puts water on, so that is said only where the verdict is
+`take`; nothing here asks for itself how old or how good a reading of the water is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from analytics.figure import Figure
 from analytics.soil import Span, leaching_requirement, yield_loss
 from core.seawater import ec_from_salinity
 from core.texts import number, say
+from core.verdict import Verdict
+from core.window import KNOWN
 
 Act = Literal["leach", "wait", "measure", "unknown"]
 
@@ -24,16 +27,15 @@ Act = Literal["leach", "wait", "measure", "unknown"]
 class SoilState:
     """What is known of a field now.
 
-    `ece` [dS/m] from and to; `age_h` of the newest reading it rests on, `is_good` whether that reading was judged good. The same of the
-    irrigation water: `water_ec` at 25 °C [dS/m] at most, `water_age_h`, `water_is_good`. NaN where not known.
+    `ece` [dS/m] from and to; `age_h` of the newest reading it rests on, `is_good` whether that reading was judged good. `water` is the verdict on the
+    irrigation water by a limit that the crop bears, `water_ec` at 25 °C [dS/m] what it was given for; None and NaN where not known.
     """
 
     ece: tuple[float, float]
     age_h: float
     is_good: bool
+    water: Verdict | None = None
     water_ec: float = math.nan
-    water_age_h: float = math.nan
-    water_is_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def soil_advice(state: SoilState, crop: Crop, stage: str | None, rules: Crops) -
         return Advice(act="unknown", why="soil.why.no_ece", is_sensitive=is_sensitive)
     if threshold is None or slope is None:
         return Advice(act="unknown", why="soil.why.no_figures", is_sensitive=is_sensitive)
-    act, why, leaching = _act(state, threshold.value, crop.water_limit.value, rules)
+    act, why, leaching = _act(state, threshold.value, rules)
     lost = yield_loss(Span(low=np.float64(low), high=np.float64(high)), threshold=threshold.value, slope=slope.value)  # type: ignore[arg-type]  # scalars
     used: tuple[Figure, ...] = (threshold, slope, crop.water_limit, rules.ground.saturation_least, rules.ground.saturation_most)
     return Advice(
@@ -90,17 +92,22 @@ def words(advice: Advice, lang: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _act(state: SoilState, threshold: float, water_limit: float, rules: Crops) -> tuple[Act, str, float | None]:
+def _act(state: SoilState, threshold: float, rules: Crops) -> tuple[Act, str, float | None]:
     low, high = state.ece
     if high < threshold:
         return "wait", "soil.why.below", None
     if low < threshold:
         return "measure", "soil.why.unsure", None
-    if not state.water_is_good or not _fresh(state.water_age_h, rules.water_max_age_h) or not 0 <= state.water_ec < math.inf:
+    water = state.water
+    if water is None or water.verdict not in KNOWN or not 0 <= state.water_ec < math.inf:
         return "measure", "soil.why.no_water", None
     leaching = float(leaching_requirement(state.water_ec, ece=threshold))
-    if state.water_ec > float(ec_from_salinity(water_limit)) or leaching > rules.most_leaching:
+    if state.water_ec >= float(ec_from_salinity(water.limit)) or leaching > rules.most_leaching:
         return "wait", "soil.why.salty_water", None
+    if water.verdict in ("wait", "stop"):
+        return "wait", "soil.why.salt_comes", None
+    if water.verdict != "take":
+        return "measure", "soil.why.unsure_water", None
     return "leach", "soil.why.above", leaching
 
 

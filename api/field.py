@@ -21,7 +21,9 @@ from core.forecast import HOUR_MS, Forecast
 from core.place import Station
 from core.seawater import ec_from_salinity, salinity_from_ec
 from core.state import SeriesState
-from registry.situation import SALINITY, Situation
+from core.verdict import Verdict
+from core.window import KNOWN
+from registry.situation import Situation
 
 RAIN = "air.rain"
 
@@ -40,6 +42,7 @@ class Soil:
     """The soil of a station and its water; without a crop nothing is advised, and no root zone is told of.
 
     `source` and `point` are where the water is read; `water` its coming days, with the chances by the crop's limit, and `issued` its forecast.
+    `verdict` is the one on that water now that the advice rests on: by the crop's limit, or by the reader's where that is lower.
     `watered` and `leached` are with water of the freshest hours, `any_hour` with that of whichever.
     """
 
@@ -52,6 +55,7 @@ class Soil:
     point: str
     water: WaterDays | None
     issued: Forecast | None
+    verdict: Verdict | None
     watered: Course | None
     any_hour: Course | None
     leached: Course | None
@@ -64,9 +68,19 @@ def has_soil(situation: Situation, station: Station) -> bool:
 
 
 async def soil_of(
-    backend: Backend, situation: Situation, station: Station, now: int, *, rules: Crops, crop: Crop | None = None, stage: str | None = None
+    backend: Backend,
+    situation: Situation,
+    station: Station,
+    now: int,
+    *,
+    rules: Crops,
+    crop: Crop | None = None,
+    stage: str | None = None,
+    limit: float | None = None,
 ) -> Soil:
-    """Reads the store and the newest forecasts. Raises UnavailableError, and NotFoundError for a stage the crop has not.
+    """Reads the store and the newest forecasts; `limit` [g/L] is the one its reader is shown the verdict by, else the installation's.
+
+    Raises UnavailableError, and NotFoundError for a stage the crop has not.
 
     Whoever sees a field sees the water it takes: the registry holds no public field with a private intake.
     """
@@ -77,10 +91,12 @@ async def soil_of(
     probes = await _probes(backend, situation, station, now, rules)
     day_max, day_min = await _forecasts(backend, situation, of, point, now) if point else (None, None)
     water = water_days(day_max, day_min, now, limit=crop.water_limit.value if crop is not None else None)
-    zone = advice = watered = any_hour = leached = None
+    zone = advice = verdict = watered = any_hour = leached = None
     if crop is not None:
         zone = root_zone_now(probes, crop.root_depth.value, now, max_age_ms=rules.soil_max_age_h * HOUR_MS)
-        state = _state(situation, zone, of, point, now)
+        # by the lower of the two limits: no crop is given water over its own, and nobody is told to wash beside a verdict that says to wait
+        verdict = situation.verdict(station.id, now, limit=min(crop.water_limit.value, situation.risk.limit if limit is None else limit))
+        state = _state(situation, zone, verdict, of, point, now)
         advice = soil_advice(state, crop, stage, rules)
         if water is not None and zone.time is not None:
             rain = await _rain(backend, situation, (station.id, of), zone.time, now, station.timezone)
@@ -97,6 +113,7 @@ async def soil_of(
         point=point,
         water=water,
         issued=day_max if water is not None else None,
+        verdict=verdict,
         watered=watered,
         any_hour=any_hour,
         leached=leached,
@@ -117,8 +134,7 @@ def _course(
     leaching: float = 0.0,
     any_hour: bool = False,
 ) -> Course:
-    fresh = state.water_is_good and 0 <= state.water_age_h <= rules.water_max_age_h
-    measured = float(salinity_from_ec(state.water_ec)) if fresh else math.nan
+    measured = float(salinity_from_ec(state.water_ec))
     ece = ahead(rules.ground, crop.root_depth.value, zone, water, timezone, measured=measured, rain=rain, leaching=leaching, any_hour=any_hour)
     threshold, slope = crop.threshold_at(stage), crop.slope
     loss = None if threshold is None or slope is None else yield_loss(ece, threshold=threshold.value, slope=slope.value)
@@ -182,24 +198,22 @@ def _judged_until(state: SeriesState) -> int:
 
 async def _forecasts(backend: Backend, situation: Situation, station: str, point: str, now: int) -> tuple[Forecast | None, Forecast | None]:
     """The newest of the days' highest and lowest there that are not too old to be believed."""
-    oldest = now - situation.risk.forecast_max_age_h * HOUR_MS
     found = []
     for target in ("day_max", "day_min"):
         issued = await backend.forecasts.latest_forecasts(target=target, station=station, until=now)
-        found.append(next((f for f in issued if f.point == point and f.issued_at >= oldest), None))
+        found.append(next((f for f in issued if f.point == point and situation.believes(f, now)), None))
     return found[0], found[1]
 
 
-def _state(situation: Situation, zone: RootZoneNow, of: str, point: str, now: int) -> SoilState:
-    read = situation.reading(of, point, SALINITY) if point else None
-    good = read.judged if read is not None and read.judged is not None and read.judged.flag == Flag.GOOD else None
+def _state(situation: Situation, zone: RootZoneNow, water: Verdict, of: str, point: str, now: int) -> SoilState:
+    """`water` is the verdict at `of` and `point`: where it is not known, what was measured last counts for nothing."""
+    judged = situation.water(of, point).judged if water.verdict in KNOWN else None
     return SoilState(
         ece=zone.ece,
         age_h=math.nan if zone.time is None else (now - zone.time) / HOUR_MS,
         is_good=zone.time is not None,
-        water_ec=math.nan if good is None else float(ec_from_salinity(good.value)),
-        water_age_h=math.nan if good is None else (now - good.time) / HOUR_MS,
-        water_is_good=good is not None,
+        water=water,
+        water_ec=math.nan if judged is None else float(ec_from_salinity(judged.value)),
     )
 
 

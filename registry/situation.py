@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core import verdict as rule
 from core.flags import Flag
-from core.forecast import Forecast
+from core.forecast import HOUR_MS, Forecast
 from core.outlook import Outlook, outlook
 from core.place import MAIN
 from core.risk import Risk
@@ -111,6 +111,13 @@ class Situation:
     def forecast(self, station: str, point: str) -> Forecast | None:
         """The newest forecast of the coming hours there."""
         return self._forecasts.get((station, point))
+
+    def believes(self, issue: Forecast, now: int) -> bool:
+        """Whether anything may still be told of an issue at `now` [ms], be it of hours or days: while the verdict would still use one as old.
+
+        One without leads took back what was said before, and says nothing.
+        """
+        return bool(issue.leads) and -AHEAD_MS <= now - issue.issued_at <= self.risk.forecast_max_age_h * HOUR_MS
 
     def source_of(self, station: str) -> str:
         """The station whose water is judged: a field's intake, else itself."""

@@ -19,6 +19,10 @@ from api.schemas.soil import CropList, SoilShape, crop_list, soil_shape
 router = APIRouter(tags=["soil"])
 
 CropId = Annotated[str | None, Query(max_length=64, description="Id of a crop; without one nothing is advised.")]
+Limit = Annotated[
+    float | None,
+    Query(gt=0, le=100, allow_inf_nan=False, description="The salinity its verdict is about [g/L], else the installation's; the crop's where that is lower."),
+]
 StageId = Annotated[str | None, Query(max_length=64, description="Id of one of its stages; without one the most sensitive counts.")]
 
 
@@ -30,7 +34,7 @@ async def crops(request: Request, caller: Annotated[Caller, PUBLIC]) -> Response
 
 
 @router.get("/stations/{id}/soil", response_model=SoilShape, summary="Salt in the root zone, and what the crop asks for")
-async def soil(request: Request, id: str, caller: Annotated[Caller, PUBLIC], crop: CropId = None, stage: StageId = None) -> Response:
+async def soil(request: Request, id: str, caller: Annotated[Caller, PUBLIC], crop: CropId = None, stage: StageId = None, limit: Limit = None) -> Response:
     """By day: ECe of the last 14 days at each depth, the chances that the water is above the crop's limit, and ECe under watering with it."""
     backend: Backend = request.app.state.backend
     present: Present = request.app.state.present
@@ -39,7 +43,7 @@ async def soil(request: Request, id: str, caller: Annotated[Caller, PUBLIC], cro
     rules = backend.crops()
     chosen = chosen_crop(rules, crop, stage)
     now = backend.clock.now_ms()
-    found = await soil_of(backend, situation, station, now, rules=rules, crop=chosen, stage=stage)
+    found = await soil_of(backend, situation, station, now, rules=rules, crop=chosen, stage=stage, limit=limit)
     return answer(request, caller, soil_shape(found, rules), verdict=True)
 
 

@@ -13,6 +13,8 @@ from analytics.figure import Figure
 from analytics.history import Floats
 from analytics.soil_advice import words
 from api.field import Course, Soil
+from api.schemas.stations import VerdictShape
+from core import verdict as rule
 from core.clock import rfc3339
 from core.texts import LANGUAGES
 from core.verdict import UNIT
@@ -109,7 +111,7 @@ class CourseShape(BaseModel):
 
 
 class AdviceShape(BaseModel):
-    """What the soil asks for: leach, wait, measure or unknown; never whether water may be taken."""
+    """What the soil asks for: leach (only where `verdict` says take), wait, measure or unknown; never whether water may be taken."""
 
     act: str
     why: str
@@ -135,6 +137,7 @@ class SoilShape(BaseModel):
     watered: CourseShape | None = Field(description="With water of each day's freshest hour.")
     any_hour: CourseShape | None = Field(description="With water of whichever hour.")
     leached: CourseShape | None = Field(description="As `watered`, with what the advice asks for on top.")
+    verdict: VerdictShape | None = Field(description="On that water now, by the crop's limit or the one asked for where that is lower: `advice` rests on it.")
     advice: AdviceShape | None
     assumed: list[FigureShape] = Field(description="What stands in for what nobody measured there.")
 
@@ -174,6 +177,7 @@ def soil_shape(soil: Soil, rules: Crops) -> SoilShape:
         watered=_course(soil.watered),
         any_hour=_course(soil.any_hour),
         leached=_course(soil.leached),
+        verdict=None if soil.verdict is None else VerdictShape.model_validate(rule.shape(soil.verdict)),
         advice=_advice(soil),
         assumed=[_figure(name, getattr(rules.ground, name), about.unit) for name, about in ground.FIGURES.items()],
     )

@@ -14,31 +14,41 @@ from registry.situation import Situation
 
 
 def ahead_part(at: Moment, known: Station, c: Card) -> dict[str, object]:
-    """`ahead`, `pumping` and `gate` for `windows.html`, each None where there is nothing of it at this station."""
+    """`ahead`, `pumping` and `gate` for `windows.html`, each None where there is nothing of it at this station.
+
+    `ahead_lasts`: as of when, and how much longer [ms], an open page that hears nothing new may go on showing the chart.
+    """
     situation, lang, zone = at.situation, at.lang, known.timezone
     of = situation.source_of(known.id)
     found = situation.windows(known.id, at.now, limit=c.verdict.limit)
     sluice = situation.sluice(known.id, at.now, limit=c.verdict.limit)
+    point = situation.verdict_point(of)
+    issue = believed(situation, of, point, at.now) if point is not None else None
+    pump = pumping(situation, found, of, now=at.now, timezone=zone, lang=lang) if situation.readings(of) else None
+    ticked = (pump.as_of, pump.good_for) if pump is not None else (None, None)
     return {
-        "ahead": _chart(at, known, c, found, of),
-        "pumping": pumping(situation, found, of, now=at.now, timezone=zone, lang=lang) if situation.readings(of) else None,
+        "ahead": _chart(at, known, c, found, issue) if point is not None else None,
+        "ahead_lasts": ticked if ticked[1] is not None else told_for(situation, issue),
+        "pumping": pump,
         "gate": gate(situation, sluice, known.id, limit=c.verdict.limit, now=at.now, timezone=zone, lang=lang) if sluice is not None else None,
     }
 
 
-def _chart(at: Moment, known: Station, c: Card, found: Windows, of: str) -> Chart | None:
+def _chart(at: Moment, known: Station, c: Card, found: Windows, issue: Forecast | None) -> Chart:
     """The newest reading stands on it where the verdict believes it."""
     situation = at.situation
-    point = situation.verdict_point(of)
-    if point is None:
-        return None
-    issue = believed(situation, of, point, at.now)
     last = (c.last.time, c.last.value) if c.last is not None and c.ground is not None else None
-    port = port_for(situation, situation.directory.station(of) or known)
+    port = port_for(situation, situation.directory.station(situation.source_of(known.id)) or known)
     return ahead(issue, found.windows, now=at.now, limit=c.verdict.limit, last=last, port=port, lang=at.lang, timezone=known.timezone)
 
 
 def believed(situation: Situation, station: str, point: str, now: int) -> Forecast | None:
     """The newest forecast of hours there; one that is too old is none."""
     issue = situation.forecast(station, point)
-    return None if issue is None or now - issue.issued_at > situation.risk.forecast_max_age_h * HOUR_MS else issue
+    return issue if issue is not None and situation.believes(issue, now) else None
+
+
+def told_for(situation: Situation, *issues: Forecast | None) -> tuple[int | None, int | None]:
+    """As of when, and how much longer [ms], a page may tell of these issues: as long as the oldest of them may be believed."""
+    made = min((issue.issued_at for issue in issues if issue is not None), default=None)
+    return made, None if made is None else round(situation.risk.forecast_max_age_h * HOUR_MS)

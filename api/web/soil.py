@@ -9,9 +9,11 @@ from analytics.crops import Crop, Crops, Stage
 from analytics.field import Probe
 from analytics.soil_advice import words
 from api.field import Soil, has_soil, soil_of
+from api.web.ahead import told_for
 from api.web.charts.chart import Chart
 from api.web.charts.soil import UNIT, Days, soil, span_text
 from api.web.moment import Moment
+from api.web.view import card
 from api.web.words import ago, plain
 from core.errors import RefusedError, UnavailableError
 from core.place import Station
@@ -30,7 +32,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoilPart:
-    """`crop` and its `name` are those chosen; `advice` is what to do, `facts` why and how sure. `away`: the store could not be read."""
+    """`crop` and its `name` are those chosen; `advice` is what to do, `facts` why and how sure. `away`: the store could not be read.
+
+    `lasts`: as of when, and how much longer [ms], a page that hears nothing new may go on showing this.
+    """
 
     crops: tuple[Choice, ...]
     stages: tuple[Choice, ...]
@@ -40,10 +45,14 @@ class SoilPart:
     facts: tuple[str, ...]
     chart: Chart | None
     away: bool = False
+    lasts: tuple[int | None, int | None] = (None, None)
 
 
-async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: str | None) -> SoilPart | None:
-    """None for a station that is no field. A crop that is not in the file, or a stage it has not, is as none: a link may be old."""
+async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: str | None, limit: float | None = None) -> SoilPart | None:
+    """None for a station that is no field; `limit` [g/L] is that of the verdict shown above it.
+
+    A crop that is not in the file, or a stage it has not, is as none: a link may be old.
+    """
     if not has_soil(at.situation, station):
         return None
     backend = at.request.app.state.backend
@@ -54,7 +63,7 @@ async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: st
     stages = tuple(Choice(id=s.id, name=_name(s, at.lang), chosen=s.id == of) for s in (chosen.stages if chosen is not None else ()))
     slug, name = (chosen.id, _name(chosen, at.lang)) if chosen is not None else ("", "")
     try:
-        found = await soil_of(backend, at.situation, station, at.now, rules=rules, crop=chosen, stage=of)
+        found = await soil_of(backend, at.situation, station, at.now, rules=rules, crop=chosen, stage=of, limit=limit)
     except (UnavailableError, RefusedError):
         return SoilPart(crops=crops, stages=stages, crop=slug, name=name, advice=(), facts=(), chart=None, away=True)
     return SoilPart(
@@ -65,7 +74,23 @@ async def soil_part(at: Moment, station: Station, *, crop: str | None, stage: st
         advice=words(found.advice, at.lang) if found.advice is not None else (),
         facts=tuple(_facts(found, rules, at)),
         chart=_chart(found, at) if any(len(p.days) for p in found.probes) or (chosen is not None and found.water is not None) else None,
+        lasts=_lasts(found, at),
     )
+
+
+def _lasts(found: Soil, at: Moment) -> tuple[int | None, int | None]:
+    """Washing as long as the verdict behind it may be shown, the days ahead as long as their issue may."""
+    ends = []
+    for since, more in (_verdict_lasts(found, at), told_for(at.situation, found.issued)):
+        if since is not None and more is not None:
+            ends.append(since + more)
+    return (at.now, min(ends) - at.now) if ends else (None, None)
+
+
+def _verdict_lasts(found: Soil, at: Moment) -> tuple[int | None, int | None]:
+    if found.verdict is None or found.advice is None or found.advice.act != "leach":
+        return None, None
+    return found.verdict.as_of, card(at.situation, found.station, at.now, at.lang, limit=found.verdict.limit).good_for
 
 
 def _facts(found: Soil, rules: Crops, at: Moment) -> list[str]:

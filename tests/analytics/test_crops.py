@@ -143,7 +143,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("crop", [3], r"must be written as [[crop]] tables"),
         ("approved_by", 3, "approved_by must be a text"),
         ("soil_max_age_h", 73, "soil_max_age_h must lie within > 0, ≤ 72 h"),
-        ("water_max_age_h", 6.1, "water_max_age_h must lie within > 0, ≤ 6 h"),
+        ("water_max_age_h", 6.0, "unknown 'water_max_age_h'; known: approved_by, crop, ground, most_leaching, soil_max_age_h"),
         ("most_leaching", 0.6, "most_leaching must lie within > 0, ≤ 0.5"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Advice about soil: never anything but "not known" without a good and fresh reading, and no word on whether water may be taken."""
+"""Advice about soil: "not known" without a good and fresh reading, nobody sent to put water on but by the verdict, and no word on whether it may be taken."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from analytics.figure import Figure
 from analytics.soil_advice import Advice, SoilState, soil_advice, words
 from canhman.configuration import read_toml
 from core.errors import NotFoundError
+from core.seawater import ec_from_salinity
 from core.texts import LANGUAGES, say, texts
+from core.verdict import Verdict
 
 NAN = float("nan")
 RULES = parse_crops(read_toml("crops.toml", None))
-SALTY = SoilState(ece=(4.0, 5.0), age_h=3.0, is_good=True, water_ec=0.8, water_age_h=1.0, water_is_good=True)
+
+
+def water(verdict: str, limit: float = 1.0) -> Verdict:
+    """A verdict on the irrigation water."""
+    return Verdict(verdict=verdict, reason="ok", band=0, as_of=0, until=None, p=0.01, limit=limit)
+
+
+SALTY = SoilState(ece=(4.0, 5.0), age_h=3.0, is_good=True, water=water("take"), water_ec=0.8)
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
 
@@ -43,9 +52,16 @@ def advice(state: SoilState, crop: str = "rice", stage: str | None = "flowering"
         ({"age_h": NAN}, "unknown", "no_reading"),
         ({"age_h": -1.0}, "unknown", "no_reading"),
         ({"water_ec": NAN}, "measure", "no_water"),
-        ({"water_age_h": 6.1}, "measure", "no_water"),
-        ({"water_age_h": NAN}, "measure", "no_water"),
-        ({"water_is_good": False}, "measure", "no_water"),
+        ({"water_ec": -1.0}, "measure", "no_water"),
+        ({"water_ec": math.inf}, "measure", "no_water"),
+        ({"water": None}, "measure", "no_water"),
+        ({"water": water("unknown")}, "measure", "no_water"),
+        ({"water": water("a word of another day")}, "measure", "no_water"),
+        ({"water": water("measure")}, "measure", "unsure_water"),
+        ({"water": water("wait")}, "wait", "salt_comes"),
+        ({"water": water("stop")}, "wait", "salt_comes"),
+        ({"water": water("wait"), "water_ec": 1.97}, "wait", "salty_water"),
+        ({"water": water("stop"), "water_ec": 4.0}, "wait", "salty_water"),
         ({"water_ec": 1.97}, "wait", "salty_water"),
     ],
 )
@@ -88,27 +104,28 @@ def test_more_leaching_than_may_be_advised_waits() -> None:
     assert advice(state, crop="orange", stage=None, rules=replace(RULES, most_leaching=0.1)).act == "wait"
 
 
-STATES = st.builds(SoilState, ece=st.tuples(ANY, ANY), age_h=ANY, is_good=st.booleans(), water_ec=ANY, water_age_h=ANY, water_is_good=st.booleans())
+WATERS = st.none() | st.builds(water, st.sampled_from(["take", "measure", "wait", "stop", "unknown", ""]), st.floats(0.1, 4))
+STATES = st.builds(SoilState, ece=st.tuples(ANY, ANY), age_h=ANY, is_good=st.booleans(), water=WATERS, water_ec=ANY)
 NEAR = st.builds(
     SoilState,
     ece=st.tuples(st.floats(0, 8), st.floats(0, 8)),
     age_h=st.floats(0, 60),
     is_good=st.booleans(),
+    water=WATERS,
     water_ec=st.floats(0, 3),
-    water_age_h=st.floats(0, 8),
-    water_is_good=st.booleans(),
 )
 
 
 @given(state=st.one_of(STATES, NEAR), crop=st.sampled_from([c.id for c in RULES.crops]))
 def test_never_more_than_the_readings_bear(state: SoilState, crop: str) -> None:
-    """Whatever comes in: not known without a good fresh reading; leach only by good fresh water; under the threshold only where all of the span is."""
+    """Whatever comes in: not known without a good fresh reading; leach only where the verdict is to take; under the threshold only where all of the span is."""
     said = advice(state, crop=crop, stage=None)
     if not (state.is_good and 0 <= state.age_h <= RULES.soil_max_age_h):
         assert said.act == "unknown"
     if said.act == "leach":
-        assert state.water_is_good
-        assert 0 <= state.water_age_h <= RULES.water_max_age_h
+        assert state.water is not None
+        assert state.water.verdict == "take"
+        assert state.water_ec < ec_from_salinity(state.water.limit)
         assert said.leaching is not None
         assert 0 <= said.leaching <= RULES.most_leaching
     if said.why == "soil.why.below":
@@ -149,3 +166,13 @@ def test_no_word_says_that_water_may_be_taken(lang: str) -> None:
     for text in said.values():
         assert not any(word in text for word in ("safe", "an toàn", "lấy được", "tưới được", "fine for", "ngọt,"))
     assert {"vi": "coi trạm", "en": "see what the station"}[lang] in said["soil.why.above"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "waits"), [("vi", "Khoan rửa: chờ trạm có số đo nước mới và tốt"), ("en", "Do not wash yet: wait until the station has a fresh and good")]
+)
+def test_where_the_water_is_not_known_it_says_what_it_waits_for(lang: str, waits: str) -> None:
+    """And names no share that must drain."""
+    said = advice(replace(SALTY, water=water("unknown")))
+    assert waits in words(said, lang)[1]
+    assert said.leaching is None

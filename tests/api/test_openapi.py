@@ -58,7 +58,7 @@ PARAMETERS = {
     "/api/v1/stations/{id}": ["id", "limit"],
     "/api/v1/stations/{id}/forecast": ["id", "issued_before", "limit", "point", "target"],
     "/api/v1/stations/{id}/forecasts": ["end", "id", "limit", "next", "point", "start", "target"],
-    "/api/v1/stations/{id}/soil": ["crop", "id", "stage"],
+    "/api/v1/stations/{id}/soil": ["crop", "id", "limit", "stage"],
     "/api/v1/stations/{id}/series": ["end", "flags", "id", "limit", "next", "point", "quantity", "sensor", "start", "version"],
     "/api/v1/stations/{id}/windows": ["id", "limit", "point"],
     "/api/v1/waterways": ["limit", "next"],

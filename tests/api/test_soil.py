@@ -111,6 +111,46 @@ def test_salty_soil_and_fresh_water_are_leached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("hours", "waits", "reason"),
+    [
+        (0, Latest(time=NOW - 60_000, value=45.0, flag=Flag.FAIL), "fault"),
+        (0, Latest(time=NOW - 60_000, value=0.2, flag=Flag.SUSPECT), "suspect"),
+        (4, None, "stale"),
+    ],
+)
+def test_nobody_is_told_to_wash_with_water_that_is_not_known(tmp_path: Path, hours: int, waits: Latest | None, reason: str) -> None:
+    """A newest reading that is bad though the judge has not come to it, an intake that is quiet: the verdict is unknown, and the advice is to measure."""
+    rig = made(tmp_path, pore={"p1": 20.0, "d30": 20.0})
+    try:
+        if waits is not None:
+            states = rig.run(lambda: rig.backend.states.states(station="kenh-lau"))
+            rig.run(lambda: rig.backend.states.replace([replace(s, newest=waits) for s in states if s.key.quantity == "water.salinity"]))
+        rig.clock.now = NOW + hours * HOUR_MS
+        found = soil(rig, "?crop=rice&stage=flowering")
+        assert (found["verdict"]["verdict"], found["verdict"]["reason"]) == ("unknown", reason)
+        assert (found["advice"]["act"], found["advice"]["why"], found["leached"]) == ("measure", "no_water", None)
+        assert "wait until the station has a fresh and good reading of the water" in found["advice"]["text"]["en"][1]
+    finally:
+        rig.close()
+
+
+def test_the_advice_rests_on_the_verdict_by_the_lower_limit(tmp_path: Path) -> None:
+    """The crop's, or the one the reader is shown the verdict by: rice bears 1 g/L, and beside a verdict at 0.3 g/L nobody washes with 0.2."""
+    rig = made(tmp_path, pore={"p1": 20.0, "d30": 20.0})
+    try:
+        told = [soil(rig, f"?crop=rice&limit={limit}") for limit in ("4", "1", "0.3")]
+        assert [(f["verdict"]["limit"], f["verdict"]["verdict"], f["advice"]["act"]) for f in told] == [
+            (1.0, "take", "leach"),
+            (1.0, "take", "leach"),
+            (0.3, "measure", "measure"),
+        ]
+        assert told[2]["advice"]["why"] == "unsure_water"
+        assert soil(rig)["verdict"] is None
+    finally:
+        rig.close()
+
+
+@pytest.mark.parametrize(
     ("sown", "why"),
     [
         ({"last": NOW - 49 * HOUR_MS}, "no_reading"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -225,3 +226,13 @@ def test_a_sluice_is_measured_on_both_sides() -> None:
     bare = situation(state("kl", "in"), state("kl", "out", sensor="p2"), forecasts=(inside,)).sluice("kl", NOW)
     assert bare is not None
     assert bare.reason == "no_forecast"
+
+
+@pytest.mark.parametrize(("hours", "told"), [(0, True), (24, True), (24.01, False), (9 * 24, False), (-0.1, True), (-1, False)])
+def test_an_issue_is_told_of_as_long_as_the_verdict_uses_it(hours: float, told: bool) -> None:
+    """A day; none from a time to come, but for ten minutes between two clocks. One rule, for hours and days."""
+    issue = replace(calm("a"), issued_at=NOW - round(hours * HOUR))
+    found = situation(state("a"), forecasts=(issue,))
+    assert found.believes(issue, NOW) is told
+    assert not found.believes(replace(issue, leads=(), times=(), quantiles=(), p_gt=()), NOW), "it took back what was said"
+    assert (found.verdict("a", NOW).reason == "ok") is told

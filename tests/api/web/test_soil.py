@@ -105,6 +105,21 @@ def test_a_silent_probe_is_named(tmp_path: Path) -> None:
         rig.close()
 
 
+def test_washing_is_withdrawn_with_the_verdict_it_rests_on(tmp_path: Path) -> None:
+    """A page that hears nothing new shows it an hour from the water's reading on, then what to do instead; without it as long as the days ahead may stand."""
+    for folder, pore, until in (("salty", 20.0, NOW - 5 * 60_000 + HOUR_MS), ("fresh", 0.5, NOW + 19 * HOUR_MS)):
+        (tmp_path / folder).mkdir()
+        rig = made(tmp_path / folder, pore={"p1": pore, "d30": pore})
+        try:
+            found = part(rig, "?crop=rice")
+            assert int(found.attributes["data-as-of"]) + int(found.attributes["data-good-for"]) == until
+            assert found.one(data_part="instead").text == ""
+            assert found.one(data_part="ahead").all("b")
+            assert not found.one(data_part="ahead").all("button")
+        finally:
+            rig.close()
+
+
 def test_a_field_without_probes_says_so(tmp_path: Path) -> None:
     """It takes water from elsewhere, so its crop's limit is told; a station of the river has no such part."""
     rig = Rig(make_backend(tmp_path, crops=lambda: CROPS))
