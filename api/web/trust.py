@@ -32,12 +32,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointRow:
-    """The newest judged value of one quantity at one point, whatever its flag; `band` only of salinity that is good and fresh."""
+    """The newest judged value of one quantity at one point, whatever its flag; `band` only of salinity that is good and fresh.
+
+    `good_for` [ms] is how long after it was measured it stays so.
+    """
 
     point: str
     quantity: str
     value: str
     band: int | None
+    good_for: int | None
     time: int
     ago: str
     flag: str
@@ -64,7 +68,7 @@ def trust(situation: Situation, reading: Reading, past: History, beside: Sequenc
         words = {"sensor": check.sensor, "value": value_text(check.last.value, lang), "ago": ago(check.last.time, now, lang)}
         lines.append(Line(icon="gauge", text=say(lang, "page.trust.check", **words)))
     forecast = situation.forecast(reading.station, reading.point)
-    if forecast is None:
+    if forecast is None or not situation.believes(forecast, now):
         lines.append(Line(icon="river", text=f"{say(lang, 'sure.none')}."))
     else:
         words = {"time": clock(forecast.issued_at, timezone), "model": model_word(forecast.model, lang), "version": forecast.version}
@@ -122,6 +126,7 @@ def _row(situation: Situation, r: Reading, now: int, lang: str) -> PointRow:
         quantity=label,
         value=value,
         band=band(r.newest.value) if sound else None,
+        good_for=situation.risk.stale_after_ms(r.interval_s or situation.risk.interval_s) if sound else None,
         time=r.newest.time,
         ago=ago(r.newest.time, now, lang),
         flag=say(lang, f"flag.{int(r.flag)}"),

@@ -296,11 +296,13 @@ def test_a_cut_network_withdraws_the_hours_to_pump(browser: Browser, address: st
         page.clock.install()
         page.goto(address + "/stations/cai-tu")
         assert page.locator("ul.pump li").count() == 6
+        assert page.locator("svg.strip").count() == 1
+        assert page.locator("[data-part=word]").all_inner_texts() == ["Lợ, đang lên", "Lợ"]
         page.context.set_offline(True)
         page.clock.run_for(50 * 60_000)
         assert page.locator("ul.pump li").count() == 6
         page.clock.run_for(10 * 60_000)
-        assert page.locator("ul.pump, svg.ahead").count() == 0
+        assert page.locator("ul.pump, svg.ahead, svg.strip, [data-part=word]").count() == 0
         assert page.locator(".withdrawn").all_inner_texts() == ["Số cũ. Đừng lấy nước"] * 2
 
 

@@ -44,7 +44,10 @@ def ahead(
     lang: str,
     timezone: str,
 ) -> Chart:
-    """`forecast` of target `hour` where one may be believed, the windows of `core.window`, the newest reading where it is good and fresh, and the port."""
+    """`forecast` of target `hour` where one may be believed, the windows of `core.window`, the newest reading where it is good and fresh, and the port.
+
+    Without such a reading the sentence begins with when the hours were forecast, and that nobody knows the water now.
+    """
     coming = [row for row in ahead_of(forecast, now, HOUR_MS) if row[0] < now - now % HOUR_MS + AHEAD_H * HOUR_MS]
     first = now - now % HOUR_MS
     frame = Frame(left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, start=first - BACK_H * HOUR_MS, end=first + AHEAD_H * HOUR_MS, timezone=timezone)
@@ -64,7 +67,8 @@ def ahead(
     if last is not None:
         x, y = frame.x(min(max(last[0], frame.start), first)), frame.y(last[1])
         parts.append(element("circle", cx=x, cy=y, r=4.5, fill=fill_of(band(last[1])), stroke=EDGE, stroke_width=2))
-    words = _sentence(coming, windows, port, now=now, limit=limit, timezone=timezone, lang=lang)
+    since = forecast.issued_at if forecast is not None and last is None else None
+    words = _sentence(coming, windows, port, since=since, now=now, limit=limit, timezone=timezone, lang=lang)
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range", "pump"))
     table = _rows(coming, windows, now=now, timezone=timezone, lang=lang)
     return Chart(svg=picture(WIDTH, foot + 20, words, "ahead", *parts), sentence=words, head=head, rows=table)
@@ -144,8 +148,8 @@ def _days(frame: Frame, foot: float, now: int, lang: str) -> list[Markup]:
     return parts
 
 
-def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, now: int, limit: float, timezone: str, lang: str) -> str:
-    """What the picture says, and how to read it."""
+def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, since: int | None, now: int, limit: float, timezone: str, lang: str) -> str:
+    """What the picture says, and how to read it; first, where the water is not known now, from when (`since`) all of it is."""
     if not coming:
         return f"{say(lang, 'sure.none')}."
     top, low = max(coming, key=lambda r: r[1][MEDIAN]), min(coming, key=lambda r: r[1][MEDIAN])
@@ -157,6 +161,8 @@ def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, n
     ]
     if windows:
         said.insert(1, say(lang, "chart.ahead.ticks", limit=plain(limit, lang, unit=UNIT)))
+    if since is not None:
+        said.insert(0, say(lang, "chart.ahead.unknown", time=hour_words(since, now, timezone, lang)))
     if port is not None:
         said.append(say(lang, "chart.ahead.tide", port=port.name))
     return " ".join(said)

@@ -34,12 +34,16 @@ def week(
     days_max: Forecast | None,
     hours: Forecast | None = None,
     *,
+    old: int | None = None,
     now: int,
     limit: float,
     lang: str,
     timezone: str,
 ) -> Chart:
-    """Readings [ms, g/L, flag] of the last days, the newest forecast of target `day_max` and of `hour` where there is one, and the limit [g/L]."""
+    """Readings [ms, g/L, flag] of the last days, the newest forecast of target `day_max` and of `hour` where one may be believed, and the limit [g/L].
+
+    `old`: when [ms] the newest of days was made, where that is too long ago for anything of it to be shown.
+    """
     found = runs(times, values, flags, start=now - BACK_DAYS * DAY_MS, end=now)
     told = days_ahead(days_max, hours, now, timezone)
     days = told.rows
@@ -56,7 +60,7 @@ def week(
         parts.append(text(0, 212, say(lang, "chart.week.days", days=len(days)), size=15, bold=True))
         parts.extend(_highest(days, frames[1], lang))
     parts.append(limit_line(frames, limit))
-    words = sentence(found, told, now=now, timezone=timezone, lang=lang)
+    words = sentence(found, told, old=old, now=now, timezone=timezone, lang=lang)
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range"))
     table = rows(found, days, timezone=timezone, lang=lang)
     return Chart(svg=picture(WIDTH, frames[-1].bottom + 24, words, "week", *parts), sentence=words, head=head, rows=table)

@@ -60,8 +60,8 @@ def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone
     return Days(rows=told, hourly=hourly, issued=days.issued_at)
 
 
-def sentence(found: Runs, days: Days, *, now: int, timezone: str, lang: str) -> str:
-    """What the picture says, from when that is, and how to read it."""
+def sentence(found: Runs, days: Days, *, old: int | None = None, now: int, timezone: str, lang: str) -> str:
+    """What the picture says, from when that is, and how to read it; of days whose newest issue is `old` [ms] nothing but that."""
     good = [v for line in found.lines for _, v in line]
     said = [
         say(lang, "chart.week.measured", low=value_text(min(good), lang, unit=""), high=value_text(max(good), lang)) if good else say(lang, "chart.week.none")
@@ -73,6 +73,8 @@ def sentence(found: Runs, days: Days, *, now: int, timezone: str, lang: str) -> 
         if days.hourly:
             said.append(say(lang, "chart.week.hourly", days=days.hourly))
         said.append(say(lang, "chart.week.how.days"))
+    elif old is not None:
+        said.append(say(lang, "chart.week.old", time=hour_words(old, now, timezone, lang)))
     else:
         said.append(f"{say(lang, 'sure.none')}.")
     return " ".join(said)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
-from api.web.ahead import ahead_part, believed
+from api.web.ahead import ahead_part, believed, told_for
 from api.web.charts.ruler import ruler
 from api.web.charts.week import BACK_DAYS, week
 from api.web.charts.week_words import DAY_MS
@@ -61,7 +61,7 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
         **ahead_part(at, known, c),
         "points": points(situation, known, now=at.now, lang=lang),
         "alerts": at.alerts_at(known.id),
-        "soil": await soil_part(at, known, crop=crop, stage=stage),
+        "soil": await soil_part(at, known, crop=crop, stage=stage, limit=c.verdict.limit),
     }
     return page("station.html", at, words, place="home")
 
@@ -72,7 +72,9 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
     place = {"station": reading.station, "point": reading.point, "quantity": SALINITY}
     past = await history(backend, situation.directory, **place, start=at.now - BACK_DAYS * DAY_MS, end=at.now + 1)
     days = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
-    coming = next((f for f in days if f.point == reading.point), None)
+    newest = next((f for f in days if f.point == reading.point), None)
+    coming = newest if newest is not None and situation.believes(newest, at.now) else None
+    hourly = believed(situation, reading.station, reading.point, at.now)
     scores = await backend.records.scores(stations=[reading.station], target="day_max", leads=(1,), since=season(at.now, zone))
     learned = None
     if coming is not None and backend.models is not None:
@@ -88,12 +90,14 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card) -> dict
             rows.value.tolist(),
             rows.flag.tolist(),
             coming,
-            believed(situation, reading.station, reading.point, at.now),
+            hourly,
+            old=newest.issued_at if newest is not None and newest.leads and coming is None else None,
             now=at.now,
             limit=c.verdict.limit,
             lang=lang,
             timezone=zone,
         ),
+        "week_lasts": told_for(situation, coming, hourly) if coming is not None else (None, None),
         "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
         "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
         "why": why(coming, card=learned, now=at.now, lang=lang, timezone=zone) if coming is not None else None,

@@ -65,6 +65,14 @@ def draw(
     return chart
 
 
+@pytest.mark.parametrize(("last", "said"), [(None, True), (0.7, False)])
+def test_hours_beside_water_that_is_not_known_say_so_first(last: float | None, said: bool) -> None:
+    """From when they are, and that nobody is to take water by them."""
+    told = draw(hourly(), last=last, lang="vi").sentence.replace("\u00a0", " ")
+    assert told.startswith("Báo từ lúc 7 giờ sáng nay; nước lúc này chưa rõ, đừng lấy nước theo báo này. 3 ngày tới:") is said
+    assert ("chưa rõ" in told) is said
+
+
 def heights(chart: Chart) -> float:
     box = re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', chart.svg)
     assert box is not None

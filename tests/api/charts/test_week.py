@@ -116,6 +116,19 @@ def test_it_says_from_when_the_days_are() -> None:
     assert "Báo từng ngày lúc 7 giờ sáng nay. Vạch đậm" in draw(times, values, flags, daily()).sentence.replace("\u00a0", " ")
 
 
+def test_an_old_issue_is_named_and_not_drawn() -> None:
+    """One panel, no row of a day ahead, and when the last one was made; it is not the words for too few readings."""
+    times, values, flags = readings(15 * MIN)
+    chart = week(times, values, flags, None, hourly(), old=NOW - 9 * DAY, now=NOW, limit=1, lang="en", timezone=ZONE)
+    check(chart)
+    assert "There is no new forecast of the coming days: the last one was made 7 am on 24 February and is too old to go by." in chart.sentence.replace(
+        "\u00a0", " "
+    )
+    assert "Not enough data" not in chart.sentence
+    assert not [w for w in words(chart.svg) if "highest of each day" in w]
+    assert {row[3] for row in chart.rows} == {"measured"}
+
+
 @pytest.mark.parametrize(("step", "flags"), [(MIN, 1), (15 * MIN, 1), (2 * HOUR, 1), (MIN, 3), (15 * MIN, 4)])
 @pytest.mark.parametrize("mean", [0.2, 1.6, 9.0])
 def test_it_stays_light(step: int, flags: int, mean: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers.backend import NOW, Rig
+from servers.backend import DAY_MS, NOW, Rig
 from servers.html_page import Element, read
 
 from adapters.model_folder import ModelFolder
@@ -15,6 +15,7 @@ from analytics.packing import packed
 from api.web.trust import record_line, season
 from core.batch import Batch
 from core.errors import UnavailableError
+from core.forecast import HOUR_MS
 from core.instant import parse_rfc3339
 from core.model_card import ModelCard
 from core.record import Score
@@ -114,6 +115,22 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
     assert "Báo lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1; số liệu đến 9:00." in page
     assert "Không có lý do nào nổi bật." in station(pages, "kenh-lau").text
     assert "Vì sao báo vậy?" not in station(pages, "tram-moi").text
+
+
+def test_days_of_an_issue_that_is_too_old_are_not_shown(pages: Rig) -> None:
+    """A fresh station that fell silent nine days ago: no day ahead, no reason for one; it says when the last was made, and its trust names no forecast."""
+    before = station(pages, "kenh-nam")
+    assert "14 ngày tới, mặn nhất mỗi ngày" in before.one("svg", class_="week").text
+    assert len(before.all("div", data_as_of=str(NOW - HOUR_MS // 2), data_good_for=str(DAY_MS))) == 2, "week and reasons, on a page that hears nothing new"
+    pages.clock.now = NOW + 9 * DAY_MS
+    page = station(pages, "kenh-nam")
+    assert page.one("article").one(data_part="title").text == "Chưa rõ, đừng lấy"
+    week = page.one("section", id="week")
+    assert "ngày tới, mặn nhất" not in week.text
+    assert "Mấy ngày tới chưa có báo mới: lần báo cuối là lúc 10 giờ sáng ngày 2/3, cũ quá rồi, đừng tính theo." in week.text
+    assert not page.all("div", data_good_for=str(DAY_MS))
+    assert "Vì sao báo vậy?" not in page.text
+    assert "Báo trước lúc" not in page.one("ul", class_="trust").text
 
 
 @pytest.mark.parametrize(("version", "told"), [("1", True), ("2", False)])
