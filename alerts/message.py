@@ -120,6 +120,8 @@ def _cleared(alert: Alert, station: Station, lang: str, now: int) -> tuple[str, 
     """It is over; whether water may be taken now the verdict says, not we."""
     if alert.line is None:
         return (sentence(say(lang, f"alert.event.cleared.{alert.kind}")),)
+    if alert.kind == "forecast":  # nothing was measured: that it is under the line nobody can say
+        return (sentence(say(lang, "alert.event.cleared.forecast")), say(lang, "alert.cleared.see"))
     facts = [sentence(say(lang, "alert.cleared", line=line_text(alert.line, lang)))]
     if alert.value is not None and alert.time is not None:
         facts.append(_value(alert.kind, alert.value, alert.time, station, lang, now))

@@ -13,7 +13,7 @@ from alerts.message import event_text, sure, text
 from alerts.shape import shape
 from core.alert import Alert, AlertEvent
 from core.place import Station
-from core.texts import LANGUAGES, NBSP
+from core.texts import LANGUAGES, NBSP, say
 
 NOW = 1_772_410_500_000  # 2026-03-02T00:15:00Z = 7:15 in Vietnam
 MIN = 60_000
@@ -92,6 +92,15 @@ def test_a_cleared_one_says_nothing_safe() -> None:
     assert vi.title == f"Đã xuống dưới mức cảnh báo 2{NBSP}g/L"
     assert vi.facts[-1] == "Xem kết luận bây giờ rồi hãy lấy nước."
     assert "Lấy được" not in vi.summary
+
+
+@pytest.mark.parametrize(("lang", "title"), [("vi", "Không còn báo trước sẽ mặn"), ("en", "Salt is no longer forecast")])
+def test_a_forecast_that_is_over_says_nothing_of_the_water(lang: str, title: str) -> None:
+    """It was never measured, so nothing is "back under the line", and the peak that was forecast is no measure of now."""
+    told = text(make(kind="forecast", state="cleared", cleared_at=NOW, value=0.7), station=STATION, lang=lang, now=NOW)
+    assert told.title == title
+    assert told.facts == (say(lang, "alert.cleared.see"),)
+    assert "g/L" not in told.summary
 
 
 def test_the_point_is_named() -> None:
