@@ -112,7 +112,7 @@ class ModelFolder:
         kept = replace(card, sha256=hashlib.sha256(content).hexdigest(), promoted_at=None)
         taken = f"{card.target} {card.version} is there: a version is kept once"
         if place.exists():
-            raise ConflictError(taken)
+            return self._mend(kept, content, ConflictError(taken))
         draft = place.with_name(f".{card.version}.{os.getpid()}.new")
         try:
             shutil.rmtree(draft, ignore_errors=True)
@@ -122,14 +122,33 @@ class ModelFolder:
             _sync(draft)
             os.rename(draft, place)  # fails where the folder is there
             _sync(place.parent)
-        except FileExistsError:
-            raise ConflictError(taken) from None
         except OSError as error:
             if place.exists():
                 raise ConflictError(taken) from error
             raise UnavailableError(f"{place}: {error.strerror}") from error
         self._clear(card.target)
         return kept
+
+    def _mend(self, card: ModelCard, content: bytes, taken: ConflictError) -> ModelCard:
+        """Write anew what of a version that is there is damaged or gone, where `content` is what was kept. Raises `taken`."""
+        damaged = {_MODEL: content}
+        try:
+            there = self._known(card)
+        except (FormatError, NotFoundError):
+            speaks = None
+            with suppress(FormatError):
+                speaks = self._spoken(card.target)
+            there = speaks if speaks is not None and speaks.version == card.version else card
+            damaged[_CARD] = _text(there)
+        else:
+            with suppress(FormatError, NotFoundError):
+                self._content(there)
+                raise taken
+        if there.sha256 != card.sha256:
+            raise taken
+        for name, text in damaged.items():
+            self._replace(self._place(card) / name, text)
+        return there
 
     def _clear(self, target: str) -> None:
         """Files of old models, and drafts of dead processes."""
@@ -147,13 +166,13 @@ class ModelFolder:
     def _promote(self, card: ModelCard, at: int, why: str) -> ModelCard:
         self._content(card)  # what cannot be read must not come to speak
         speaks = replace(self._known(card), promoted_at=at, why=why)
-        self._replace(self.folder / card.target / _SPEAKING, speaks)  # this decides; the card beside the model follows
-        self._replace(self._place(card) / _CARD, speaks)
+        self._replace(self.folder / card.target / _SPEAKING, _text(speaks))  # this decides; the card beside the model follows
+        self._replace(self._place(card) / _CARD, _text(speaks))
         return speaks
 
     def _note(self, card: ModelCard, why: str) -> ModelCard:
         noted = replace(self._known(card), promoted_at=None, why=why)
-        self._replace(self._place(card) / _CARD, noted)
+        self._replace(self._place(card) / _CARD, _text(noted))
         return noted
 
     def _spoken(self, target: str) -> ModelCard | None:
@@ -199,10 +218,10 @@ class ModelFolder:
             raise FormatError(f"a model of {card.target!r} with version {card.version!r}: {known}")
         return self.folder / card.target / card.version
 
-    def _replace(self, path: Path, card: ModelCard) -> None:
+    def _replace(self, path: Path, content: bytes) -> None:
         draft = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
-            _write(draft, _text(card))
+            _write(draft, content)
             draft.replace(path)
             _sync(path.parent)
         except OSError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.daily.model import LEVELS, Fitted, Said, day_models
-from analytics.daily.panel import Daily, Floats, Pairs
+from analytics.daily.panel import Daily, Days, Floats, Pairs
 from analytics.forecast_config import Training
 from analytics.learned import FITTED_LEADS
 from analytics.promotion import Claim, Mask
@@ -65,6 +65,11 @@ class Exam:
         return np.concatenate([np.full(len(p.day), p.lead == LEADS[0]) for p in self.pairs]) if self.pairs else np.empty(0, dtype=np.bool_)
 
     @property
+    def day(self) -> Days:
+        """The local day each is about (k,)."""
+        return self.daily.days[np.concatenate([p.day + p.lead for p in self.pairs])] if self.pairs else self.daily.days[:0]
+
+    @property
     def since(self) -> str:
         """The first day that is forecast."""
         return str(self.daily.days[min((int((p.day + p.lead).min()) for p in self.pairs if len(p.day)), default=0)])
@@ -81,7 +86,8 @@ class Exam:
         every = np.unique(np.concatenate(keys)) if keys else np.empty(0, dtype=np.int64)
         said = fitted.say(self.daily, every // m, every % m)
         rows = [_rows(said.get(p.lead), np.searchsorted(every, key)) for p, key in zip(self.pairs, keys, strict=True)]
-        return Claim(quantiles=np.concatenate([q for q, _ in rows]), p_gt=np.concatenate([p for _, p in rows]), levels=LEVELS)
+        leads = frozenset(lead - LEADS[0] + 1 for lead, one in said.items() if np.isfinite(one.quantiles).all(axis=1).any())
+        return Claim(quantiles=np.concatenate([q for q, _ in rows]), p_gt=np.concatenate([p for _, p in rows]), levels=LEVELS, leads=leads)
 
 
 def exam(daily: Daily, learned: int, *, valid_from: int | None = None) -> Exam:

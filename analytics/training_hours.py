@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analytics.daily.panel import Floats, Index
+from analytics.daily.panel import Days, Floats, Index
 from analytics.empirical import MIN_ERRORS, dressed
 from analytics.history import History, local_date, local_times
 from analytics.hourly.model import FittedHours
@@ -41,6 +41,13 @@ class HourExam:
     def near(self) -> Mask:
         """Those of the next 24 hours (k,)."""
         found: Mask = np.array([lead <= _DAY for lead in LEADS])[self.asked % len(LEADS)]
+        return found
+
+    @property
+    def day(self) -> Days:
+        """The local day each is about (k,)."""
+        hours, place = np.unique(self._valid(), return_inverse=True)
+        found: Days = np.array([self._day(int(hour)) for hour in hours], dtype="datetime64[D]")[place]
         return found
 
     @property
@@ -107,7 +114,13 @@ class HourExam:
         return self._claim(*(np.broadcast_to(np.array(one)[None, :, None, :], (*shape, len(one[0]))) for one in (q, p)))
 
     def _claim(self, quantiles: Floats, p_gt: Floats) -> Claim:
-        return Claim(quantiles=quantiles.reshape(-1, len(QUANTILES))[self.asked], p_gt=p_gt.reshape(-1, len(LINES))[self.asked], levels=QUANTILES)
+        spoken = np.atleast_1d(np.isfinite(quantiles).all(axis=-1).reshape(-1, len(LEADS)).any(axis=0))
+        return Claim(
+            quantiles=quantiles.reshape(-1, len(QUANTILES))[self.asked],
+            p_gt=p_gt.reshape(-1, len(LINES))[self.asked],
+            levels=QUANTILES,
+            leads=frozenset(lead for lead, spoke in zip(LEADS, spoken.tolist(), strict=True) if spoke),
+        )
 
 
 def hour_exam(hourly: Hourly, histories: Sequence[History], learned: int) -> HourExam:

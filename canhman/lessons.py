@@ -12,7 +12,7 @@ import numpy as np
 from analytics.daily.dataset import Dataset
 from analytics.daily.histories import ISSUE_HOUR
 from analytics.daily.model import day_models
-from analytics.daily.panel import Daily, Floats
+from analytics.daily.panel import Daily, Days, Floats
 from analytics.daily.used_drivers import Uses, uses
 from analytics.forecast_config import Training
 from analytics.history import local_times
@@ -30,12 +30,14 @@ STORE = "store"  # `source` of what was learned from the installation's own read
 
 
 class Asked(Protocol):
-    """Forecasts that everyone is asked for: `came` (k,), `near` (k,) those of the next day, `since` and `until` local days."""
+    """Forecasts that everyone is asked for: `came` (k,), `near` (k,) those of the next day, `day` (k,) each one's day, `since` and `until` local days."""
 
     @property
     def came(self) -> Floats: ...
     @property
     def near(self) -> Mask: ...
+    @property
+    def day(self) -> Days: ...
     @property
     def since(self) -> str: ...
     @property
@@ -195,3 +197,22 @@ def _hour_draft(learned: Hourly, source: str, at: int) -> ModelCard:
 
 
 TARGETS = (*DAY_TARGETS, "hour")
+
+
+def codes() -> dict[str, str]:
+    """The version of the code of each model that can be learned, by name."""
+    return {n: m.version for n, m in day_models().items()} | {n: m.version for n, m in hour_models().items()}
+
+
+def of_other_code(card: ModelCard, now: Mapping[str, str]) -> str:
+    """Why a model that other code learned does not speak, and what lets one speak again, in words; empty where it is of this code (`now`: see `codes`).
+
+    Its score was that of its numbers in its code. In this code they would say something else, which nobody scored.
+    """
+    if now.get(card.model) == card.code:
+        return ""
+    ours = f"this program has version {now[card.model]}" if card.model in now else "this program has no such model"
+    again = "canhman train, which the forecast service begins by itself within minutes unless every_days is 0,"
+    if card.source != STORE:
+        again = f"canhman train --dataset with the file of {card.source} (of its own readings, where there are enough, the service learns by itself)"
+    return f"{card.model} {card.version} was learned by version {card.code or '?'} of its code, and {ours}: it was not scored in it; {again} learns anew"

@@ -1,4 +1,4 @@
-"""What doctor and `canhman models` say of trained models: who speaks, what cannot be read, what drifts, and drivers that nobody brings or uses."""
+"""What doctor and `canhman models` say of trained models: who speaks, what should and cannot, what drifts, and drivers that nobody brings or uses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from analytics.forecast_config import DriverSource
 from canhman import heartbeat, wiring
 from canhman.configuration import read_forecast
 from canhman.drifting import of_database
+from canhman.lessons import codes, of_other_code
 from canhman.settings import Settings
-from canhman.speaking import LAST
+from canhman.speaking import LAST, awaits_learning
 from canhman.training import model_files
 from core.clock import local
 from core.errors import CanhManError
@@ -20,7 +21,7 @@ from core.ports import ModelFiles
 
 
 def look(settings: Settings) -> tuple[str, list[str], list[str]]:
-    """Who speaks; what cannot be read; what else is to be minded. Raises ConfigError for a broken forecast.toml, and as `wiring.existing_database`."""
+    """Who speaks; what should and cannot; what else is to be minded. Raises ConfigError for a broken forecast.toml, and as `wiring.existing_database`."""
     config = read_forecast(settings.config)
     files = model_files(settings)
     speaks, troubles = asyncio.run(whole(files))
@@ -41,12 +42,17 @@ def look(settings: Settings) -> tuple[str, list[str], list[str]]:
 
 
 async def whole(files: ModelFiles, targets: Iterable[str] = TARGETS) -> tuple[list[ModelCard], dict[str, str]]:
-    """The models that speak, and by target what of them cannot be read, in words."""
-    speaks, troubles = [], {}
+    """The models that speak, and by target why one that should does not: what of it cannot be read, or of what code it is, in words."""
+    speaks, troubles, now = [], {}, codes()
     for target in targets:
         try:
             card = await files.speaking(target)
-            if card is not None:
+            if card is None:
+                continue
+            if other := of_other_code(card, now):
+                if await awaits_learning(files, card, now):
+                    troubles[target] = f"{target}: {other}"
+            else:
                 await files.content(card)
                 speaks.append(card)
         except CanhManError as error:

@@ -19,7 +19,7 @@ from analytics.forecast_config import Training
 from analytics.history import DAY_MS, local_date
 from canhman import last_training
 from canhman.last_training import LastTraining
-from canhman.lessons import STORE
+from canhman.lessons import STORE, codes
 from canhman.settings import PREFIX, Settings
 from core.clock import Clock
 from core.model_card import ModelCard
@@ -37,7 +37,7 @@ ZONE = "Asia/Ho_Chi_Minh"  # of `hour`
 def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> bool:
     """By the installation's clock: `newest` is when models last learned [ms], None where they never did; `tried` when the service last began it.
 
-    Models that never learned do so at once, and where nothing came of it are tried again on the next day.
+    Models that never learned, or not by this code, do so at once, and where nothing came of it are tried again on the next day.
     """
     if rules.every_days == 0:
         return False
@@ -54,7 +54,7 @@ def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> 
 def learned_at(cards: Iterable[ModelCard], codes: Mapping[str, str]) -> int | None:
     """When models last learned from the store [ms]; None where they never did, or where the newest of a target was made by other code than today's.
 
-    `codes`: the version of each model's code, by name. What other code made may not be read any more, and is not waited for until its week is over.
+    `codes`: the version of each model's code, by name. What other code made does not speak, and its week is not waited for.
     """
     newest: dict[str, ModelCard] = {}
     for card in cards:
@@ -80,7 +80,8 @@ class Schedule:
         self._clock = clock
         self._newest = newest
         self._enough = enough
-        last = last_training.read(settings.data)
+        self._codes = codes()
+        last = last_training.read(settings.data, self._codes)
         self._look_at = time.monotonic() + max(FIRST_S, last.waits_s(AGAIN_S))
         self._task: asyncio.Task[None] | None = None
         self._tried = last.tried  # by the installation's clock: a try that kept nothing is not made again at once
@@ -109,7 +110,7 @@ class Schedule:
 
     def _later(self, after_s: float, *, tried: int | None) -> None:
         self._tried, self._look_at, self._not_before = tried, time.monotonic() + after_s, time.time() + after_s
-        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=tried))
+        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=tried, codes=self._codes))
 
     async def stop(self) -> None:
         """End a training that runs; what it had not kept yet is learned again the next time."""
@@ -157,7 +158,7 @@ class Schedule:
         for outcome in json.loads(out):
             log.info("trained", target=outcome["target"], promoted=outcome["promoted"], version=outcome.get("version", ""), why=outcome["why"])
         self.trouble = ""
-        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=self._tried))
+        last_training.write(self._settings.data, LastTraining(not_before=self._not_before, tried=self._tried, codes=self._codes))
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -23,7 +23,7 @@ from analytics.promotion import judge
 from canhman import backtesting, wiring
 from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
-from canhman.lessons import TARGETS, lesson
+from canhman.lessons import TARGETS, codes, lesson, of_other_code
 from canhman.settings import Settings
 from canhman.training_data import Known, from_store, holds_salinity
 from canhman.usage import one_of
@@ -42,7 +42,7 @@ Now = Callable[[], Awaitable[int]]  # the installation's clock [ms]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one target: `card` is None where nothing was learned, `fault` where that was a fault of ours."""
+    """What came of one target: `card` is None where nothing was learned, `fault` where something went wrong."""
 
     target: str
     promoted: bool
@@ -84,7 +84,7 @@ def checked(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 async def train(settings: Settings, known: Known, *, targets: Sequence[str], sets: dict[str, Dataset], force: bool, bar: Bar) -> list[Outcome]:
-    """One target after the other. Raises RefusedError while another training runs here, UnavailableError where the disk takes nothing."""
+    """One target after the other; what goes wrong with one is its outcome. Raises RefusedError while another training runs here."""
     rules = read_forecast(settings.config).training
     files = model_files(settings)
     lock = JudgeLock(wiring.data_folder(settings), LOCK)
@@ -96,9 +96,9 @@ async def train(settings: Settings, known: Known, *, targets: Sequence[str], set
             try:
                 moved = partial(_moved, bar, STEPS * n)
                 found.append(await _one(files, known, target, sets.get(target), rules, now=now, force=force, bar=moved))
-            except CanhManError:
-                raise
-            except Exception as error:  # the other targets learn all the same; the trace is in the log
+            except CanhManError as error:  # the other targets learn all the same
+                found.append(Outcome(target=target, promoted=False, why=f"nothing is promoted: {error}", fault=True))
+            except Exception as error:  # likewise; the trace is in the log
                 log.exception("a fault in a training", target=target)
                 found.append(Outcome(target=target, promoted=False, why=f"a fault of ours, nothing is promoted: {error!r}", fault=True))
         return found
@@ -127,63 +127,98 @@ async def _one(files: ModelFiles, known: Known, target: str, learned_from: Datas
     if isinstance(found, str):
         return Outcome(target=target, promoted=False, why=found)
     draft = found.draft
-    if not force and (before := await _same(files, draft, found.code)) is not None:
+    spoke, doubt = await _spoken(files, target)
+    if not force and not doubt and (before := await _same(files, draft, found.code)) is not None:
         why = f"nothing new to learn from since {before.version}: the same days until {before.data_until} (--force learns them again)"
         return Outcome(target=target, promoted=False, why=why)
     bar(0, f"{target}: {draft.model} learns, {draft.rows} rows")
     content = packed(found.fit())
     fitted = unpacked(content)  # what is scored is what will speak
-    spoke, doubt = await _spoken(files, target)
-    asked = found.exam("" if spoke is None else spoke[0].data_until)  # days that the one that speaks has learned from do not count
+    asked = found.exam(spoke.seen)  # days that the one that speaks has learned from do not count
     bar(1, f"{target}: the baselines are asked")
     references = found.references(asked)
     bar(2, f"{target}: both models are asked")
     theirs = None
-    if spoke is not None:
+    if spoke.fitted is not None:
         try:
-            theirs = asked.sat(spoke[1])
+            theirs = asked.sat(spoke.fitted)
         except Exception as error:  # it speaks no more: nothing may keep it in its place
-            log.exception("a fault of the model that speaks", target=target, version=spoke[0].version)
+            log.exception("a fault of the model that speaks", target=target, version=spoke.version)
             doubt = f"the one that spoke could not be asked, see the log: {error!r}"
-    verdict = judge(asked.sat(fitted), theirs, references, asked.came, near=asked.near, since=asked.since, until=asked.until)
+    verdict = judge(asked.sat(fitted), theirs, references, asked.came, near=asked.near, day=asked.day, since=asked.since, until=asked.until)
     bar(3, f"{target}: it is kept")
     digest = hashlib.sha256(content).hexdigest()
     version = f"{found.code}.{local_date(known.at, found.zone):%Y%m%d}-{digest[:6]}"
     used = found.uses(fitted)
     card = replace(draft, version=version, held_out=verdict.held_out, drivers=used.drivers, unused=used.unused)
-    kept = await _kept(files, card, content, digest)
-    if spoke is not None and kept.sha256 == spoke[0].sha256:
-        return Outcome(target=target, promoted=False, why="it is the model that speaks already, to the bit", card=spoke[0])
+    kept = await _kept(files, card, content, spoke.card)
+    if kept.version == spoke.version:
+        mended = "; its files were damaged, and are written anew" if spoke.fitted is None else ""
+        return Outcome(target=target, promoted=False, why=f"it is the model that speaks already, to the bit{mended}", card=kept)
     why = verdict.why + (f"; {doubt}" if doubt else "")
     spoken = await files.promote(kept, at=max(await now(), known.at), why=why) if verdict.better else await files.note(kept, why=why)
     return Outcome(target=target, promoted=verdict.better, why=why, card=spoken)
 
 
 async def _same(files: ModelFiles, draft: ModelCard, code: str) -> ModelCard | None:
-    """The newest model of the target that was judged, where this code learned it from just these values."""
+    """The newest model of the target that was judged, where this code learned it from just these values and its file is whole."""
 
     def seen(card: ModelCard) -> tuple[object, ...]:
         return card.model, card.data_from, card.data_until, card.stations, tuple(sorted((*card.drivers, *card.unused))), card.rows, card.source
 
     newest = next((c for c in await files.cards() if c.target == draft.target and c.why), None)
-    if newest is None or (newest.code, newest.inputs) != (code, draft.inputs):
+    if newest is None or (newest.code, newest.inputs) != (code, draft.inputs) or seen(newest) != seen(draft):
         return None
-    return newest if seen(newest) == seen(draft) else None
+    try:
+        await files.content(newest)
+    except (FormatError, NotFoundError):
+        return None
+    return newest
 
 
-async def _spoken(files: ModelFiles, target: str) -> tuple[tuple[ModelCard, Any] | None, str]:
-    """The model that speaks; else why it does not count, in words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spoke:
+    """Whose word it is by the folder, and what it can be asked with; None where that is nobody, or cannot be read or counted."""
+
+    card: ModelCard | None = None
+    fitted: Any = None
+
+    @property
+    def version(self) -> str:
+        return "" if self.card is None else self.card.version
+
+    @property
+    def seen(self) -> str:
+        """The last local day it learned from, where it can be asked."""
+        return "" if self.card is None or self.fitted is None else self.card.data_until
+
+
+async def _spoken(files: ModelFiles, target: str) -> tuple[_Spoke, str]:
+    """The model that speaks; and why it does not count, in words, where one should and cannot: a file is damaged, or it is of other code."""
+    card = None
     try:
         card = await files.speaking(target)
-        return (None, "") if card is None else ((card, unpacked(await files.content(card))), "")
+        if card is None:
+            return _Spoke(), ""
+        if of_other_code(card, codes()):
+            return _Spoke(card=card), f"the one that spoke, {card.version}, is of other code and does not count"
+        return _Spoke(card=card, fitted=unpacked(await files.content(card))), ""
     except (FormatError, NotFoundError) as error:
-        return None, f"the one that spoke could not be asked: {error}"
+        return _Spoke(card=card), f"the one that spoke could not be asked: {error}"
 
 
-async def _kept(files: ModelFiles, card: ModelCard, content: bytes, digest: str) -> ModelCard:
-    """The same model may be there: one that was not told of before a kill, or learned again by force."""
-    there = [c for c in await files.cards() if (c.target, c.sha256) == (card.target, digest)]
-    return there[0] if there else await files.keep(card, content)
+async def _kept(files: ModelFiles, card: ModelCard, content: bytes, speaks: ModelCard | None) -> ModelCard:
+    """The same model may be there: one that was not told of before a kill, or learned again by force, or because its file is damaged."""
+    digest = hashlib.sha256(content).hexdigest()
+    known = [*await files.cards(), *([] if speaks is None else [speaks])]
+    there = next((c for c in known if (c.target, c.code, c.sha256) == (card.target, card.code, digest)), None)
+    if there is None:
+        return await files.keep(card, content)
+    try:
+        await files.content(there)
+    except (FormatError, NotFoundError):
+        return await files.keep(there, content)
+    return there
 
 
 def shape(outcome: Outcome) -> dict[str, Any]:

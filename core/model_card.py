@@ -12,9 +12,9 @@ from core.errors import FormatError
 class HeldOut:
     """How a model, the one that spoke until then, and the best honest baseline scored on the same days that none of them had learned from.
 
-    `since`, `until`: local dates as text. `n` pairs. `crps`, `spoke`, `baseline` [unit of the target]: mean CRPS, lower is better; `spoke` is None
-    where no trained model spoke. `coverage90`: how often the 90 % interval held. `error`: mean |median − truth| of the next day (of hours: the next 24),
-    None where none was scored.
+    `since`, `until`: local dates as text. `n` pairs. `crps`, `spoke`, `baseline` [unit of the target]: mean CRPS, lower is better; `spoke` is of those
+    pairs that it spoke of too, None where no trained model spoke. `coverage90`: how often the 90 % interval held. `error`: mean |median − truth| of
+    the next day (of hours: the next 24), None where none was scored.
     """
 
     since: str

@@ -24,7 +24,7 @@ def models(
     import asyncio
     from dataclasses import asdict
 
-    from canhman import drifting, model_checks, terminal, training
+    from canhman import drifting, lessons, model_checks, terminal, training
     from canhman.configuration import read_forecast
     from canhman.settings import read_settings
 
@@ -34,13 +34,16 @@ def models(
     shown = [card for card in cards if card.target in targets]
     speaks, unread = asyncio.run(model_checks.whole(training.model_files(settings), targets))
     drifts = asyncio.run(drifting.of_installation(settings, [c for c in shown if c.promoted_at is not None]))
+    now = lessons.codes()
     if json:
         words = {drift.version: drift.words for drift in drifts}
-        terminal.as_json([asdict(card) | {"drift": words.get(card.version), "unreadable": _trouble(card, unread) or None} for card in shown])
+        terminal.as_json(
+            [asdict(card) | {"drift": words.get(card.version), "unreadable": _trouble(card, unread) or None, "speaks": card in speaks} for card in shown]
+        )
     else:
         terminal.table(
             COLUMNS,
-            [_row(card, _trouble(card, unread)) for card in shown],
+            [_row(card, _trouble(card, unread), other=bool(lessons.of_other_code(card, now))) for card in shown],
             empty="no model was trained yet: persistence speaks (canhman train, docs/training.md)",
         )
         for drift in drifts:
@@ -56,11 +59,11 @@ def _trouble(card: ModelCard, unread: Mapping[str, str]) -> str:
     return "" if card.promoted_at is None else unread.get(card.target, "")
 
 
-def _row(card: ModelCard, trouble: str) -> tuple[object, ...]:
+def _row(card: ModelCard, trouble: str, *, other: bool) -> tuple[object, ...]:
     from core.clock import rfc3339
 
     held = card.held_out
     score, baseline = ("", "") if held is None else (f"{held.crps:.3f}", f"{held.baseline:.3f} {held.baseline_name}")
-    since = "cannot be read" if trouble else "" if card.promoted_at is None else rfc3339(card.promoted_at)
+    since = "" if card.promoted_at is None else "of other code" if other else "cannot be read" if trouble else rfc3339(card.promoted_at)
     learned = f"{card.data_from} to {card.data_until}, {len(card.stations)} points, {card.source}"
     return card.target, card.model, card.version, learned, score, baseline, since, card.why

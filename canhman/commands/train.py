@@ -34,6 +34,7 @@ def train(
     from canhman import logs, model_checks, terminal, training
     from canhman.configuration import read_forecast
     from canhman.settings import read_settings
+    from core.errors import CanhManError
 
     logs.set_up(json=False)
     if attended:
@@ -57,9 +58,10 @@ def train(
         terminal.as_json([training.shape(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            terminal.result(f"{outcome.target}: {_name(outcome)}{outcome.why}")
-    if any(outcome.fault for outcome in outcomes):
-        raise typer.Exit(1)
+            if not outcome.fault:
+                terminal.result(f"{outcome.target}: {_name(outcome)}{outcome.why}")
+    if faults := [f"{outcome.target}: {outcome.why}" for outcome in outcomes if outcome.fault]:
+        raise CanhManError("; ".join(faults))
 
 
 def _name(outcome: Outcome) -> str:

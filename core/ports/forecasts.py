@@ -38,7 +38,10 @@ class ModelFiles(Protocol):
     """Trained models, kept one file each with its card; of each target at most one speaks. Files begin with magic and version."""
 
     async def keep(self, card: ModelCard, content: bytes) -> ModelCard:
-        """Write both, whole or not at all; returns the card with its hash. Raises ConflictError for a version that is there, UnavailableError."""
+        """Write both, whole or not at all; returns the card with its hash. Raises ConflictError for a version that is there, UnavailableError.
+
+        What of that version is damaged or gone is written anew, where `content` is what was kept; returns the card that was there.
+        """
         ...
 
     async def cards(self) -> list[ModelCard]:

@@ -53,6 +53,11 @@ class ModelFilesConformance:
         """Another look at the same models, as another process has it."""
         raise NotImplementedError
 
+    @pytest.fixture
+    def damage(self) -> Callable[[ModelCard], None]:
+        """Spoil what is kept of a model."""
+        raise NotImplementedError
+
     def test_nothing_is_there_at_first(self, opened: Callable[[], ModelFiles]) -> None:
         """No card, nothing speaks."""
         assert run(opened().cards()) == []
@@ -80,6 +85,19 @@ class ModelFilesConformance:
             run(opened().keep(CARD, CONTENT + b"!"))
         assert run(opened().content(kept)) == CONTENT
         run(opened().keep(replace(CARD, target="day_min"), CONTENT))
+
+    def test_what_is_damaged_is_kept_anew(self, opened: Callable[[], ModelFiles], damage: Callable[[ModelCard], None]) -> None:
+        """Where the content is what was kept, it is whole again, and the card what it was; another content is a conflict as ever."""
+        kept = run(opened().keep(CARD, CONTENT))
+        promoted = run(opened().promote(kept, at=7, why="better"))
+        damage(kept)
+        with pytest.raises(FormatError):
+            run(opened().content(kept))
+        with pytest.raises(ConflictError, match=CARD.version):
+            run(opened().keep(CARD, CONTENT + b"!"))
+        assert run(opened().keep(replace(CARD, trained_at=9), CONTENT)) == promoted
+        assert run(opened().content(kept)) == CONTENT
+        assert run(opened().cards()) == [promoted]
 
     def test_one_of_a_target_speaks(self, opened: Callable[[], ModelFiles]) -> None:
         """Promoting another takes the word from the first; another target is left alone; who looks on hears of it."""
@@ -125,6 +143,14 @@ class TestModelFolder(ModelFilesConformance):
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Callable[[], ModelFiles]:
         return lambda: ModelFolder(tmp_path / "models")
+
+    @pytest.fixture(params=["model.canhman", "card.json"])
+    def damage(self, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[ModelCard], None]:
+        def cut(card: ModelCard) -> None:
+            path = tmp_path / "models" / card.target / card.version / request.param
+            path.write_bytes(path.read_bytes()[:-3])
+
+        return cut
 
     def test_a_changed_file_is_refused(self, tmp_path: Path, opened: Callable[[], ModelFiles]) -> None:
         """One byte of the model, another magic, no file at all: named, and it does not come to speak."""

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.promotion import LEAST, LEAST_SALTY, Claim, Ruling, judge
+from analytics.promotion import LEAST, LEAST_DAYS, LEAST_SALTY, Claim, Ruling, judge
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 CAME = np.exp(np.random.default_rng(0).normal(0, 1, 200))
 NEAR = np.arange(200) < 50
+DAY = np.datetime64("2026-01-01") + np.arange(200) % 20
 
 
 def claim(off: float, *, wide: float = 0.3) -> Claim:
@@ -25,7 +26,8 @@ def claim(off: float, *, wide: float = 0.3) -> Claim:
 
 
 def judged(candidate: Claim, spoke: Claim | None = None, **baselines: Claim) -> Ruling:
-    return judge(candidate, spoke, baselines or {"persistence": claim(1.0), "climatology": claim(2.0)}, CAME, near=NEAR, since="2026-01-01", until="2026-01-20")
+    baselines = baselines or {"persistence": claim(1.0), "climatology": claim(2.0)}
+    return judge(candidate, spoke, baselines, CAME, near=NEAR, day=DAY, since="2026-01-01", until="2026-01-20")
 
 
 def test_better_than_the_best_baseline_is_enough_where_no_model_speaks() -> None:
@@ -78,26 +80,93 @@ def test_silence_where_a_baseline_speaks_is_no_way_to_be_better() -> None:
 
 
 def test_all_are_compared_on_the_same_forecasts() -> None:
-    """A baseline that is right where it speaks, and speaks half of the time, does not decide; where the one that speaks is silent nothing is counted."""
+    """A baseline that is right where it speaks, and speaks half of the time, does not decide; the error is of the next day's alone."""
     assert judged(claim(0.5), persistence=claim(1.0), lucky=silent(claim(0.0), slice(0, 100))).better
     near = NEAR.copy()
     near[20:] = False
-    held = judge(claim(0.5), silent(claim(0.6), slice(0, 20)), {"persistence": claim(1.0)}, CAME, near=near, since="", until="").held_out
+    held = judge(silent(claim(0.5), slice(0, 20)), None, {"persistence": claim(1.0)}, CAME, near=near, day=DAY, since="", until="").held_out
     assert held is not None
     assert held.n == 180
-    assert held.spoke is not None
     assert held.error is None, "all of the next day were among the silent ones"
 
 
-@pytest.mark.parametrize("rows", [slice(0, 21), slice(10, None), slice(None)])
-def test_one_that_speaks_and_is_silent_is_not_waited_for(rows: slice) -> None:
-    """Silent on more than a tenth of what the candidate and the baselines say, it is left out, however good the rest, and the words tell."""
+@pytest.mark.parametrize("rows", [slice(0, 20), slice(0, 21), slice(0, 160), slice(30, None)])
+def test_one_that_speaks_is_beaten_on_what_both_say(rows: slice) -> None:
+    """However much it is silent on, while enough is left: the candidate must win there, and against the baselines on all that it says itself."""
+    found = judged(claim(0.5), silent(claim(0.1), rows))
+    assert not found.better
+    assert found.why.startswith("not better than the one that speaks: ")
+    left = 200 - len(range(200)[rows])
+    assert f"where it is {claim(0.5).crps(CAME)[silent(claim(0.1), rows).spoke].mean():.3f}, on the {left} that both made" in found.why
+    found = judged(claim(0.5), silent(claim(0.6), rows))
+    assert found.better
+    assert found.held_out is not None
+    assert found.held_out.n == 200
+    assert found.held_out.spoke == pytest.approx(claim(0.6).crps(CAME)[silent(claim(0.6), rows).spoke].mean())
+    assert not judged(claim(1.5), silent(claim(1.8), rows)).better, "the baselines must be beaten all the same"
+
+
+def mixed(good: Claim, bad: Claim, rows: slice) -> Claim:
+    """The first, but for these rows."""
+    q = good.quantiles.copy()
+    q[rows] = bad.quantiles[rows]
+    return replace(good, quantiles=q)
+
+
+def test_the_baselines_are_beaten_where_the_other_is_silent_too() -> None:
+    """Better than the one that speaks where that speaks, and worse than a baseline on all: not promoted."""
+    found = judged(mixed(claim(0.1), claim(9.0), slice(0, 100)), silent(claim(0.6), slice(0, 100)))
+    assert found.why.startswith("not better than the best baseline: ")
+
+
+@pytest.mark.parametrize("rows", [slice(19, None), slice(None)])
+def test_one_that_says_too_little_is_not_waited_for(rows: slice) -> None:
+    """Under LEAST forecasts of the one that speaks, or under LEAST_DAYS days, it is left out, however good those are, and the words tell."""
     found = judged(claim(0.5), silent(claim(0.1), rows))
     assert found.better
     assert found.held_out is not None
     assert (found.held_out.n, found.held_out.spoke) == (200, None)
-    assert f"is silent on {len(range(200)[rows])} of 200 of them and does not count" in found.why
+    left = 200 - len(range(200)[rows])
+    assert f"the one that speaks said only {left} forecasts of {left} days and does not count" in found.why
     assert not judged(claim(1.5), silent(claim(0.1), rows)).better, "the baselines must be beaten all the same"
+    of_few_days = replace(claim(0.1), quantiles=np.where((np.arange(200) % 20 < LEAST_DAYS - 1)[:, None], claim(0.1).quantiles, np.nan))
+    assert "said only 60 forecasts of 6 days" in judged(claim(0.5), of_few_days).why
+
+
+def test_silence_where_the_one_that_speaks_does_is_no_way_to_be_better() -> None:
+    """On more than a tenth of what it says, baselines or not; nor is a lead that it tells and the candidate does not, though nobody could be asked there."""
+    mute = {"persistence": silent(claim(1.0), slice(0, 21))}
+    found = judged(silent(claim(0.1), slice(0, 21)), claim(0.6), **mute)
+    assert not found.better
+    assert "silent on 21 of 200 forecasts that the one that speaks makes" in found.why
+    assert judged(silent(claim(0.1), slice(0, 19)), claim(0.6), **mute).better
+    further = replace(claim(0.6), leads=frozenset({1, 2, 9, 10}))
+    found = judged(replace(claim(0.1), leads=frozenset({1, 2})), further)
+    assert not found.better
+    assert found.why == "it does not tell 9, 10 days ahead, as the one that speaks does"
+    assert judged(replace(claim(0.1), leads=frozenset({1, 2, 9, 10, 11})), further).better
+    assert judged(replace(claim(0.1), leads=frozenset({1, 2})), silent(further, slice(None))).better, "it says nothing at all"
+
+
+@pytest.mark.parametrize(("days", "decides"), [(1, False), (LEAST_DAYS - 1, False), (LEAST_DAYS, True)])
+def test_few_days_decide_nothing(days: int, decides: bool) -> None:
+    """However many forecasts there are of them: 200 of six days promote nobody, of seven they do."""
+    day = np.datetime64("2026-03-01") + np.arange(200) % days
+    found = judge(claim(0.1), claim(0.6), {"persistence": claim(1.0)}, CAME, near=NEAR, day=day, since="2026-03-01", until="2026-03-07")
+    assert found.better is decides
+    assert decides or f"only 200 forecasts of {days} days" in found.why
+
+
+def test_what_is_not_a_number_promotes_nobody() -> None:
+    """Neither in what was said nor in what came."""
+    q = claim(0.1).quantiles.copy()
+    q[0, 4] = np.inf
+    assert not judged(silent(claim(0.1), slice(None))).better
+    assert judged(replace(claim(0.1), quantiles=q)).held_out.n == 199  # type: ignore[union-attr]  # an infinite one is silence
+    came = CAME.copy()
+    came[3] = np.nan
+    for spoke in (None, claim(0.6)):
+        assert not judge(claim(0.1), spoke, {"persistence": claim(1.0)}, came, near=NEAR, day=DAY, since="", until="").better
 
 
 @pytest.mark.parametrize(("salty", "decides"), [(0, False), (9, False), (10, True)])
@@ -110,7 +179,7 @@ def test_days_without_salt_decide_nothing(salty: int, decides: bool) -> None:
         return replace(claim(0.0), quantiles=came[:, None] + by * np.array([0.5, 0.8, 1.0, 1.2, 1.5]))
 
     for spoke in (None, off(0.002)):
-        found = judge(off(0.001), spoke, {"persistence": off(0.003)}, came, near=NEAR, since="2026-08-01", until="2026-08-30")
+        found = judge(off(0.001), spoke, {"persistence": off(0.003)}, came, near=NEAR, day=DAY, since="2026-08-01", until="2026-08-30")
         assert found.better is decides
         assert found.held_out is not None
         assert found.held_out.crps < found.held_out.baseline

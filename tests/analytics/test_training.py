@@ -87,6 +87,8 @@ def test_what_is_asked_about_was_learned_by_nobody(learned: int, valid_from: int
     assert set(asked.came.tolist()) <= set(daily.truth[learned:].ravel().tolist())
     assert (asked.since, asked.until) == (str(daily.days[valid_from or learned + 1]), str(daily.days[-1]))
     assert asked.near.sum() == len(asked.pairs[0].day)
+    assert (asked.day == np.concatenate([daily.days[p.day + p.lead] for p in asked.pairs])).all()
+    assert len(exam(daily, 80).day) == 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def test_everyone_is_asked_the_same() -> None:
     lead = np.concatenate([np.full(len(p.day), p.lead) for p in asked.pairs])
     assert (knowing.spoke == (lead <= LEADS[2])).all()
     assert np.nanmax(knowing.crps(asked.came)) == 0
+    assert knowing.leads == {1, 2, 3}, "days ahead, as they are issued"
     assert set(baselines(daily, 60, asked)) == set(BASELINES)
     assert asked.sat(fit_gaussian(daily.first(60), LEADS, LINES)).is_sound
 
@@ -152,6 +155,8 @@ def test_everyone_is_asked_the_same_hours() -> None:
     assert asked.sat(KnowingHours(hourly.value)).crps(asked.came).max() == 0
     assert len(asked.came) == len(asked.near)
     assert asked.near.any()
+    assert (str(asked.day.min()), str(asked.day.max()), len(asked.day)) == (asked.since, asked.until, len(asked.came))
+    assert asked.sat(KnowingHours(hourly.value)).leads == set(HOURS)
     assert (asked.since, asked.until) == ("2026-01-21", "2026-01-30")
     for one in hour_baselines(asked, 480).values():
         assert one.is_sound
@@ -186,3 +191,12 @@ def test_baselines_of_hours_know_nothing_of_what_comes() -> None:
     one, two = (hour_baselines(hour_exam(a, b, 480), 480) for a, b in ((hourly, histories), (other, later)))
     for name in one:
         assert one[name].quantiles.tobytes() == two[name].quantiles.tobytes()
+
+
+def test_how_far_ahead_a_young_model_speaks_is_known_beyond_the_days_put_aside() -> None:
+    """Learned from 14 days it tells fewer leads than one of 35, though the week put aside asks both for less than either tells."""
+    daily = panel(21)
+    asked = exam(daily, 14)
+    young, older = (asked.sat(fit_candidate(panel(days), days)).leads for days in (14, 35))
+    assert max(p.lead - 1 for p in asked.pairs if len(p.day)) < max(young)
+    assert young < older

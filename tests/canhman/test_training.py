@@ -26,6 +26,7 @@ from canhman import checks, forecasting, heartbeat, last_training, model_checks,
 from canhman.configuration import read_forecast
 from canhman.judge_lock import JudgeLock
 from canhman.last_training import LastTraining
+from canhman.lessons import codes
 from canhman.reloading import Reloaded
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
@@ -49,6 +50,7 @@ CARD = ModelCard(
     held_out=None,
 )
 FIRST = "2025-12-22"  # 70 days before END
+CODES = codes()
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +271,7 @@ def test_one_that_speaks_and_fails_can_be_replaced(trained: Path, use: Any, monk
 
     def broken(content: bytes) -> Any:
         files.append(content)
-        return unpack(content) if len(files) == 1 else object()  # the candidate is read first
+        return object() if len(files) == 1 else unpack(content)  # the one that speaks is read first
 
     monkeypatch.setattr(training, "unpacked", broken)
     (outcome,) = front.ok("train", "--target", "day_max", "--json").json
@@ -277,6 +279,54 @@ def test_one_that_speaks_and_fails_can_be_replaced(trained: Path, use: Any, monk
     assert outcome["promoted"]
     assert "the one that spoke could not be asked, see the log: AttributeError" in outcome["why"]
     assert speaking(front).version == outcome["version"] != before.version
+
+
+def test_what_goes_wrong_with_one_target_keeps_no_other_from_learning(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that target's outcome and a line with exit code 1."""
+    front = use(filled)
+    keep = ModelFolder.keep
+
+    async def full(files: ModelFolder, card: ModelCard, content: bytes) -> ModelCard:
+        if card.target == "day_max":
+            raise UnavailableError("the disk is full")
+        return await keep(files, card, content)
+
+    monkeypatch.setattr(ModelFolder, "keep", full)
+    done = front("train", "--target", "day_max", "--target", "day_min", "--json")
+    assert done.code == 1
+    assert "day_max: nothing is promoted: the disk is full" in done.err
+    assert [(o["target"], o["promoted"]) for o in done.json] == [("day_max", False), ("day_min", True)]
+    assert speaking(front) is None
+    assert speaking(front, "day_min") is not None
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "whole"),
+    [("model.canhman", (), -3), ("model.canhman", ("--force",), -3), ("model.canhman", (), None), ("card.json", (), -3), ("../speaking.json", (), -3)],
+)
+def test_what_is_damaged_of_the_one_that_speaks_is_healed_by_learning_it_anew(
+    trained: Path, use: Any, file: str, words: tuple[str, ...], whole: int | None
+) -> None:
+    """From the same days it is the same file to the bit, whichever part is damaged or gone; other targets learn beside it, and doctor is content."""
+    front = use(trained)
+    before = speaking(front)
+    path = front.data / "models/day_max" / before.version / file
+    content = path.read_bytes()
+    if whole is None:
+        path.unlink()
+    else:
+        path.write_bytes(content[:whole])
+    of_max, of_min = front.ok("train", "--target", "day_max", "--target", "day_min", "--json", *words).json
+    assert [f.text for f in checks._models(read_settings()) if f.mark == "red"] == []
+    assert of_min["promoted"]
+    if file == "../speaking.json":
+        assert of_max["promoted"]
+        assert "speaking.json is no card" in of_max["why"]
+        assert speaking(front) == replace(before, why=of_max["why"])
+    else:
+        assert of_max["why"] == "it is the model that speaks already, to the bit; its files were damaged, and are written anew"
+        assert speaking(front) == before
+        assert path.read_bytes() == content
 
 
 def test_a_young_installation_learns_nothing_and_says_so(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +477,40 @@ def test_a_fault_of_ours_in_drift_or_training_keeps_no_forecast_back(trained: Pa
     assert "a slip" in found.troubles["training"]
 
 
+def of_older_code(front: Front) -> ModelCard:
+    """As an upgrade finds it: who speaks was learned by the code before, which tried again today and is to wait."""
+    card = speaking(front)
+    old = replace(card, version=f"0.{card.version.partition('.')[2]}")
+    place = front.data / "models/day_max"
+    (place / card.version).rename(place / old.version)
+    for file in (place / old.version / "card.json", place / "speaking.json"):
+        file.write_text(file.read_text().replace(f'"{card.version}"', f'"{old.version}"'))
+    (front.data / last_training.FILE).write_text(f'{{"not_before": 4e9, "tried": {END}}}')
+    return old
+
+
+def test_what_other_code_learned_is_learned_anew_at_once(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service comes up by itself: persistence speaks and the trouble is told, for as long as the training takes, not until the next night."""
+    front = use(trained)
+    old = of_older_code(front)
+    assert "of other code" in front.ok("models").out
+    assert [(c["speaks"], "was learned by version 0 of its code" in c["unreadable"]) for c in front.ok("models", "--json").json] == [(False, True)]
+    red = [finding.text for finding in checks._models(read_settings()) if finding.mark == "red"]
+    assert len(red) == 1
+    assert "canhman train" in red[0]
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    with serving(read_settings()):
+        first = until(lambda: next(iter(issued(front)), None), 30, "an issue")
+        found = until(lambda: b if (b := beat(front)) and "model day_max" in b.troubles else None, 30, "its heartbeat tells")
+        assert first.model == "persistence"
+        assert "was learned by version 0 of its code" in found.troubles["model day_max"]
+        until(lambda: (b := beat(front)) is not None and b.figures["trainings"] == 1 and b.figures["trained"] == 3 and not b.troubles, 120, "all speak again")
+    new = speaking(front)
+    assert (new.code, new.sha256) == (CODES["ensemble"], old.sha256), "the code is the same in truth"
+    assert f"the one that spoke, {old.version}, is of other code and does not count" in new.why
+    assert new.held_out.spoke is None
+
+
 # ---------------------------------------------------------------- when
 
 
@@ -504,7 +588,10 @@ def test_a_training_that_fails_is_told_and_not_begun_again_at_once(monkeypatch: 
 
 
 def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ten minutes lie between two; one that came to its end and kept nothing is tried on the next day; what a stop ended, after the ten minutes."""
+    """Ten minutes lie between two; one that came to its end and kept nothing is tried on the next day; what a stop ended, after the ten minutes.
+
+    What other code tried, or was to wait for, counts for nothing.
+    """
     monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
     settings = Settings(data=tmp_path)
 
@@ -525,7 +612,7 @@ def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPa
 
     def later() -> None:
         """The ten minutes are over."""
-        last_training.write(tmp_path, replace(last_training.read(tmp_path), not_before=0.0))
+        last_training.write(tmp_path, replace(last_training.read(tmp_path, CODES), not_before=0.0))
 
     assert asyncio.run(begun())
     assert not asyncio.run(begun()), "ten minutes"
@@ -535,17 +622,21 @@ def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPa
     one = again()
     one._tried = END
     one._heard(0, "[]", "")
-    assert last_training.read(tmp_path).tried == END
+    assert last_training.read(tmp_path, CODES).tried == END
     assert not asyncio.run(begun()), "it kept nothing"
-    last_training.write(tmp_path, LastTraining(tried=END + DAY))
+    last_training.write(tmp_path, LastTraining(tried=END, not_before=4e9, codes=CODES | {"ensemble": "0"}))
+    assert asyncio.run(begun()), "other code tried it, and was to wait"
+    last_training.write(tmp_path, LastTraining(tried=END + DAY, codes=CODES))
     assert asyncio.run(begun()), "the clock was set back"
-    last_training.write(tmp_path, LastTraining(not_before=4e9))
-    assert last_training.read(tmp_path).waits_s(train_schedule.AGAIN_S) == train_schedule.AGAIN_S
+    last_training.write(tmp_path, LastTraining(not_before=4e9, codes=CODES))
+    assert last_training.read(tmp_path, CODES).waits_s(train_schedule.AGAIN_S) == train_schedule.AGAIN_S
     later()
     again()._heard(1, "", "no")
-    assert last_training.read(tmp_path).waits_s(9e9) > train_schedule.AGAIN_S - 60
+    assert last_training.read(tmp_path, CODES).waits_s(9e9) > train_schedule.AGAIN_S - 60
     (tmp_path / last_training.FILE).write_text("{")
-    assert last_training.read(tmp_path) == LastTraining()
+    assert last_training.read(tmp_path, CODES) == LastTraining(codes=CODES)
+    (tmp_path / last_training.FILE).write_text('{"not_before": 4e9, "tried": 1}')
+    assert last_training.read(tmp_path, CODES) == LastTraining(codes=CODES), "of a program that did not write down its code"
 
 
 @pytest.mark.parametrize(("program", "trouble"), [("/nowhere/python", "FileNotFoundError"), ("echo", "JSONDecodeError")])
