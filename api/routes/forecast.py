@@ -17,7 +17,7 @@ from api.schemas.forecast import ForecastList, ForecastShape, forecast_shape
 from api.times import End, IssuedBefore, Start
 from core.clock import rfc3339
 from core.place import FOREVER
-from registry.situation import SALINITY
+from registry.situation import SALINITY, Situation
 
 router = APIRouter(prefix="/stations/{id}", tags=["forecast"])
 
@@ -28,11 +28,11 @@ Point = Annotated[str | None, Query(max_length=64, description="`main` where not
 Limit = Annotated[float | None, Query(gt=0, le=100, allow_inf_nan=False, description="A salinity [g/L], such as what a crop bears.")]
 
 
-async def _place(request: Request, caller: Caller, id: str, point: str | None) -> tuple[str, str]:
+async def _place(request: Request, caller: Caller, id: str, point: str | None) -> tuple[Situation, str, str]:
     present: Present = request.app.state.present
     situation = await present.look()
     station = station_for(situation.directory, caller, id).id
-    return station, point_for(situation, station, point, quantity=SALINITY)
+    return situation, station, point_for(situation, station, point, quantity=SALINITY)
 
 
 @router.get("/forecast", response_model=ForecastShape, summary="The newest forecast")
@@ -45,13 +45,15 @@ async def forecast(
     issued_before: IssuedBefore = None,
     limit: Limit = None,
 ) -> Response:
-    """As it was issued. None yet: 200 with `issued_at` null and empty arrays. `p_gt` has the chance to be over `limit` too."""
+    """As it was issued, however long ago (`fresh`). None yet: 200 with `issued_at` null and empty arrays. `p_gt` has the chance to be over `limit` too."""
     backend: Backend = request.app.state.backend
-    station, place = await _place(request, caller, id, point)
-    until = backend.clock.now_ms() if issued_before is None else issued_before - 1
+    situation, station, place = await _place(request, caller, id, point)
+    now = backend.clock.now_ms()
+    until = now if issued_before is None else issued_before - 1
     issued = await backend.forecasts.latest_forecasts(target=target, station=station, until=until)
     found = next((f for f in issued if f.point == place), None)
-    return answer(request, caller, forecast_shape(found, station=station, point=place, target=target, limit=limit))
+    fresh = found is not None and situation.believes(found, now)
+    return answer(request, caller, forecast_shape(found, station=station, point=place, target=target, fresh=fresh, limit=limit))
 
 
 @router.get("/forecasts", response_model=ForecastList, summary="Every issue of a forecast, oldest first")
@@ -68,7 +70,8 @@ async def forecasts(
 ) -> Response:
     """Issues with start ≤ `issued_at` < end; all where nothing is said. An issue is never changed."""
     backend: Backend = request.app.state.backend
-    station, place = await _place(request, caller, id, point)
+    situation, station, place = await _place(request, caller, id, point)
+    now = backend.clock.now_ms()
     since, until = 0 if start is None else start, FOREVER if end is None else end
     if until < since:
         raise bad_value("end", rfc3339(until), must="later", start=rfc3339(since))
@@ -82,5 +85,5 @@ async def forecasts(
     if len(found) > given + limit:
         last = page[-1].issued_at
         onward = encode(scope, last, sum(f.issued_at == last for f in found[: given + limit]))
-    items = [forecast_shape(f, station=station, point=place, target=target) for f in page]
+    items = [forecast_shape(f, station=station, point=place, target=target, fresh=situation.believes(f, now)) for f in page]
     return answer(request, caller, ForecastList(items=items, next=onward))

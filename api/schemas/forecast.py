@@ -46,6 +46,7 @@ class ForecastShape(BaseModel):
     p_gt: dict[str, list[float | None]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L, and over the limit asked for; null where not sound.")
     reasons: list[ReasonShape] = Field(description="What moved it most, the strongest first.")
     missing: list[str] = Field(description="Drivers it would have used and that were silent; they make it less certain.")
+    fresh: bool = Field(description="Whether anything may be told of it now: no older than the verdict lets a forecast be. Pages tell of no other.")
 
 
 class ForecastList(BaseModel):
@@ -55,8 +56,8 @@ class ForecastList(BaseModel):
     next: str | None
 
 
-def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str, limit: float | None = None) -> ForecastShape:
-    """The JSON of an issue; None is one that does not exist yet. With the chance to be over `limit` [g/L] too."""
+def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str, fresh: bool, limit: float | None = None) -> ForecastShape:
+    """The JSON of an issue, `fresh` where the situation believes it; None is one that does not exist yet. With the chance to be over `limit` [g/L] too."""
     p_gt: dict[str, list[float | None]] = {f"{line:g}": [] if f is None else [row[i] for row in f.p_gt] for i, line in enumerate(LINES)}
     if limit is not None and limit not in LINES:
         chances = [] if f is None else [f.exceedance(i, limit) for i in range(len(f.leads))]
@@ -77,6 +78,7 @@ def forecast_shape(f: Forecast | None, *, station: str, point: str, target: str,
         p_gt=p_gt,
         reasons=[] if f is None else [_reason(r) for r in f.reasons],
         missing=[] if f is None else list(f.missing),
+        fresh=fresh,
     )
 
 

@@ -31,6 +31,7 @@ KEYS = [
     "p_gt",
     "reasons",
     "missing",
+    "fresh",
 ]
 
 
@@ -54,6 +55,17 @@ def test_the_shape(rig: Rig) -> None:
     assert [found[q][13] for q in ("q05", "q25", "q50", "q75", "q95")] == pytest.approx([0.18, 0.19, 0.2, 0.21, 0.22])
     assert len(read(rig, "cai-lon/forecast?target=hour")["leads"]) == 72
     assert read(rig, "cai-lon/forecast?target=hour")["point"] == "in"
+
+
+@pytest.mark.parametrize("target", ["day_max", "day_min", "hour"])
+def test_an_issue_too_old_to_be_told_of_is_marked(rig: Rig, target: str) -> None:
+    """It is given all the same, a day old and a millisecond more: nothing on a page is of it. Where there is none, nothing is fresh."""
+    issued = NOW - (1 if target == "hour" else 5) * HOUR_MS
+    for now, fresh in ((NOW, True), (issued + DAY_MS, True), (issued + DAY_MS + 1, False)):
+        rig.clock.now = now
+        found = read(rig, f"kenh-lau/forecast?target={target}")
+        assert (found["issued_at"], found["fresh"]) == (rfc3339(issued), fresh)
+    assert read(rig, "kenh-nam/forecast")["fresh"] is False
 
 
 def test_reasons_and_what_was_silent(rig: Rig) -> None:

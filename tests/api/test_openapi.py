@@ -75,7 +75,7 @@ ANSWERS = {
     "SeriesPage": {"station", "point", "quantity", "unit", "times", "values", "flags", "next"},
     "ForecastShape": {
         *("station", "point", "target", "issued_at", "model", "version", "data_until", "unit"),
-        *("leads", "times", "q05", "q25", "q50", "q75", "q95", "p_gt"),
+        *("leads", "times", "q05", "q25", "q50", "q75", "q95", "p_gt", "fresh"),
     },
     "WindowsShape": {
         *("station", "point", "limit", "unit", "promised", "issued_at", "model", "verdict", "reason", "windows", "sluice"),
