@@ -14,6 +14,7 @@ MEDIAN = QUANTILES.index(0.5)
 TARGETS = ("day_max", "day_min", "hour")  # a local day's maximum and minimum, an hour's maximum
 HOUR_MS = 3_600_000
 HINDCAST = "+hindcast"  # ends the version of what was issued as of a past instant: the record does not score it
+WITHDRAWN = "+withdrawn"  # ends the version of an issue without leads: what was said before it is taken back, and nothing is said instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

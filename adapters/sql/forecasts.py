@@ -9,22 +9,27 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, select
 
 from adapters.sql import tables as t
 from adapters.sql.engine import insert_into, upsert
 from adapters.sql.serials import take
 from core.bands import LINES
 from core.errors import ConflictError
-from core.forecast import HINDCAST, QUANTILES, REASONS, Forecast, Reason
+from core.forecast import HINDCAST, HOUR_MS, QUANTILES, REASONS, WITHDRAWN, Forecast, Reason
 
 _T = t.forecast_issue
 _KEY = ("station", "point", "target", "model", "version", "issued_at")
 _DIGITS = 5
+_AHEAD_MS = 60_000  # so far a clock may be set back in passing
+_BEFORE_MS = 48 * HOUR_MS  # how far before an issue one that came after it is looked for: days are issued once a day
 
 
 def issue(c: Connection, forecasts: Sequence[Forecast]) -> int:
-    """Append what is new of these; returns how many. Raises ConflictError for arrays that are no forecast."""
+    """Append what is new of these; returns how many. Raises ConflictError for arrays that are no forecast.
+
+    Only one that takes back what was said (`WITHDRAWN`) has no leads.
+    """
     if not forecasts:
         return 0
     values = [_values(f) for f in forecasts]
@@ -38,10 +43,20 @@ def issue(c: Connection, forecasts: Sequence[Forecast]) -> int:
 
 
 def latest(c: Connection, target: str, station: str | None, until: int | None) -> list[Forecast]:
-    """The newest issue per (station, point), sorted by them; of two issued at once the one that came last. No hindcast: it was never said."""
-    point = t.forecast_point
-    same = and_(_T.c.target == point.c.target, _T.c.station == point.c.station, _T.c.point == point.c.point)
-    newest = select(_T.c.id).where(same, ~_T.c.version.endswith(HINDCAST, autoescape=True)).order_by(_T.c.issued_at.desc(), _T.c.id.desc()).limit(1)
+    """The newest issue per (station, point), sorted by them; of two issued at once the one that came last. No hindcast: it was never said.
+
+    None that bears a later time than one that came after it either, but for a minute: it was made while our clock was ahead, and it is no newer once
+    that time has come.
+    """
+    point, later = t.forecast_point, _T.alias()
+
+    def real(row: FromClause) -> ColumnElement[bool]:
+        same = (row.c[name] == point.c[name] for name in ("target", "station", "point"))
+        return and_(*same, ~row.c.version.endswith(HINDCAST, autoescape=True))
+
+    came_after = (later.c.id > _T.c.id, later.c.issued_at >= _T.c.issued_at - _BEFORE_MS, later.c.issued_at < _T.c.issued_at - _AHEAD_MS)
+    ahead = select(later.c.id).where(real(later), *came_after).correlate(point, _T).exists()
+    newest = select(_T.c.id).where(real(_T), ~ahead).order_by(_T.c.issued_at.desc(), _T.c.id.desc()).limit(1)
     if until is not None:
         newest = newest.where(_T.c.issued_at <= until)
     ids = select(newest.correlate(point).scalar_subquery()).where(point.c.target == target)
@@ -68,7 +83,7 @@ def _values(f: Forecast) -> dict[str, Any]:
     where = f"forecast of {f.station}/{f.point}, {f.target} by {f.model}"
     n = len(f.leads)
     sizes = {"leads": n, "times": len(f.times), "quantiles": len(f.quantiles), "p_gt": len(f.p_gt)}
-    if n == 0 or len(set(sizes.values())) > 1:
+    if (n == 0) != f.version.endswith(WITHDRAWN) or len(set(sizes.values())) > 1:
         raise ConflictError(f"{where}: {', '.join(f'{size} {name}' for name, size in sizes.items())}: expected as many of each, and at least 1")
     for name, rows, width in (("quantiles", f.quantiles, len(QUANTILES)), ("p_gt", f.p_gt, len(LINES))):
         for lead, row in zip(f.leads, rows, strict=True):

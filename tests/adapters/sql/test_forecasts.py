@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from adapters.sql import SqlDatabase, open_database
 from adapters.sql.forecasts import _short
 from core.errors import ConflictError
-from core.forecast import HINDCAST, HOUR_MS, Forecast, Reason
+from core.forecast import HINDCAST, HOUR_MS, WITHDRAWN, Forecast, Reason
 
 T0 = 1_772_000_000_000
 
@@ -224,3 +224,27 @@ def test_an_hour_issue_stays_small(url: str, database: SqlDatabase) -> None:
     before = size()
     issue(database, *many)
     assert (size() - before) / len(many) < 6500
+
+
+def test_what_was_issued_by_a_clock_that_was_ahead_is_never_the_latest(database: SqlDatabase) -> None:
+    """An issue after which others of earlier times came is passed over, when its own time has come too; seconds, and hindcasts, make none so."""
+    for at in (0, 5 * HOUR_MS, 6 * HOUR_MS, HOUR_MS, 2 * HOUR_MS):  # five hours ahead for two issues
+        issue(database, forecast(at))
+
+    def latest(until: int | None) -> list[int]:
+        return [f.issued_at - T0 for f in asyncio.run(database.latest_forecasts(target="hour", until=None if until is None else T0 + until))]
+
+    assert [latest(until) for until in (0, HOUR_MS, 3 * HOUR_MS, 5 * HOUR_MS, 9 * HOUR_MS, None)] == [[0], [HOUR_MS], *[[2 * HOUR_MS]] * 4]
+    issue(database, forecast(7 * HOUR_MS))
+    assert latest(None) == [7 * HOUR_MS]
+    issue(database, forecast(7 * HOUR_MS - 30_000), forecast(3 * HOUR_MS, version=f"1{HINDCAST}"), forecast(HOUR_MS + 1, point="in"))
+    assert latest(None) == [HOUR_MS + 1, 7 * HOUR_MS]
+
+
+def test_one_that_takes_back_what_was_said_has_no_leads(database: SqlDatabase) -> None:
+    """It is the newest from then on, and comes back as it was issued; with leads it is refused, as one without leads is that takes nothing back."""
+    nothing = replace(forecast(HOUR_MS, version=f"1{WITHDRAWN}"), leads=(), times=(), quantiles=(), p_gt=())
+    assert issue(database, forecast(), nothing) == 2
+    assert asyncio.run(database.latest_forecasts(target="hour")) == [replace(nothing, id=2)]
+    with pytest.raises(ConflictError):
+        issue(database, forecast(version=f"1{WITHDRAWN}"))
