@@ -2,29 +2,31 @@
 
 Days are due at 05:00 local, hours on the hour where new data came since the last issue. A time that was missed (the service
 was down, the first start, data that came late) is caught up once and not hour by hour; what is issued then carries the
-instant it was issued at. Of each point and target the first model that says something speaks. Models may be changed between two rounds; nothing
-is due by that. Readings of drivers are shown to models as they are; news of them makes nothing due either.
+instant it was issued at. Models may be changed between two rounds; nothing is due by that. Readings of drivers are shown to models as they
+are; news of them makes nothing due either.
+
+Nothing is made of readings that the judge has not seen. Where he finds bad what an issue was made of, it is made anew at once, and taken back
+where nobody can speak without it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
 from typing import Protocol
 
 import numpy as np
 
+from analytics.asking import Fault, forecasts_of, is_seen_again, targets_of
 from analytics.forecast_config import DriverSource
-from analytics.history import History, local_date, local_times
-from analytics.model import HISTORY_MS, DriverHistory, Issue, Model
-from analytics.readings import QUANTITY, Known, Place, Readings
+from analytics.history import DAY_MS, MINUTE_MS, History, local_date, local_times
+from analytics.model import HISTORY_MS, DriverHistory, Model
+from analytics.readings import AT_ONCE, QUANTITY, Known, Place, Readings
 from core.clock import Clock
 from core.errors import NotFoundError
-from core.forecast import HINDCAST, HOUR_MS, TARGETS, Forecast
+from core.forecast import HINDCAST, HOUR_MS, TARGETS, WITHDRAWN, Forecast
 from core.ports import Forecasts, Registry, SeriesStore, States
 from core.series import SeriesKey
 from core.state import SeriesState
@@ -32,8 +34,11 @@ from registry.directory import Directory
 
 ISSUE_HOUR = 5  # of the days, local
 QUARTER_MS = HOUR_MS // 4  # zones differ by quarters of an hour: within one nothing falls due by time alone
-MOST_FAULTS = 32  # of one model in a round: two or three points of a thousand are found so, and what is broken throughout is soon left alone
 FRESH_MS = 6 * HOUR_MS  # a point whose newest good reading is older gets no forecast
+LITTLE_MS = QUARTER_MS  # of readings that wait for the judge: an issue goes without them
+PATIENCE_MS = 5 * MINUTE_MS  # with a judge who has more than that to see yet; then it goes without
+SEEN_AGAIN_MS = 7 * DAY_MS  # since an issue, so long all that it had seen is read again
+DOUBT_AGAIN_MS = 5 * MINUTE_MS  # between two looks at a point's past, where old readings trickle in: each costs all of its days
 
 
 class Database(Registry, States, Forecasts, Protocol):
@@ -41,24 +46,17 @@ class Database(Registry, States, Forecasts, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A model that raised instead of speaking, at some points or at all; the next one spoke there, if any was left."""
-
-    model: str
-    version: str
-    error: Exception
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, points (and drivers) read from the store.
+    """What one round did: points with salinity, (point, target)s that were due, forecasts issued, how many of these only take back what was said,
+    points (and drivers) read from the store.
 
-    All 0 where nothing was due.
+    All 0 where nothing was due, but for points read to see whether what was said of them still stands.
     """
 
     points: int = 0
     due: int = 0
     issued: int = 0
+    withdrawn: int = 0
     read: int = 0
     faults: tuple[Fault, ...] = ()
 
@@ -67,6 +65,15 @@ class Round:
 class _Last:
     issued_at: int
     data_until: int
+    inputs: str
+    org: str
+    model: str
+    version: str
+    speaks: bool  # False: it takes back what was said before it
+
+    @classmethod
+    def of(cls, f: Forecast) -> _Last:
+        return cls(f.issued_at, f.data_until, f.inputs, f.org, f.model, f.version.removesuffix(WITHDRAWN), bool(f.leads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,18 @@ class _Try:
 class Issuer:
     """All points, round after round. Remembers registry, states, readings and what it tried when. `models`, the first to be asked first, may be set anew."""
 
-    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock, models: Sequence[Model], drivers: Sequence[DriverSource] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: SeriesStore,
+        clock: Clock,
+        models: Sequence[Model],
+        drivers: Sequence[DriverSource] = (),
+        patience_ms: int = PATIENCE_MS,
+    ) -> None:
         self.models = tuple(models)
+        self._patience_ms = patience_ms
         self._db = database
         self._clock = clock
         self._drivers = tuple(drivers)
@@ -91,8 +108,12 @@ class Issuer:
         self._seen = 0  # `changed` of the newest state known
         self._last: dict[tuple[str, str, str], _Last] = {}
         self._hour = -1  # the hour `_last` was read in: another process may have issued too
+        self._now = 0  # of the last round
         self._looked = (-1, -1)  # (quarter of an hour, version of the registry) in which every point was looked at
         self._tried: dict[tuple[str, str, str], _Try] = {}
+        self._awaited: dict[tuple[str, str], int] = {}  # since when a point that is due waits for the judge [ms]
+        self._doubted: set[tuple[str, str]] = set()  # points of whose past something was written or judged since we read it
+        self._looked_back: dict[tuple[str, str], int] = {}  # when a doubted point was read last [ms]
 
     async def round(self, *, moved: Callable[[int, int], None] = lambda done, total: None) -> Round:
         """Issue what is due now; `moved` hears of (points read, of how many). Raises what store and database raise; then nothing was issued."""
@@ -100,25 +121,35 @@ class Issuer:
         directory, touched = await self._follow(now)
         looked, self._looked = self._looked, (-1, -1)  # until this round is through, the next one looks at every point
         mark = now // QUARTER_MS, directory.version
-        at_hand = (s for s in self._states.values() if mark != looked or (s.key.station, s.key.point) in touched)
-        targets = _targets(models)
-        due = [(place, target) for place in _places(directory, at_hand, now) for target in targets if self._is_due(place, target, now)]
-        if not due:
-            self._looked = mark
-            return Round()
-        places = _places(directory, self._states.values(), now)
         before = self._readings.reads
+        await self._look_back(directory, now)
+        at_hand = (s for s in self._states.values() if mark != looked or (s.key.station, s.key.point) in touched)
+        targets = targets_of(models)
+        due = [(place, target) for place in _places(directory, at_hand, now) for target in targets if self._is_due(place, target, now)]
+        if not due and not self._readings.lost:
+            self._looked = mark
+            return Round(read=self._readings.reads - before)
+        places = _places(directory, self._states.values(), now)
         known, drivers = await self._known(places, directory, now, moved, keep=True)
         found = {p.key: k for p, k in zip(places, known, strict=True)}
-        wanted = [(p, t) for p, t in due if t != "hour" or found[p.key].received > self._until(p, t)]
-        forecasts, faults = _forecasts(models, places, known, wanted, now, drivers)
+        self._compare(places, known, now)
+        broken = self._broken()
+        wanted = [(p, t) for p, t in due if t != "hour" or found[p.key].received > self._until(p, t) or (*p.key, t) in broken]
+        wanted += [(p, t) for p in places for t in targets if (*p.key, t) in broken and (p, t) not in due and _is_fresh(p, now)]
+        forecasts, faults = forecasts_of(models, places, known, wanted, now, drivers)
+        spoken = {(f.station, f.point, f.target) for f in forecasts}
+        again = len(broken - {(*p.key, t) for p, t in due})
+        withdrawn = [_withdrawn(key, self._last[key], now) for key in sorted(broken - spoken)]
+        forecasts += withdrawn
         issued = await self._db.issue(forecasts) if forecasts else 0
         for f in forecasts:
-            self._last[f.station, f.point, f.target] = _Last(f.issued_at, f.data_until)
+            self._last[f.station, f.point, f.target] = _Last.of(f)
+        self._readings.lost.clear()
         for place, target in due:
             self._tried[*place.key, target] = _Try(now // HOUR_MS, place.changed, found[place.key].whole)
         self._looked = mark
-        return Round(points=len(places), due=len(due), issued=issued, read=self._readings.reads - before, faults=tuple(faults))
+        read = self._readings.reads - before
+        return Round(points=len(places), due=len(due) + again, issued=issued, withdrawn=len(withdrawn), read=read, faults=tuple(faults))
 
     async def hindcast(self, at: int, *, station: str = "", moved: Callable[[int, int], None] = lambda done, total: None) -> list[Forecast]:
         """Issue every target as of a past instant [ms], from what was measured before it, for all points (of one station).
@@ -131,8 +162,8 @@ class Issuer:
         places = _places(directory, self._states.values(), at)
         models = self.models
         known, drivers = await self._known(places, directory, at, moved, keep=False)
-        wanted = [(p, t) for p in places for t in _targets(models) if station in ("", p.station.id)]
-        said, faults = _forecasts(models, places, known, wanted, at, drivers)
+        wanted = [(p, t) for p in places for t in targets_of(models) if station in ("", p.station.id)]
+        said, faults = forecasts_of(models, places, known, wanted, at, drivers)
         if faults:
             raise faults[0].error
         forecasts = [replace(f, version=f.version + HINDCAST) for f in said]
@@ -146,8 +177,8 @@ class Issuer:
         """What was read of the points, and of every driver; with `keep` what is of neither is forgotten."""
         sources = [_driver(source, directory, self._states.values()) for source in self._drivers]
         every = [*places, *(p for p in sources if p is not None)]
-        if keep:
-            self._readings.keep_only(every)
+        if keep:  # all points: of one that is silent, or waits for the judge as a whole, it must be known what it had shown
+            self._readings.keep_only([*_points(directory, self._states.values()), *every])
         known = await self._readings.of(every, directory, at, moved=lambda done: moved(min(done, len(places)), len(places)))
         rest = iter(known[len(places) :])
         read = [_nothing(source) if place is None else next(rest).history for source, place in zip(self._drivers, sources, strict=True)]
@@ -156,30 +187,67 @@ class Issuer:
     async def _follow(self, now: int) -> tuple[Directory, set[tuple[str, str]]]:
         """Registry, states and last issues as they are now, and the (station, point)s with news; only what changed is asked for."""
         touched = set()
+        if now < self._now:  # our clock was set back: what was done at a time that has not come yet counts for nothing
+            self._hour, self._looked = -1, (-1, -1)
+            self._tried = {key: tried for key, tried in self._tried.items() if tried.hour <= now // HOUR_MS}
+        self._now = now
         version = await self._db.version()
         if self._directory is None or self._directory.version != version:
             self._directory = Directory(await self._db.snapshot())
         while changed := await self._db.changed_since(self._seen):
             for state in changed:
                 key = state.key
+                before = self._states.get(key)
                 if key.quantity == QUANTITY or (key.station, key.point, key.quantity) in self._wanted:
                     self._states[key] = state
                 if key.quantity == QUANTITY:
                     touched.add((key.station, key.point))
+                    if before is not None and _reaches_back(before, state):
+                        self._doubted.add((key.station, key.point))
             self._seen = changed[-1].changed
         if now // HOUR_MS != self._hour:
-            for target in TARGETS:
-                for f in await self._db.latest_forecasts(target=target):
-                    self._last[f.station, f.point, target] = _Last(f.issued_at, f.data_until)
+            issues = [f for target in TARGETS for f in await self._db.latest_forecasts(target=target, until=now)]
+            self._last = {(f.station, f.point, f.target): _Last.of(f) for f in issues}
             self._hour = now // HOUR_MS
         return self._directory, touched
+
+    async def _look_back(self, directory: Directory, now: int) -> None:
+        """Read again some of the points in doubt of which something was said; what stood there and is good no more is then in `lost`.
+
+        Nothing else tells at once that an issue was made of readings found bad: with the next hour's issue every point with news is read anyway.
+        """
+        self._doubted &= {key[:2] for key, last in self._last.items() if last.speaks}
+        if not self._doubted:
+            return
+        members = [s for s in self._states.values() if (s.key.station, s.key.point) in self._doubted]
+        ready = [p for p in _points(directory, members) if not _waits(p, now) and not 0 <= now - self._looked_back.get(p.key, -DOUBT_AGAIN_MS) < DOUBT_AGAIN_MS]
+        some = ready[:AT_ONCE]
+        self._compare(some, await self._readings.of(some, directory, now), now)
+        for place in some:
+            self._looked_back[place.key] = now
+            self._doubted.discard(place.key)
+
+    def _compare(self, places: Sequence[Place], known: Sequence[Known], now: int) -> None:
+        """Of points read for the first time: whether an issue from before our start was made of what still stands; else its readings are `lost`."""
+        for place, found in zip(places, known, strict=True):
+            for target in TARGETS if found.came is not None else ():
+                last = self._last.get((*place.key, target))
+                if last is None or not last.speaks or (place.unjudged_from is not None and place.unjudged_from < last.issued_at):
+                    continue
+                if last.issued_at >= now - SEEN_AGAIN_MS and not is_seen_again(last.inputs, found, last.issued_at, last.data_until):
+                    self._readings.lost[place.series] = min(last.issued_at - 1, self._readings.lost.get(place.series, last.issued_at))
+
+    def _broken(self) -> set[tuple[str, str, str]]:
+        """The (station, point, target)s whose standing issue was made of readings that are good no more."""
+        lost = {series[:2]: time for series, time in self._readings.lost.items() if series[2] == QUANTITY}
+        return {key for key, last in self._last.items() if last.speaks and last.issued_at > lost.get(key[:2], last.issued_at)}
 
     def _is_due(self, place: Place, target: str, now: int) -> bool:
         """Whether to try: not issued in its slot yet, read lately, and (for the hours) something has come since."""
         last = self._last.get((*place.key, target))
-        if last is not None and last.issued_at >= self._slot(place, target, now):
+        if last is not None and last.speaks and last.issued_at >= self._slot(place, target, now):
             return False
-        if place.good is None or now - place.good > FRESH_MS:
+        if not _is_fresh(place, now) or self._awaits(place, now):
             return False
         tried = self._tried.get((*place.key, target))
         if tried is None:
@@ -188,6 +256,13 @@ class Issuer:
         if tried.hour == now // HOUR_MS:  # once an hour; a point nobody has a forecast of yet as soon as there is news of it
             return last is None and news
         return target != "hour" or news or not tried.whole
+
+    def _awaits(self, place: Place, now: int) -> bool:
+        """Whether the judge is given a moment: in seconds much more of this point may be known."""
+        if not _waits(place, now):
+            self._awaited.pop(place.key, None)
+            return False
+        return 0 <= now - self._awaited.setdefault(place.key, now) < self._patience_ms
 
     def _slot(self, place: Place, target: str, now: int) -> int:
         """The last instant at which an issue was to be made [ms]."""
@@ -202,11 +277,6 @@ class Issuer:
         return last.data_until if last is not None else -1
 
 
-def _targets(models: Sequence[Model]) -> list[str]:
-    """That some model speaks of."""
-    return [target for target in TARGETS if any(target in model.targets for model in models)]
-
-
 def _driver(source: DriverSource, directory: Directory, states: Iterable[SeriesState]) -> Place | None:
     """Where a driver is measured; None where its station is not registered."""
     station = directory.station(source.station)
@@ -219,8 +289,31 @@ def _nothing(source: DriverSource) -> History:
     return History(station=source.station, point=source.point, zone="UTC", time=np.zeros(0, dtype=np.int64), value=np.zeros(0))
 
 
+def _is_fresh(place: Place, now: int) -> bool:
+    return place.good is not None and now - place.good <= FRESH_MS
+
+
+def _waits(place: Place, now: int) -> bool:
+    """Whether more than a little of it waits for the judge."""
+    return place.unjudged_from is not None and now - place.unjudged_from > LITTLE_MS
+
+
+def _reaches_back(before: SeriesState, state: SeriesState) -> bool:
+    """Whether more than newer readings may have come, or been judged: of what was judged something waits again, or there is news and nothing newer."""
+    if state.role != "primary" or before.judged is None:
+        return False
+    if state.dirty_from is not None and state.dirty_from <= before.judged.time:
+        return True
+    return state.newest.time <= before.newest.time and (state.judged is None or state.judged.time <= before.judged.time)
+
+
 def _places(directory: Directory, states: Iterable[SeriesState], at: int) -> list[Place]:
     """Every point of a registered station with good salinity in the 77 days before `at` or later, in order."""
+    return [p for p in _points(directory, states) if p.good is not None and p.good >= at - HISTORY_MS]
+
+
+def _points(directory: Directory, states: Iterable[SeriesState]) -> list[Place]:
+    """Every point of a registered station with salinity, in order."""
     members: defaultdict[tuple[str, str], list[SeriesState]] = defaultdict(list)
     for state in states:
         if state.key.quantity == QUANTITY:
@@ -229,100 +322,25 @@ def _places(directory: Directory, states: Iterable[SeriesState], at: int) -> lis
     for (name, point), group in sorted(members.items()):
         station = directory.station(name)
         if station is not None:
-            place = Place(station=station, point=point, states=tuple(sorted(group, key=lambda s: s.key)))
-            if place.good is not None and place.good >= at - HISTORY_MS:
-                found.append(place)
+            found.append(Place(station=station, point=point, states=tuple(sorted(group, key=lambda s: s.key))))
     return found
 
 
-def _forecasts(
-    models: Sequence[Model], places: Sequence[Place], known: Sequence[Known], wanted: Sequence[tuple[Place, str]], at: int, drivers: Sequence[DriverHistory]
-) -> tuple[list[Forecast], list[Fault]]:
-    """What the models say of the (point, target)s wanted, as it is to be kept, and which of them failed. The fault of the last one asked is raised."""
-    histories = [k.history for k in known]
-    number = {p.key: i for i, p in enumerate(places)}
-    digest = cache(lambda i: _digest(histories[i].between(at - HISTORY_MS, at)))
-    everything = cache(lambda: hashlib.sha256(b"".join(digest(i) for i in range(len(histories)))).digest())
-    driven = cache(lambda n: f"{drivers[n].name} {drivers[n].statistic}\n".encode() + _digest(drivers[n].history.between(at - HISTORY_MS, at)))
-    found: list[Forecast] = []
-    faults: list[Fault] = []
-    for target in _targets(models):
-        rows = [number[p.key] for p, t in wanted if t == target]
-        for i, (model, issue) in sorted(_said(models, target, histories, rows, at, drivers, faults).items()):
-            used = [n for n, d in enumerate(drivers) if d.name in issue.drivers and (d.bears_on is None or places[i].station.id in d.bears_on)]
-            seen = digest(i) + (everything() if issue.pooled else b"") + b"".join(driven(n) for n in used)
-            inputs = hashlib.sha256(f"{model.name} {model.version}\n".encode() + seen)
-            found.append(_forecast(model, places[i], target, issue, at, known[i].received, inputs.hexdigest()[:16]))
-    return found, faults
-
-
-def _said(
-    models: Sequence[Model], target: str, histories: Sequence[History], rows: list[int], at: int, drivers: Sequence[DriverHistory], faults: list[Fault]
-) -> dict[int, tuple[Model, Issue]]:
-    """By row: the first model that says something, and what. One that raises is noted in `faults`, unless it is the last asked and failed at every row."""
-    found: dict[int, tuple[Model, Issue]] = {}
-    asked = [model for model in models if target in model.targets]
-    for model in asked:
-        left = [i for i in rows if i not in found]
-        if not left:
-            break
-        issues, failed = _each(model, target, histories, left, at, drivers)
-        if failed:
-            if model is asked[-1] and set(failed) == set(left):
-                raise failed[left[0]]
-            first = min(failed)
-            where = f"{histories[first].station}/{histories[first].point}" + (f" and {len(failed) - 1} more" if len(failed) > 1 else "")
-            failed[first].add_note(f"of {target} at {where}")
-            faults.append(Fault(model=model.name, version=model.version, error=failed[first]))
-        found |= {i: (model, issue) for i, issue in issues.items() if issue is not None}
-    return found
-
-
-def _each(
-    model: Model, target: str, histories: Sequence[History], rows: list[int], at: int, drivers: Sequence[DriverHistory]
-) -> tuple[dict[int, Issue | None], dict[int, Exception]]:
-    """What a model says by row, and of the rows at which it raises why: one of them must cost neither the others this model nor all the next one.
-
-    Where it raises, either half is asked by itself, and so on; after MOST_FAULTS times the rest counts as failed.
-    """
-    issues: dict[int, Issue | None] = {}
-    failed: dict[int, Exception] = {}
-    waiting, raised = [rows], 0
-    while waiting:
-        part = waiting.pop()
-        try:
-            issues |= dict(zip(part, model.say(target, histories, part, at, drivers), strict=True))
-        except Exception as error:  # noqa: BLE001 of a damaged or unfit model: whoever asks tells it
-            raised += 1
-            if len(part) == 1 or raised >= MOST_FAULTS:
-                failed |= dict.fromkeys(part, error)
-            if raised >= MOST_FAULTS:
-                failed |= {i: error for rest in waiting for i in rest}
-                break
-            if len(part) > 1:
-                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
-    return issues, failed
-
-
-def _digest(history: History) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(history.time).tobytes() + np.ascontiguousarray(history.value).tobytes()).digest()
-
-
-def _forecast(model: Model, place: Place, target: str, issue: Issue, at: int, received: int, inputs: str) -> Forecast:
+def _withdrawn(key: tuple[str, str, str], last: _Last, at: int) -> Forecast:
+    """An issue without leads, in the name of whoever made the one it takes back."""
+    station, point, target = key
     return Forecast(
-        org=place.station.org,
-        station=place.station.id,
-        point=place.point,
+        org=last.org,
+        station=station,
+        point=point,
         target=target,
-        model=model.name,
-        version=model.version,
+        model=last.model,
+        version=last.version + WITHDRAWN,
         issued_at=at,
-        data_until=received,
-        inputs=inputs,
-        leads=issue.leads,
-        times=issue.times,
-        quantiles=issue.quantiles,
-        p_gt=issue.p_gt,
-        reasons=issue.reasons,
-        missing=issue.missing,
+        data_until=last.data_until,
+        inputs="",
+        leads=(),
+        times=(),
+        quantiles=(),
+        p_gt=(),
     )

@@ -1,5 +1,8 @@
 """The good readings of every point and driver, kept in memory and read again only where something was written or judged.
 
+Good is what the judge has found good: the rows of each sensor end where the first one waits for him, for ingest writes them with the flags
+of the row tests alone. What stood there before he was asked again is remembered, so that it is told when he finds it bad.
+
 What `series_state.changed` of a point's sensors was when its readings were read tells whether they still are what the store
 holds: each write of ingest (late ones too) and each answer of the judge raises it *after* the rows are in the store. Nothing
 tells how far back such a change reaches, so the whole 77 days are read again: correct first, and measured in
@@ -10,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.history import History
+from analytics.history import History, Times
 from analytics.model import HISTORY_MS
 from core.batch import Batch
 from core.flags import Flag
@@ -55,8 +58,13 @@ class Place:
 
     @property
     def good(self) -> int | None:
-        """The time of the newest good reading of a primary sensor [ms], as the judge left it."""
-        return max((s.good.time for s in self.states if s.role == "primary" and s.good is not None), default=None)
+        """How late a good reading of a primary sensor that the judge has seen can lie [ms]: the newest one, or just before what waits for him."""
+        return max((min(s.good.time, s.judged_until - 1) for s in self.states if s.role == "primary" and s.good is not None), default=None)
+
+    @property
+    def unjudged_from(self) -> int | None:
+        """From when on readings of a primary sensor wait for the judge [ms]; None where none does."""
+        return min((s.dirty_from for s in self.states if s.role == "primary" and s.dirty_from is not None), default=None)
 
     @property
     def changed(self) -> int:
@@ -68,17 +76,21 @@ class Place:
 class Known:
     """A point's readings before an instant, and the newest received_at among them [ms], 0 without any.
 
-    `whole` is false where more lay at or after that instant: a device whose clock is ahead.
+    `whole` is false where more lay at or after that instant: a device whose clock is ahead. `came`: when each was received [ms], None but at the
+    first read of a point, and at the next one where it waited for the judge.
     """
 
     history: History
     received: int
     whole: bool
+    came: Times | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     known: Known
+    shown: History  # what was good when it was judged last: `known.history`, and from where that ends what stood there before
+    waited: bool  # whether some of it waited for the judge
     mark: object  # what stood in registry and state when it was read
     since: int  # from when on it was read [ms]
 
@@ -90,10 +102,11 @@ class Readings:
         self._store = store
         self._kept: dict[tuple[str, str, str], _Kept] = {}
         self.reads = 0  # points read from the store since the start
+        self.lost: dict[tuple[str, str, str], int] = {}  # the earliest time [ms] at which a reading was good and is no more; for whoever asks to clear
 
     async def of(self, places: Sequence[Place], directory: Directory, at: int, *, moved: Callable[[int], None] = lambda done: None) -> list[Known]:
         """The good readings with at − 77 days ≤ time < `at` of each point; `moved` hears how many are there."""
-        marks = {p.series: (directory.version, tuple((s.key, s.changed) for s in p.states)) for p in places}
+        marks = {p.series: (directory.version, tuple((s.key, s.changed, s.dirty_from) for s in p.states)) for p in places}
         stale = [p for p in {p.series: p for p in places}.values() if not self._holds(p, marks[p.series], at)]
         for first in range(0, len(stale), AT_ONCE):
             await self._read(stale[first : first + AT_ONCE], directory, at, marks)
@@ -125,7 +138,20 @@ class Readings:
                 rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
                 parts.append(rows.take((rows.time >= start) & (rows.time < end)))
                 n += 1
-            self._kept[place.series] = _kept(place, Batch.concat(parts), at, marks[place.series])
+            waits = [s.dirty_from for s in place.states if s.dirty_from is not None and any(key == s.key for key, _, _ in found)]
+            self._keep(place, _known(place, Batch.concat(parts), at), at, min([at, *waits]), marks[place.series])
+
+    def _keep(self, place: Place, known: Known, at: int, until: int, mark: object) -> None:
+        """`until`: before which time none of it waits for the judge [ms]."""
+        before, shown = self._kept.get(place.series), known.history
+        if before is not None:
+            gone = _first_gone(before.shown, known.history, at - HISTORY_MS, until)
+            if gone is not None:
+                self.lost[place.series] = min(gone, self.lost.get(place.series, gone))
+            shown = _with(shown, before.shown.between(until, FOREVER))
+            if not before.waited or before.known.came is None:
+                known = replace(known, came=None)
+        self._kept[place.series] = _Kept(known=known, shown=shown, waited=until < at, mark=mark, since=at - HISTORY_MS)
 
 
 async def good_readings(store: SeriesStore, place: Place, directory: Directory, start: int, end: int) -> History:
@@ -137,28 +163,51 @@ async def good_readings(store: SeriesStore, place: Place, directory: Directory, 
     for n, (_, a, z) in enumerate(found):
         rows = batch.take(slice(int(edges[n]), int(edges[n + 1])))
         parts.append(rows.take((rows.time >= a) & (rows.time < z)))
-    return _good(place, Batch.concat(parts))
+    return _history(place, _good(Batch.concat(parts)))
 
 
 def _stretches(place: Place, directory: Directory, start: int) -> list[tuple[SeriesKey, int, int]]:
-    """Which primary sensors' rows are the point's, from when to when [ms]."""
+    """Which primary sensors' rows are the point's, from when to when [ms]: as long as they stood there, and no further than all is judged."""
     standing = [p for p in directory.sensors_at(place.station.id, place.point, start, FOREVER) if p.role == "primary"]
-    return [(s.key, p.start, p.end) for p in standing for s in place.states if s.key.sensor == p.sensor]
+    return [(s.key, p.start, min(p.end, s.judged_until)) for p in standing for s in place.states if s.key.sensor == p.sensor]
 
 
-def _kept(place: Place, rows: Batch, at: int, mark: object) -> _Kept:
+def _known(place: Place, rows: Batch, at: int) -> Known:
     past = rows.take(rows.time < at)
-    good = past.take(_is_good(past))
-    known = Known(history=_good(place, past), received=int(good.received.max(initial=0)), whole=len(past) == len(rows))
-    return _Kept(known=known, mark=mark, since=at - HISTORY_MS)
+    good = _good(past)
+    return Known(history=_history(place, good), received=int(good.received.max(initial=0)), whole=len(past) == len(rows), came=good.received)
 
 
-def _good(place: Place, rows: Batch) -> History:
-    good = rows.take(_is_good(rows))
-    good = good.take(np.argsort(good.time, kind="stable"))
+def _first_gone(before: History, now: History, since: int, until: int) -> int | None:
+    """The time of the first reading with since ≤ time < until [ms] that stood in one and does not in the other; None where all do."""
+    was, stands = before.between(since, until), now.between(since, until)
+    n = len(was.time)
+    if np.array_equal(was.time, stands.time[:n]) and np.array_equal(was.value, stands.value[:n]):
+        return None  # nearly always: only newer ones came
+    gone = was.time[_is_not_in(was, stands)]
+    return int(gone[0]) if len(gone) else None
+
+
+def _with(history: History, more: History) -> History:
+    """Both, in order."""
+    if not len(more.time):
+        return history
+    new = _is_not_in(more, history)
+    time, value = np.concatenate((history.time, more.time[new])), np.concatenate((history.value, more.value[new]))
+    order = np.argsort(time, kind="stable")
+    return replace(history, time=time[order], value=value[order])
+
+
+def _is_not_in(readings: History, others: History) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = ~np.isin(readings.time + 1j * readings.value, others.time + 1j * others.value)  # times are whole numbers under 2⁵³
+    return found
+
+
+def _good(rows: Batch) -> Batch:
+    """The good ones, in order of time."""
+    good = rows.take((rows.flag == Flag.GOOD) & np.isfinite(rows.value))
+    return good.take(np.argsort(good.time, kind="stable"))
+
+
+def _history(place: Place, good: Batch) -> History:
     return History(station=place.station.id, point=place.point, zone=place.station.timezone, time=good.time, value=good.value)
-
-
-def _is_good(rows: Batch) -> NDArray[np.bool_]:
-    good: NDArray[np.bool_] = (rows.flag == Flag.GOOD) & np.isfinite(rows.value)
-    return good

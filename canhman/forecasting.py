@@ -14,7 +14,7 @@ from adapters.sql.database import SqlDatabase
 from analytics.daily.model import day_models
 from analytics.forecast_config import ForecastConfig
 from analytics.hourly.model import hour_models
-from analytics.issuing import Issuer, Round
+from analytics.issuing import PATIENCE_MS, Issuer, Round
 from analytics.mirroring import Mirroring
 from analytics.readings import QUANTITY
 from analytics.scoring import Scorer
@@ -56,9 +56,9 @@ class _Parts:
     speakers: Speakers
     files: ModelFiles
 
-    def issuer(self, config: ForecastConfig) -> Issuer:
+    def issuer(self, config: ForecastConfig, *, patience_ms: int = PATIENCE_MS) -> Issuer:
         """With the models that speak now."""
-        return Issuer(database=self.db, store=self.store, clock=self.clock, models=self.speakers.models, drivers=config.drivers)
+        return Issuer(database=self.db, store=self.store, clock=self.clock, models=self.speakers.models, drivers=config.drivers, patience_ms=patience_ms)
 
 
 async def forecast(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
@@ -85,7 +85,7 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
 async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
     """Issue what is due now, mirror it, score what is over, and end. Raises UnavailableError, or RefusedError while the service runs."""
     async with _opened(settings, wait_s) as parts, _alone(settings):
-        done = await parts.issuer(read_forecast(settings.config)).round(moved=moved)
+        done = await parts.issuer(read_forecast(settings.config), patience_ms=0).round(moved=moved)  # there is no second round
         await Mirroring(parts.db, parts.store).run()
         scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
         while await scorer.run():
@@ -149,6 +149,7 @@ class _Service:
         self._scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
         self._score_at = 0.0
         self._health = Health(tell)
+        self._told: set[tuple[str, ...]] = set()  # which models failed where, as far as it is in the log
         self._figures = dict.fromkeys(("issued", "mirrored", "scored", "points", "points_read", "last_round_ms", "trainings", "drifting", "trained"), 0)
 
     async def step(self) -> None:
@@ -189,14 +190,19 @@ class _Service:
             return
         self._health.green("store or database")
         self._health.green("forecast")
-        if done.due:
+        if done.points:
             self._figures["points"] = done.points
             self._figures["issued"] += done.issued
             self._figures["points_read"] += done.read
             self._figures["last_round_ms"] = round(1000 * (time.monotonic() - begun))
             for fault in done.faults:
-                log.error("a model failed; the next one spoke", model=fault.model, version=fault.version, exc_info=fault.error)
+                mark = (fault.model, fault.version, type(fault.error).__name__, *getattr(fault.error, "__notes__", ()))
+                if mark not in self._told:  # what goes on from hour to hour is told once; the heartbeat says that it does
+                    log.error("a model failed; the next one spoke", model=fault.model, version=fault.version, exc_info=fault.error)
+                    self._told.add(mark)
             self._tell("model", "; ".join(f"{f.model} {f.version} failed, see the log: {f.error}" for f in done.faults))
+        if done.withdrawn:
+            log.warning("readings were found bad of which forecasts had been made; nothing is said in their place yet", forecasts=done.withdrawn)
         if done.issued:
             log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
 
@@ -232,6 +238,7 @@ class _Service:
             self._issuer.models = self._parts.speakers.models
         if changed:
             self._drift_at = 0.0
+            self._told.clear()
             log.info("who speaks has changed", models=[f"{m.name} {m.version} ({', '.join(m.targets)})" for m in self._parts.speakers.models])
         self._figures["trained"] = len(self._parts.speakers.cards)
         for target in TARGETS:

@@ -38,6 +38,12 @@ class SeriesState:
     config: str = ""
     interval_ms: int | None = None
 
+    @property
+    def judged_until(self) -> int:
+        """Before which time [ms] all of it is judged; 0 where nothing is. A flag from there on may be that of the row tests alone."""
+        until = self.judged.time + 1 if self.judged is not None else 0
+        return until if self.dirty_from is None else min(until, self.dirty_from)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:

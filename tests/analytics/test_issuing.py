@@ -271,3 +271,46 @@ def test_inputs_tell_whether_the_same_was_seen(world: World) -> None:
     world.measure(a, FIVE - 20 * DAY, FIVE - 20 * DAY + MINUTE, value=2.5)
     changed = world.run(world.issuer.hindcast(FIVE - HOUR))
     assert not {f.inputs for f in changed} & {f.inputs for f in first}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_was_ahead_keeps_no_hour_from_being_issued(world: World, restarted: bool) -> None:
+    """Five hours ahead for one round, then right: each hour has its issue, and the one from the future is the newest at no time, not when that comes either."""
+    a = world.station("a")
+    world.measure(a, FIVE - 30 * DAY, FIVE)
+    world.round()
+    world.measure(a, FIVE, FIVE + 30 * MINUTE)
+    ahead = FIVE + 5 * HOUR + 40 * MINUTE
+    assert world.round(ahead) == 1
+    if restarted:
+        world.again()
+    for h in range(1, 8):
+        now = FIVE + h * HOUR + 50 * MINUTE
+        world.measure(a, now - HOUR, now)
+        assert world.round(now) == 1, h
+        [newest] = world.run(world.db.latest_forecasts(target="hour", until=now + 5 * MINUTE))
+        assert newest.issued_at == now
+    days = world.issued("a", "day_max")
+    assert [f.issued_at for f in days] == [FIVE]
+
+
+def test_an_hour_tried_before_it_came_is_tried_when_it_comes(world: World) -> None:
+    """Forty minutes ahead at half past five, then right: six o'clock has its issue."""
+    a = world.station("a")
+    world.measure(a, FIVE - 30 * DAY, FIVE)
+    world.round()
+    world.measure(a, FIVE, FIVE + 30 * MINUTE)
+    assert world.round(FIVE + 70 * MINUTE) == 1
+    assert world.round(FIVE + 31 * MINUTE) == 0
+    world.measure(a, FIVE + 30 * MINUTE, FIVE + HOUR)
+    assert world.round(FIVE + HOUR) == 1
+
+
+def test_a_clock_that_was_a_day_ahead_takes_no_morning_from_the_days(world: World) -> None:
+    """The days of the next 05:00 are issued then, though one from the future bears a later time."""
+    a = world.station("a")
+    world.measure(a, FIVE - 30 * DAY, FIVE + 2 * DAY)
+    world.round()
+    assert world.round(FIVE + DAY + 3 * HOUR) == 3
+    assert world.round(FIVE + DAY) == 3
+    assert world.run(world.db.latest_forecasts(target="day_max", until=FIVE + DAY + 4 * HOUR))[0].issued_at == FIVE + DAY

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import made_histories as made
 import numpy as np
 import pytest
 from servers.forecast_world import DAY, FIVE, HOUR, MINUTE, World
 
+from analytics.asking import MOST_FAULTS
 from analytics.daily.histories import daily_of
 from analytics.forecast_config import DriverSource
 from analytics.history import History
-from analytics.issuing import MOST_FAULTS
 from analytics.learned import days_model
 from analytics.model import DriverHistory, Issue, Model
 from analytics.models.persistence import MODEL as PERSISTENCE
@@ -133,6 +134,40 @@ def test_one_point_costs_no_other_the_model(world: World) -> None:
     assert {name for name in names if newest(world, name, "day_max").model == "persistence"} == {"s4"}
     [fault] = done.faults
     assert (str(fault.error), fault.error.__notes__) == ("it cannot do s4", ["of day_max at s4/main"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"p_gt": ((1.01, 0.5, 0.1, 0.01),)},
+        {"p_gt": ((0.5, 0.1),)},
+        {"p_gt": ((0.1, 0.5, 0.1, 0.01),)},
+        {"p_gt": ((float("nan"), 0.5, 0.1, 0.01),)},
+        {"quantiles": ((0.8, 0.9, float("inf"), 1.1, 1.2),)},
+        {"quantiles": ((0.8, 0.9, 0.7, 1.1, 1.2),)},
+        {"quantiles": ()},
+        {"leads": (), "times": (), "quantiles": (), "p_gt": ()},
+        {"leads": None},
+        {"reasons": (Reason(code="luck", effect=1.0, lead=1),)},
+        {"reasons": (Reason(code="tide", effect=float("nan"), lead=1),)},
+    ],
+)
+def test_what_is_no_forecast_at_one_point_costs_no_other_its_own(world: World, wrong: dict[str, Any]) -> None:
+    """It is that point's fault and told by its name; there the next model speaks, and at all others this one does."""
+    measured(world, "a", "b", "c")
+    sound = Spoken().model(targets=("day_max",))
+
+    def say(target: str, histories: Sequence[History], wanted: Sequence[int], *more: Any) -> list[Issue | None]:
+        said = sound.say(target, histories, wanted, *more)
+        return [replace(i, **wrong) if i is not None and histories[n].station == "b" else i for n, i in zip(wanted, said, strict=True)]
+
+    world.again(models=(replace(sound, say=say), PERSISTENCE))
+    done = world.run(world.issuer.round())
+    assert done.issued == 9
+    assert [newest(world, name, "day_max").model for name in "abc"] == ["learned", "persistence", "learned"]
+    [fault] = done.faults
+    assert fault.error.__notes__ == ["of day_max at b/main"]
+    assert world.round(FIVE + MINUTE) == 0
 
 
 def test_nor_does_it_where_nobody_is_left_to_speak(world: World) -> None:

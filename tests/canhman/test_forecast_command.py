@@ -16,13 +16,16 @@ import structlog
 from servers.front import Front
 from servers.influxd import InfluxD
 from servers.waiting import until
+from structlog.testing import capture_logs
 
 from adapters.influx import InfluxStore
 from adapters.model_folder import ModelFolder
 from adapters.sql.database import SqlDatabase, open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
+from analytics.asking import Fault
 from analytics.daily.gaussian import Kernel
+from analytics.issuing import Issuer, Round
 from analytics.model import Model, models
 from analytics.packing import packed
 from canhman import forecasting, heartbeat, speaking
@@ -30,6 +33,7 @@ from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
 from core.batch import Batch
 from core.clock import SimTime, SystemClock, rfc3339
+from core.errors import ConflictError
 from core.forecast import Forecast
 from core.model_card import ModelCard
 from core.place import Deployment, Device, Station
@@ -200,6 +204,24 @@ def test_the_service_issues_on_the_installations_clock(front: Front, site: Site,
         assert beat.troubles == {}
         assert beat.figures["points"] == 1
     assert site.issued("hour")[1].issued_at == start + HOUR
+
+
+def test_a_model_that_fails_hour_after_hour_is_told_once(front: Front, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same fault at the same point; another one is told too, and while it lasts the heartbeat names it."""
+    rounds: list[str] = []
+
+    async def round_(self: Issuer, **more: object) -> Round:
+        rounds.append("b" if len(rounds) > 3 else "a")
+        error = ConflictError("it says what is no forecast")
+        error.add_note(f"of hour at {rounds[-1]}/main")
+        return Round(points=1, due=1, faults=(Fault(model="boosted", version="1.x", error=error),))
+
+    monkeypatch.setattr(Issuer, "round", round_)
+    monkeypatch.setattr(forecasting, "POLL_S", 0.01)
+    with capture_logs() as logs, serving(read_settings()):
+        until(lambda: len(rounds) > 8, 30, "some rounds")
+        until(lambda: (b := heartbeat.read(front.data, "forecast")) and "boosted 1.x failed" in b.troubles.get("model", ""), 30, "a heartbeat")
+    assert [entry["exc_info"].__notes__ for entry in logs if entry["event"].startswith("a model failed")] == [["of hour at a/main"], ["of hour at b/main"]]
 
 
 @pytest.mark.servers
