@@ -24,8 +24,9 @@ LOW_COVERAGE = 0.75  # of the 90 % interval
 HIGH_ERROR = 1.5  # times that of the held-out days
 FALSE_ALARM = 0.05  # of one look at a model that is what it claims, at most
 BLOCK = 2  # days that a block is longer than the days ahead: issues of days this far apart err alike, however near what they tell of
-NEAR = {"hour": 24}  # the lead that stands for the next day in the record; 1 of days
-A_DAY = {"hour": 24 * 24}  # forecasts of one day, point and lead at most: of hours each hour by each of 24 issues; 1 of days
+WITHIN = {"hour": {"max_6h": "within 6 h", "max_24h": "within 24 h"}}  # what is said of a model's forecasts besides, as the record names it
+NEAR = {"hour": 24, "max_6h": 24, "max_24h": 24}  # the lead that stands for the next day in the record; 1 of days
+A_DAY = {"hour": 24 * 24, "max_6h": 24, "max_24h": 24}  # forecasts of one day, point and lead at most: each hour by each of 24 issues; 1 of days
 _INTERVAL, _Z = 0.9, 3.0  # what the interval claims; of a mean error, one in a thousand were it normal, and it is skew
 
 
@@ -38,16 +39,24 @@ class Drift:
     words: str
 
 
+def targets(card: ModelCard) -> tuple[str, ...]:
+    """Of the record, that tell of a model."""
+    return card.target, *WITHIN.get(card.target, ())
+
+
 def drift(card: ModelCard, scores: Sequence[Score]) -> Drift | None:
-    """None where it does as it did, or too little is scored yet. `scores` are of the record since `since_month`, of any line, model and lead."""
-    own = [s for s in scores if (s.target, s.model) == (card.target, card.model)]
-    lines = [line for line in LINES if any(s.line == line for s in own)]
-    error = card.held_out.error if card.held_out is not None else None
-    looks = 2 * (1 + 2 * len(lines)) + 1  # the next day and all days: the interval, each line both ways; and the error
+    """None where it does as it did, or too little is scored yet. `scores` are of the record since `since_month`, of any target, line, model and lead."""
+    its = [s for s in scores if s.model == card.model]
+    own = [s for s in its if s.target == card.target]
     near = [s for s in own if s.lead == NEAR.get(card.target, 1)]
+    lines = [line for line in LINES if any(s.line == line for s in its)]
+    stated = [(near, "the next day"), (own, "")], *([([s for s in its if s.target == name], when)] for name, when in WITHIN.get(card.target, {}).items())
+    looks = 2 + 1 + 2 * len(lines) * sum(len(one) for one in stated)  # the interval of the next day and of all; its error; each line both ways
+    error = card.held_out.error if card.held_out is not None else None
     found = [*_intervals(near, own, FALSE_ALARM / looks), *_errors(near, error)]
     for line in lines:
-        found += _chances(near, own, line, FALSE_ALARM / looks)
+        for one in stated:
+            found += _chances(one, line, FALSE_ALARM / looks)
     if not found:
         return None
     return Drift(
@@ -71,15 +80,16 @@ def _errors(near: Sequence[Score], known: float | None) -> Iterator[str]:
         yield f"its error of the next day is {error / n:.2f} g/L in the mean of {n}, {known:.2f} when it was promoted"
 
 
-def _chances(near: Sequence[Score], every: Sequence[Score], line: float, rare: float) -> Iterator[str]:
-    for scores, when in ((near, " the next day"), (every, "")):
+def _chances(stated: Sequence[tuple[Sequence[Score], str]], line: float, rare: float) -> Iterator[str]:
+    """The first of them whose chances of a line are off."""
+    for scores, when in stated:
         its = [s for s in scores if s.line == line]
         n, blocks = sum(s.n for s in its), _blocks(its)
         if not blocks:
             continue
         said, came = sum(s.said for s in its) / n, sum(s.events for s in its) / n
         if min(_at_most(came, blocks, said), _at_most(1 - came, blocks, 1 - said)) < rare:
-            yield f"its chances of over {line:g} g/L{when} are off: said {said:.0%}, came {came:.0%} ({_days(its):.0f} days)"
+            yield f"its chances of over {line:g} g/L{when and ' ' + when} are off: said {said:.0%}, came {came:.0%} ({_days(its):.0f} days)"
             return
 
 

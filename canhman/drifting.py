@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.sql.database import SqlDatabase
-from analytics.drift import Drift, drift, since_month
+from analytics.drift import Drift, drift, since_month, targets
 from analytics.history import local_date
 from canhman import wiring
 from canhman.settings import Settings
@@ -19,8 +19,8 @@ async def of_database(db: SqlDatabase, cards: Sequence[ModelCard], now_ms: int) 
     stations = [s.id for s in (await db.snapshot()).stations] if cards else []
     found = []
     for card in cards:
-        scores = await db.scores(stations=stations, target=card.target, since=since_month(card, local_date(now_ms, ZONE)))
-        found.append(drift(card, scores))
+        since = since_month(card, local_date(now_ms, ZONE))
+        found.append(drift(card, [score for target in targets(card) for score in await db.scores(stations=stations, target=target, since=since)]))
     return [one for one in found if one is not None]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from analytics.drift import FALSE_ALARM, LEAST_DAYS, drift, since_month
+from analytics.drift import FALSE_ALARM, LEAST_DAYS, drift, since_month, targets
 from core.bands import LINES
 from core.model_card import HeldOut, ModelCard
 from core.record import VALUES, Score
@@ -107,6 +107,18 @@ def test_chances_far_ahead_are_looked_at_too() -> None:
     found = drift(CARD, [*chances(0.03, 0.03, days=60), *far])
     assert found is not None
     assert "its chances of over 1 g/L are off: said 3%, came 41%" in found.words
+
+
+@pytest.mark.parametrize(("target", "lead"), [("max_6h", 6), ("max_24h", 24)])
+def test_what_is_said_of_the_highest_of_the_next_hours_is_looked_at(target: str, lead: int) -> None:
+    """Verdicts and alerts speak of it: it is the model of hours that drifts then, and no other; of one day there are 24."""
+    hours = replace(CARD, target="hour")
+    assert target in targets(hours)
+    found = drift(hours, chances(0.03, 0.4, a_day=24, lead=lead, target=target))
+    assert found is not None
+    assert f"its chances of over 1 g/L within {lead} h are off: said 3%, came 40% (30 days)" in found.words
+    assert drift(CARD, chances(0.03, 0.4, a_day=24, lead=lead, target=target)) is None
+    assert drift(hours, chances(0.03, 0.4, days=2, a_day=24, lead=lead, target=target)) is None
 
 
 def test_hours_of_one_day_are_one_day() -> None:
