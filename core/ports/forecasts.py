@@ -17,12 +17,15 @@ class Forecasts(Protocol):
         """Append these in one transaction; returns how many were new.
 
         An issue is known by (station, point, target, model, version, issued_at): the same again changes nothing. Raises
-        ConflictError for arrays whose lengths differ, are empty or hold what is no number.
+        ConflictError for arrays whose lengths differ, are empty or hold what is no number. One whose version ends in `WITHDRAWN` has empty ones.
         """
         ...
 
     async def latest_forecasts(self, *, target: str, station: str | None = None, until: int | None = None) -> list[Forecast]:
-        """The newest issue per (station, point) of one target (of one station; issued at or before `until` [ms]); no hindcast."""
+        """The newest issue per (station, point) of one target (of one station; issued at or before `until` [ms]).
+
+        No hindcast, and none after which one of an earlier time came: our clock was ahead when it was made.
+        """
         ...
 
     async def forecasts(self, *, station: str, point: str, target: str, since: int = 0, until: int | None = None, limit: int = 100) -> list[Forecast]:
