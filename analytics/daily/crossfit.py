@@ -37,16 +37,29 @@ class Learned:
     share: float
     errors: Curve
 
-    def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float]) -> Said:
-        """Of inputs by name (k,)."""
+    def say(self, inputs: Mapping[str, Floats], scale: Scale, lines: Sequence[float], *, least: Floats | None = None) -> Said:
+        """Of inputs by name (k,). `least` (k,), on the scale: no interval is narrower."""
         x = matrix(inputs, self.columns)
         change, apart = members(self.learners, self.standard(x))
         spread = self.size(x, change, apart)
+        if least is not None:
+            spread = np.maximum(spread, least / self.reach)
         base = inputs["y"] + change
         point = self.expected(base, spread, scale)
         bounds = scale.of(np.array(lines, dtype=np.float64))
         quantiles = scale.back(base[:, None] + spread[:, None] * self.errors.quantile(np.array(LEVELS)))
         return Said(point=point, quantiles=quantiles, p_gt=self.errors.above((bounds - base[:, None]) / spread[:, None]))
+
+    def width(self, inputs: Mapping[str, Floats]) -> Floats:
+        """Of inputs by name (k,): how wide the interval is on the scale, from the lowest quantile to the highest."""
+        x = matrix(inputs, self.columns)
+        return self.size(x, *members(self.learners, self.standard(x))) * self.reach
+
+    @property
+    def reach(self) -> float:
+        """Of past errors, from the lowest quantile to the highest."""
+        low, high = self.errors.quantile(np.array([LEVELS[0], LEVELS[-1]]))
+        return float(high - low)
 
     def size(self, x: Floats, change: Floats, apart: Floats) -> Floats:
         """Of inputs (k, f) and what `members` say of them: how large (k,) an error to expect, the unit of `errors`."""

@@ -9,9 +9,9 @@ chances are read from one curve of past errors in units of that size, all made o
 
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
 up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
-ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks. Under
-120 issues, or two seasons, it is the model `gaussian`, and so it is of up to 1,500 at a lead where that forecast the seasons left out better. Of over
-20,000 issues it learns from a draw (see `analytics.daily.issues`).
+ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks, no surer
+than the other would be of a usual value: who knows less is not surer. Under 120 issues, or two seasons, it is the model `gaussian`, and so it is of up
+to 1,500 at a lead where that forecast the seasons left out better. Of over 20,000 issues it learns from a draw (see `analytics.daily.issues`).
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class Ensemble:
         driven = speaks & driven if lead.driven is not None else np.zeros_like(speaks)
         for learned, rows in ((lead.bare, speaks & ~driven), (lead.driven, driven)):
             if learned is not None and rows.any():
-                one = learned.say({name: column[rows] for name, column in columns.items()}, self.alone.scale, self.alone.asked)
+                some = {name: column[rows] for name, column in columns.items()}
+                least = lead.driven.width(some) if lead.driven is not None and learned is lead.bare else None
+                one = learned.say(some, self.alone.scale, self.alone.asked, least=least)
                 said.point[rows], said.quantiles[rows], said.p_gt[rows] = one.point, one.quantiles, one.p_gt
         return said
 

@@ -12,6 +12,7 @@ import pytest
 
 from analytics.daily.crossfit import Learned
 from analytics.daily.dressing import Scale
+from analytics.daily.features import inputs, known
 from analytics.daily.model import Said
 from analytics.daily.models.ensemble import Ensemble, fit_ensemble
 from analytics.daily.models.gaussian import fit_gaussian
@@ -23,15 +24,19 @@ NAMES = ("high", "low", "mean", "last", "evening")
 LINES = (1.0, 4.0)
 
 
-def river(days: int = 660) -> Daily:
-    """Salt that yesterday's discharge drives, and little else; discharge of the days ahead is not to be guessed from salt."""
+def river(days: int = 660, *, heard: float = 0.4, memory: float = 0.0, own: float = 0.05) -> Daily:
+    """Salt that yesterday's discharge drives by `heard`, and little else; discharge of the days ahead is not to be guessed from salt.
+
+    By `own` each station goes ways of its own besides, and has a `memory` of them.
+    """
     rng = np.random.default_rng(5)
     discharge = np.zeros(days)
     for t in range(1, days):
         discharge[t] = 0.8 * discharge[t - 1] + rng.normal(0, 1)
-    salt = np.zeros((days, 3))
+    salt, ways = np.zeros((days, 3)), np.zeros(3)
     for t in range(1, days):
-        salt[t] = 3 * np.exp(-0.4 * discharge[t - 1] + rng.normal(0, 0.05, 3))
+        ways = memory * ways + rng.normal(0, own, 3)
+        salt[t] = 3 * np.exp(-heard * discharge[t - 1] + ways)
     drivers = {"discharge": np.repeat(discharge[:, None], 3, axis=1)}
     return Daily(
         zone="Asia/Ho_Chi_Minh",
@@ -82,6 +87,27 @@ def test_without_its_driver_it_is_less_sure_and_still_right(how: str) -> None:
     assert np.median(width(unsure)) > 2 * np.median(width(sure))
     for one in (sure, unsure):
         assert 0.82 < ((came >= one.quantiles[:, 0]) & (came <= one.quantiles[:, -1])).mean() < 0.97
+
+
+@pytest.mark.parametrize("heard", [0.0, 0.05])
+def test_whoever_loses_a_driver_that_hardly_told_anything_is_no_surer(heard: float) -> None:
+    """Each interval is at least as wide, on the scale, as it would be with a usual value of the driver, and wider in the middle than with its own."""
+    whole = river(heard=heard, memory=0.9, own=0.25)
+    gone = whole.drivers["discharge"].copy()
+    gone[LEARNED - 6 :] = np.nan
+    silent = replace(whole, drivers={"discharge": gone})
+    model = fit_ensemble(whole.first(LEARNED), (2, 8), (1.0, 2.0, 4.0))
+    for lead, learned in model.leads.items():
+        assert learned.driven is not None
+        pairs = Pairs.of(whole, lead)
+        pairs = pairs.where(pairs.day >= LEARNED)
+        found = known(
+            silent, pairs.day, pairs.station, scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=8
+        )
+        there, without = (model.alone.scale.of(model.say(one, pairs.day, pairs.station)[lead].quantiles) for one in (whole, silent))
+        width = without[:, -1] - without[:, 0]
+        assert (width >= learned.driven.width(inputs(found, lead)) * (1 - 1e-9)).all()
+        assert np.median(width) > np.median(there[:, -1] - there[:, 0])
 
 
 def test_it_knows_who_had_its_driver() -> None:
