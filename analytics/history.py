@@ -47,14 +47,14 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretches:
-    """Highest and lowest value of each stretch (m,), NaN where nothing was read; `whole` (m,): no gap over 4 h, edges included."""
+    """Highest and lowest value of each stretch (m,), NaN where nothing was read; `whole` (m,): no gap over the longest allowed, edges included."""
 
     high: Floats
     low: Floats
     whole: NDArray[np.bool_]
 
 
-def stretches(history: History, starts: Times, ends: Times) -> Stretches:
+def stretches(history: History, starts: Times, ends: Times, *, longest_gap: int = LONGEST_GAP_MS) -> Stretches:
     """The readings with starts[i] ≤ time < ends[i], for each i; stretches may overlap. Shapes (m,) [ms]."""
     time, value = history.time, history.value
     first, last = np.searchsorted(time, starts), np.searchsorted(time, ends)
@@ -68,8 +68,8 @@ def stretches(history: History, starts: Times, ends: Times) -> Stretches:
     closed = np.append(value, value[-1])  # so that a stretch may end behind the last reading
     high[some] = np.maximum.reduceat(closed, bounds)[::2]
     low[some] = np.minimum.reduceat(closed, bounds)[::2]
-    gaps = np.concatenate(([0], np.cumsum(np.diff(time) > LONGEST_GAP_MS)))  # how many long gaps before each reading
-    whole[some] = (gaps[z - 1] == gaps[a]) & (time[a] - starts[some] <= LONGEST_GAP_MS) & (ends[some] - time[z - 1] <= LONGEST_GAP_MS)
+    gaps = np.concatenate(([0], np.cumsum(np.diff(time) > longest_gap)))  # how many long gaps before each reading
+    whole[some] = (gaps[z - 1] == gaps[a]) & (time[a] - starts[some] <= longest_gap) & (ends[some] - time[z - 1] <= longest_gap)
     return Stretches(high=high, low=low, whole=whole)
 
 

@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -22,43 +22,59 @@ from analytics.model import HISTORY_MS
 from analytics.models.persistence import MODEL as PERSISTENCE
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
-from core.record import BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
+from core.record import AHEAD, BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
 
 CLIMATE_DAYS = 60  # local days before an issue from which its reference is made
 LEAST_DAYS = 20  # of them, for a reference
 FEW = 20  # under so many scored forecasts a rate is no rate
+LIMIT_LEADS = (1, 3, 7, 14)  # days ahead that are scored at crops' limits: those the record of all stations tells of, so that it stays small
 _SAME = 1e-9  # an error of just 30 % keeps the rule, however it was rounded
 
 
-def scored(issues: Sequence[Forecast], history: History, *, after: int, until: int) -> list[Score]:
+class Sums:
+    """Sums of scores, by what they are of."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple[object, ...], dict[str, float]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
+
+    def of(self, f: Forecast, target: str, lead: int, line: float, bin: int, month: int) -> dict[str, float]:
+        """Those that an issue's word adds to."""
+        return self._by_key[f.station, f.point, target, f.model, lead, line, bin, month]
+
+    def scores(self) -> list[Score]:
+        """As they are kept."""
+        return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in self._by_key.items()]  # type: ignore[arg-type]  # KEY names the fields in order
+
+
+def scored(issues: Sequence[Forecast], history: History, *, after: int, until: int, limits: Sequence[float] = ()) -> list[Score]:
     """The scores of every interval that ends in after < end ≤ until [ms], of one point's issues.
 
-    `history` reaches back `analytics.model.HISTORY_MS` before the first of them.
+    At `core.bands.LINES`; days `LIMIT_LEADS` ahead at `limits` [g/L] too. `history` reaches back `analytics.model.HISTORY_MS` before the first of them.
 
     Stretches of time that follow each other score each interval once: their sums are those of one long stretch.
     """
-    sums: dict[tuple[object, ...], dict[str, float]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
+    sums = Sums()
     for f, rows, starts, ends in _first_said(issues, history.zone, after, until):
         found = stretches(history, starts, ends)
         truth = found.low if f.target == "day_min" else found.high
         counts = found.whole if f.target == "hour" else _counting(history, starts, found)
-        reference = _climate(history, f) if f.target != "hour" else None
+        more = () if f.target == "hour" else limits
+        reference = _climate(history, f, (*LINES, *more)) if f.target != "hour" else None
         plain = _persistence(history, f) if f.target != "hour" else {}
         for row, start, came, there in zip(rows, starts.tolist(), truth.tolist(), counts.tolist(), strict=True):
             day = local_date(start, history.zone)
             lead = f.leads[row] if f.target != "hour" else -(-f.leads[row] // 24) * 24
-            where = (f.station, f.point, f.target, f.model, lead)
-            month = day.year * 100 + day.month
-            value = sums[*where, VALUES, 0, month]
+            month = month_of(day)
+            value = sums.of(f, f.target, lead, VALUES, 0, month)
             if not there:
                 value["missing"] += 1
                 continue
             _add_value(value, f, row, came)
-            for i, line in enumerate(LINES):
-                p = f.p_gt[row][i]
-                at = sums[*where, line, bin_of(p), month]
-                _add_line(at, p, came > line, reference[i] if reference is not None else None, plain[start][i] if start in plain else None)
-    return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in sums.items()]  # type: ignore[arg-type]  # KEY names the fields in order
+            for i, line in enumerate((*LINES, *more) if lead in LIMIT_LEADS else LINES):
+                p = f.p_gt[row][i] if i < len(LINES) else f.exceedance(row, line)
+                beside = plain[start][i] if start in plain and i < len(LINES) else None
+                add_line(sums.of(f, f.target, lead, line, bin_of(p), month), p, came > line, reference[i] if reference is not None else None, beside)
+    return sums.scores()
 
 
 def days(issues: Sequence[Forecast], history: History, *, after: int, until: int) -> list[Day]:
@@ -136,6 +152,8 @@ class Record:
     """One station's point, target, model and lead: n scored, `missing` without data.
 
     `inside`: share within the 90 % interval; `within`: share with an error of at most 30 % of the truth; `error`: mean absolute error [g/L].
+    `lines`: those of LINES in order, then crops' limits, rising. Of `core.record.AHEAD` no value is stated, and so many windows count as one as
+    overlap: a rate stands on FEW that do not, and so does an interval.
     """
 
     station: str
@@ -162,18 +180,21 @@ def records(scores: Iterable[Score]) -> list[Record]:
 def _record(key: tuple[str, str, str, str, int], scores: list[Score]) -> Record:
     values = [s for s in scores if s.line == VALUES]
     n = sum(s.n for s in values)
+    target = key[2]
+    valued, as_one = n if target not in AHEAD else 0, AHEAD.get(target, 1)
+    limits = sorted({s.line for s in scores} - {*LINES, VALUES})
     return Record(
         **dict(zip(("station", "point", "target", "model", "lead"), key, strict=True)),  # type: ignore[arg-type]  # `key` holds them in this order
         n=n,
         missing=sum(s.missing for s in values),
-        inside=_share(sum(s.inside for s in values), n),
-        within=_share(sum(s.within for s in values), n),
-        error=_share(sum(s.error for s in values), n),
-        lines=tuple(_line(line, [s for s in scores if s.line == line]) for line in LINES),
+        inside=_share(sum(s.inside for s in values), valued),
+        within=_share(sum(s.within for s in values), valued),
+        error=_share(sum(s.error for s in values), valued),
+        lines=tuple(_line(line, [s for s in scores if s.line == line], as_one) for line in (*LINES, *limits)),
     )
 
 
-def _line(line: float, scores: list[Score]) -> LineRecord:
+def _line(line: float, scores: list[Score], as_one: int) -> LineRecord:
     n, events = sum(s.n for s in scores), sum(s.events for s in scores)
     warned = sum(s.n for s in scores if s.bin >= WARN_BIN)
     hits = sum(s.events for s in scores if s.bin >= WARN_BIN)
@@ -184,13 +205,13 @@ def _line(line: float, scores: list[Score]) -> LineRecord:
         events=events,
         warned=warned,
         hits=hits,
-        right=_share(sum(s.right for s in scores), n),
-        hit_rate=_share(hits, events),
-        false_alarms=_share(warned - hits, warned),
-        brier=_share(sum(s.squares for s in scores), n),
+        right=_share(sum(s.right for s in scores), n, as_one),
+        hit_rate=_share(hits, events, as_one),
+        false_alarms=_share(warned - hits, warned, as_one),
+        brier=_share(sum(s.squares for s in scores), n, as_one),
         skill=_better(sum(s.squares_known for s in scores), sum(s.squares_reference for s in scores), sum(s.known for s in scores)),
         skill_persistence=_better(sum(s.squares_compared for s in scores), sum(s.squares_persistence for s in scores), sum(s.compared for s in scores)),
-        tenths=tuple(_tenth(t) for t in tenths if sum(s.n for s in t)),
+        tenths=tuple(_tenth(t, as_one) for t in tenths if sum(s.n for s in t)),
     )
 
 
@@ -199,14 +220,19 @@ def _better(ours: float, reference: float, n: int) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _tenth(scores: list[Score]) -> Tenth:
+def _tenth(scores: list[Score], as_one: int) -> Tenth:
     n, events = sum(s.n for s in scores), sum(s.events for s in scores)
-    low, high = wilson(events, n)
+    low, high = wilson(events / as_one, n / as_one)
     return Tenth(n=n, said=sum(s.said for s in scores) / n, came=events / n, low=low, high=high)
 
 
-def _share(part: float, n: int) -> float | None:
-    return part / n if n >= FEW else None
+def _share(part: float, n: int, as_one: int = 1) -> float | None:
+    return part / n if n >= FEW * as_one else None
+
+
+def month_of(day: date) -> int:
+    """As `core.record.Score.month` has it."""
+    return day.year * 100 + day.month
 
 
 def _first_said(issues: Sequence[Forecast], zone: str, after: int, until: int) -> Iterator[tuple[Forecast, list[int], Times, Times]]:
@@ -242,7 +268,8 @@ def _add_value(sums: dict[str, float], f: Forecast, row: int, came: float) -> No
     sums["error"] += error
 
 
-def _add_line(sums: dict[str, float], p: float, event: bool, reference: float | None, plain: float | None) -> None:
+def add_line(sums: dict[str, float], p: float, event: bool, reference: float | None = None, plain: float | None = None) -> None:
+    """One more that was said with `p`; what a reference and `persistence` would have said beside it."""
     sums["n"] += 1
     sums["said"] += p
     sums["events"] += event
@@ -258,14 +285,14 @@ def _add_line(sums: dict[str, float], p: float, event: bool, reference: float | 
         sums["squares_persistence"] += (plain - event) ** 2
 
 
-def _climate(history: History, f: Forecast) -> list[float] | None:
+def _climate(history: History, f: Forecast, lines: Sequence[float]) -> list[float] | None:
     """How often each line was passed in the local days that count and were over before the issue; None where those are few."""
     last = local_date(f.issued_at, history.zone)
     bounds = local_times(history.zone, last - timedelta(days=CLIMATE_DAYS), CLIMATE_DAYS + 1)
     known = history.between(f.issued_at - HISTORY_MS, f.issued_at)
     before = stretches(known, bounds[:-1], bounds[1:])
     extreme: Floats = (before.low if f.target == "day_min" else before.high)[_counting(known, bounds[:-1], before)]
-    return [float((extreme > line).mean()) for line in LINES] if len(extreme) >= LEAST_DAYS else None
+    return [float((extreme > line).mean()) for line in lines] if len(extreme) >= LEAST_DAYS else None
 
 
 def _persistence(history: History, f: Forecast) -> dict[int, tuple[float, ...]]:

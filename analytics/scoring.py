@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from analytics.crops import Crops
 from analytics.history import DAY_MS, local_date, local_times
+from analytics.hours_ahead import hours_ahead
 from analytics.model import HISTORY_MS
 from analytics.readings import QUANTITY, Place, good_readings
 from analytics.record import days, scored
+from core.bands import LINES
 from core.clock import Clock
 from core.errors import RefusedError, UnavailableError
 from core.forecast import HOUR_MS, TARGETS, Forecast
@@ -34,18 +37,24 @@ class Database(Registry, States, Forecasts, Records, Cursors, Protocol):
     """What scoring asks of the database."""
 
 
+def water_limits(crops: Crops) -> tuple[float, ...]:
+    """The limits of crops that are none of the lines, rising [g/L]: pages and API state chances at them."""
+    return tuple(sorted({crop.water_limit.value for crop in crops.crops} - set(LINES)))
+
+
 def cursor_of(station: str, point: str) -> str:
     """The name of a point's cursor."""
     return f"record {station} {point}"
 
 
 class Scorer:
-    """Goes on from where it stood, at most `POINTS` points of `DAYS` days each time; one per service."""
+    """Goes on from where it stood, at most `POINTS` points of `DAYS` days each time; one per service. `limits` [g/L] are scored beside the lines."""
 
-    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock) -> None:
+    def __init__(self, *, database: Database, store: SeriesStore, clock: Clock, limits: Sequence[float] = ()) -> None:
         self._db = database
         self._store = store
         self._clock = clock
+        self._limits = tuple(limits)
         self._directory: Directory | None = None
         self._hour = -1  # in which all points were looked at
         self._queue: deque[tuple[str, str]] = deque()
@@ -105,8 +114,9 @@ class Scorer:
         if issues:
             start = min(f.issued_at for f in issues) - HISTORY_MS
             history = await good_readings(self._store, Place(station=known, point=point, states=states), directory, start, until)
-            scores = scored(issues, history, after=after, until=until)
-            came = days(issues, history, after=after, until=until)
+            ahead, hours = hours_ahead(issues, history, after=after, until=until, limits=self._limits)
+            scores = scored(issues, history, after=after, until=until, limits=self._limits) + ahead
+            came = days(issues, history, after=after, until=until) + hours
         await self._db.add_scores(scores, came, name=name, was=was, value=until)
         self._until[station, point] = until
         return True

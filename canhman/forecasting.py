@@ -17,10 +17,10 @@ from analytics.hourly.model import hour_models
 from analytics.issuing import PATIENCE_MS, Issuer, Round
 from analytics.mirroring import Mirroring
 from analytics.readings import QUANTITY
-from analytics.scoring import Scorer
+from analytics.scoring import Scorer, water_limits
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
-from canhman.configuration import read_forecast
+from canhman.configuration import read_crops, read_forecast
 from canhman.drifting import of_database
 from canhman.judge_lock import JudgeLock
 from canhman.loops import for_ever, tell, unless_stopped
@@ -60,6 +60,10 @@ class _Parts:
         """With the models that speak now."""
         return Issuer(database=self.db, store=self.store, clock=self.clock, models=self.speakers.models, drivers=config.drivers, patience_ms=patience_ms)
 
+    def scorer(self, settings: Settings) -> Scorer:
+        """At the lines, and at crops' limits as they are at its start. Raises ConfigError."""
+        return Scorer(database=self.db, store=self.store, clock=self.clock, limits=water_limits(read_crops(settings.config)))
+
 
 async def forecast(settings: Settings, *, wait_s: float, signals: Signals, started: Callable[[str], None]) -> None:
     """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
@@ -87,7 +91,7 @@ async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
     async with _opened(settings, wait_s) as parts, _alone(settings):
         done = await parts.issuer(read_forecast(settings.config), patience_ms=0).round(moved=moved)  # there is no second round
         await Mirroring(parts.db, parts.store).run()
-        scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
+        scorer = parts.scorer(settings)
         while await scorer.run():
             pass
         return done
@@ -146,7 +150,7 @@ class _Service:
         self._drift_at = self._learn_at = 0.0
         self._mirroring = Mirroring(parts.db, parts.store)
         self._mirror_at = 0.0
-        self._scorer = Scorer(database=parts.db, store=parts.store, clock=parts.clock)
+        self._scorer = parts.scorer(settings)
         self._score_at = 0.0
         self._health = Health(tell)
         self._told: set[tuple[str, ...]] = set()  # which models failed where, as far as it is in the log

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from core.bands import LINES
 
+# targets of the record that no issue carries, and their hours: P(the highest of the next so many hours > line), as an issue of `hour` states it
+AHEAD = {"max_6h": 6, "max_24h": 24}
 VALUES = -1.0  # `line` of the scores of the value itself; a text or null in a key would be another thing on each database
 BINS = 10  # of probability; a score of the value stands in bin 0
 WARN_BIN = 6  # from here on a forecast counts as a warning: at 6 in 10 an alert opens (config/alerts.toml)
@@ -26,12 +28,12 @@ def warns(p: float) -> bool:
 class Score:
     """The sums over some (issue, lead)s of one point, target and model.
 
-    `lead` is the day ahead; of hours the last of its 24 (24, 48, 72). `line` [g/L] is one of `core.bands.LINES`, or `VALUES` for the
-    scores of the value. `bin` is the tenth of probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing`
-    could not be: no good readings, or a day that does not count. Of a line: `said` is the sum of probabilities, `events` how often it came,
-    `squares` the sum of (p − event)², `right` how often it came where it was warned of (see `warns`), and did not where not.
-    `known` of the n had a reference (how often the
-    line was passed in the 60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Likewise `compared`,
+    `lead` is the day ahead; of hours the last of its 24 (24, 48, 72); of `AHEAD` its hours. `line` [g/L] is one of `core.bands.LINES`, a crop's
+    limit, or `VALUES` for the scores of the value (of `AHEAD` only how many there are: no value is stated of the highest). `bin` is the tenth of
+    probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing` could not be: no good readings, or a day
+    that does not count. Of a line: `said` is the sum of probabilities, `events` how often it came, `squares` the sum of (p − event)², `right` how
+    often it came where it was warned of (see `warns`), and did not where not. `known` of the n had a reference (how often the line was passed in the
+    60 days before the issue), and over those `squares_known` is ours and `squares_reference` its. Likewise `compared`,
     `squares_compared`, `squares_persistence` of what the model `persistence` would have said. Of the value: `inside` lay within the 90 % interval,
     `within` kept the official rule (error at most 30 % of the truth), `error` is the sum of |median − truth| [g/L].
     """
@@ -71,10 +73,10 @@ COUNTS = ("n", "missing", "events", "right", "known", "compared", "inside", "wit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """A local day that was forecast, is over and settled: what was said of it the day before, and what came.
+    """A local day that was forecast, is over and settled: what was said of it the day before, and what came. Of `AHEAD` some hours instead.
 
-    `time` is its start [ms]. `said`: P(S > line) of each of `core.bands.LINES` as first issued one day ahead, by `model`; both empty where nothing
-    was issued that day. `came` [g/L]: the day's highest (lowest), None where the day does not count.
+    `time` is its start [ms]. `said`: P(S > line) of each of `core.bands.LINES` as first issued one day ahead (of hours: for just these), by `model`;
+    both empty where nothing was issued that day. `came` [g/L]: its highest (lowest), None where it does not count.
     """
 
     station: str

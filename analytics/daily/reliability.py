@@ -79,8 +79,8 @@ def brier_parts(p: Floats, event: Mask) -> BrierParts:
     )
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a frequency hits/n of independent rows, n ≥ 1."""
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """95 % interval of a frequency hits/n of independent rows, n > 0; parts of a row where several count as one."""
     share, z2 = hits / n, _Z95**2 / n
     middle, reach = share + z2 / 2, math.sqrt(z2 * share * (1.0 - share) + z2 * z2 / 4)
     return max(0.0, (middle - reach) / (1.0 + z2)), min(1.0, (middle + reach) / (1.0 + z2))

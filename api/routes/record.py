@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from analytics.record import records
 from api.access import PUBLIC, Caller
@@ -13,18 +13,26 @@ from api.caching import answer
 from api.paging import PAGE, Next, PageSize, decode, encode
 from api.places import station_for
 from api.present import Present
-from api.routes.forecast import Target
 from api.schemas.record import RecordList, record_shape
+from core.record import AHEAD
 
 router = APIRouter(tags=["forecast"])
 
-LEADS = {"hour": (24, 48, 72)}
+LEADS = {"hour": (24, 48, 72), **{target: (hours,) for target, hours in AHEAD.items()}}
 DAY_LEADS = (1, 3, 7, 14)  # days ahead in the record of all stations; a station's own tells all
+
+Target = Annotated[
+    Literal["day_max", "day_min", "hour", "max_6h", "max_24h"],
+    Query(
+        description="A local day's maximum (leads 1-14), its minimum, an hour's maximum (leads 1-72), "
+        "or whether the highest of the next 6 h (as verdicts say it) or 24 h (as alerts do) passes a line."
+    ),
+]
 
 
 @router.get("/record", response_model=RecordList, summary="How issued forecasts scored, station by station")
 async def record(request: Request, caller: Annotated[Caller, PUBLIC], target: Target = "day_max", limit: PageSize = PAGE, next: Next = None) -> Response:
-    """Days ahead 1, 3, 7 and 14 (hours: 24, 48, 72) of each station; `limit` counts stations."""
+    """Days ahead 1, 3, 7 and 14 (hours: 24, 48, 72; `max_6h`: 6; `max_24h`: 24) of each station; `limit` counts stations."""
     backend: Backend = request.app.state.backend
     present: Present = request.app.state.present
     scope = f"record {target}"

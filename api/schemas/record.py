@@ -9,7 +9,10 @@ from core.verdict import UNIT
 
 
 class TenthShape(BaseModel):
-    """The forecasts whose probability lay in one tenth: how many, their mean, how often the line was passed, and its 95 % interval of independent days."""
+    """The forecasts whose probability lay in one tenth: how many, their mean, how often the line was passed, and its 95 % interval of independent days.
+
+    Of `max_6h` and `max_24h`, issued each hour: of independent stretches of so many hours.
+    """
 
     n: int
     said: float
@@ -19,13 +22,15 @@ class TenthShape(BaseModel):
 
 
 class LineShape(BaseModel):
-    """One line. A rate is null where fewer than 20 forecasts stand behind it."""
+    """One line. A rate is null where fewer than 20 forecasts stand behind it; of `max_6h` and `max_24h` 20 that do not overlap: 120 and 480."""
 
     n: int
     events: int = Field(description="How often the line was passed.")
     right: float | None = Field(description="Share where at least 0.6 was said and the line was passed, or less and it was not.")
     brier: float | None = Field(description="Mean squared error of the probability: 0 is perfect.")
-    skill: float | None = Field(description="1 − Brier / Brier of how often the line was passed in the 60 days before each issue; null for hours.")
+    skill: float | None = Field(
+        description="1 − Brier / Brier of how often the line was passed in the 60 days before each issue; null for hours, `max_6h` and `max_24h`."
+    )
     reliability: list[TenthShape]
     warned: int = Field(description="How often at least 0.6 was said: from there on an alert opens.")
     hits: int = Field(description="How often of those the line was passed.")
@@ -35,7 +40,10 @@ class LineShape(BaseModel):
 
 
 class RecordShape(BaseModel):
-    """All issues of one model for one target and lead at a point, scored once each. Of hours, `lead` is the last of its 24."""
+    """All issues of one model for one target and lead at a point, scored once each. Of hours, `lead` is the last of its 24; of `max_6h` 6, of `max_24h` 24.
+
+    These two are what is said of the highest of the next hours, made of the issue of hours as of its instant: by verdicts and by alerts.
+    """
 
     station: str
     point: str
@@ -45,9 +53,9 @@ class RecordShape(BaseModel):
     unit: str
     n: int = Field(description="How many were scored.")
     missing: int = Field(description="How many could not be scored: no whole good readings of their time.")
-    inside_90: float | None = Field(description="Share of truths within the 90 % interval.")
+    inside_90: float | None = Field(description="Share of truths within the 90 % interval; null of `max_6h` and `max_24h`, of which no value is stated.")
     mean_absolute_error: float | None = Field(description="Of the median, in `unit`.")
-    lines: dict[str, LineShape] = Field(description="By line in g/L.")
+    lines: dict[str, LineShape] = Field(description="By line in g/L; and by crops' limits: of `max_6h`, and of days 1, 3, 7 and 14 ahead.")
     within_30pct: float | None = Field(description="Share with an error of the median of at most 30 % of the truth: the official rule.")
 
 

@@ -184,6 +184,21 @@ def test_warned_of_and_come() -> None:
     assert (four.events, four.hit_rate, four.false_alarms) == (0, None, 1.0), "no event, no rate of them"
 
 
+def test_crops_limits_of_days() -> None:
+    """1, 3, 7 and 14 days ahead, at what the issue says between its lines; with a reference; after the lines, rising."""
+    readings = history(DAY0 - 40 * DAY_MS, DAY0 + 16 * DAY_MS, lambda t: 0.9)
+    f = replace(issue(median=0.7, leads=14), p_gt=((0.8, 0.3, 0.1, 0.0),) * 14)
+    found = scored([f], readings, after=0, until=DAY0 + 30 * DAY_MS, limits=(0.8, 0.32))
+    assert {s.lead for s in found if s.line == 0.8} == {1, 3, 7, 14}
+    [one] = [s for s in found if (s.line, s.lead) == (0.8, 1)]
+    p = f.exceedance(0, 0.8)
+    assert (one.n, one.said, one.bin, one.events, one.known, one.compared) == (1, p, bin_of(p), 1, 1, 0)
+    assert one.squares_reference == 0.0, "it was over on each of the 60 days"
+    first = records(found)[0]
+    assert [line.line for line in first.lines] == [0.5, 1.0, 2.0, 4.0, 0.32, 0.8]
+    assert [s for s in found if s.line not in (0.8, 0.32)] == whole([f], readings)
+
+
 def test_the_official_rule() -> None:
     """An error of 30 % of the truth keeps it, a little more does not."""
     readings = history(DAY0, DAY0 + 60 * DAY_MS, lambda t: 1.0)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from servers.forecast_world import DAY, FIVE, HOUR, MINUTE, World
 
 from analytics import scoring
+from analytics.crops import parse_crops
 from analytics.history import History
+from analytics.hours_ahead import said
 from analytics.model import DriverHistory, Issue, Model
 from analytics.record import Record, records, scored
-from analytics.scoring import SETTLE_MS, Scorer, cursor_of
+from analytics.scoring import SETTLE_MS, Scorer, cursor_of, water_limits
+from core.bands import LINES
 from core.errors import UnavailableError
 from core.forecast import TARGETS
 
@@ -59,6 +64,34 @@ def test_issued_passed_arrived_shown(world: World) -> None:
     assert world.issued("a", "day_max") == said
     [day] = world.run(world.db.scored_days(stations=["a"], target="day_max"))
     assert (day.time, day.model, day.said, day.came) == (MIDNIGHT + DAY, "persistence", said[0].p_gt[0], 2.0)
+
+
+def test_the_next_hours_and_crops_limits_are_scored(world: World) -> None:
+    """What was said of the highest of the next 6 and 24 h is in the record with the rest, once, and at crops' limits where they are told to it."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.measure(a, FIVE, MIDNIGHT + 2 * DAY)
+    world.clock.now = MIDNIGHT + 2 * DAY + SETTLE_MS
+    made = Scorer(database=world.db, store=world.store, clock=world.clock, limits=(0.8,))
+    drain(world, made)
+    drain(world)
+    for target, hours in (("max_6h", 6), ("max_24h", 24)):
+        [(lead, found)] = record(world, target).items()
+        assert (lead, found.n, found.missing, found.lines[1].events) == (hours, 1, 0, 1)
+        assert (0.8 in [line.line for line in found.lines]) == (target == "max_6h")
+        [day] = world.run(world.db.scored_days(stations=["a"], target=target))
+        assert (day.time, day.came) == (FIVE, 2.0)
+        assert day.said == pytest.approx(said(world.issued("a", "hour")[0], target, LINES))
+    assert [line.line for line in record(world)[1].lines] == [*LINES, 0.8]
+
+
+def test_the_shipped_crops_limits() -> None:
+    """Each once, none that is a line."""
+    crops = parse_crops(tomllib.loads((Path(__file__).parents[2] / "config" / "crops.toml").read_text("utf-8")))
+    found = water_limits(crops)
+    assert set(found) | set(LINES) >= {crop.water_limit.value for crop in crops.crops}
+    assert list(found) == sorted(set(found) - set(LINES))
 
 
 def test_a_silent_sensor_leaves_missing(world: World) -> None:

@@ -63,6 +63,26 @@ def test_the_shape(rig: Rig) -> None:
     assert (found["lines"]["4"]["n"], found["lines"]["4"]["right"], found["lines"]["0.5"]["n"]) == (3, None, 0)
 
 
+def test_the_next_hours_and_crops_limits(rig: Rig) -> None:
+    """`max_6h`, `max_24h`: what was said of the highest of the next hours; rates from 20 of them that do not overlap on; no value, so no error of one."""
+    facts = {"target": "max_6h", "lead": 6}
+    keep(
+        rig,
+        score("kenh-lau", n=480, missing=3, **facts),
+        *(score("kenh-lau", line=line, bin=7, n=480, said=350.0, events=360, right=360, **facts) for line in (1.0, 0.8)),
+    )
+    [found] = read(rig, "record?target=max_6h")["items"]
+    assert [found] == read(rig, "stations/kenh-lau/record?target=max_6h")["items"]
+    assert (found["lead"], found["n"], found["missing"], found["inside_90"], found["mean_absolute_error"]) == (6, 480, 3, None, None)
+    assert list(found["lines"]) == ["0.5", "1", "2", "4", "0.8"]
+    one = found["lines"]["0.8"]
+    assert (one["right"], one["hit_rate"], one["skill"], one["skill_persistence"]) == (0.75, 1.0, None, None)
+    [tenth] = one["reliability"]
+    assert (tenth["n"], tenth["came"]) == (480, 0.75)
+    assert tenth["came_hi"] - tenth["came_lo"] > 0.17, "of 80 independent ones, not of 480"
+    assert read(rig, "record?target=max_24h")["items"] == []
+
+
 def test_private_stations_are_not_there_for_strangers(rig: Rig) -> None:
     """What a caller does not see has no record, in the list and by name; who sees it reads it."""
     keep(rig, score("kenh-lau"), score(PRIVATE))

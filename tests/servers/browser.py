@@ -35,7 +35,7 @@ from core.flags import Flag
 from core.forecast import HOUR_MS, Forecast, Reason
 from core.person import Person
 from core.place import Deployment, Device, Org, Station
-from core.record import VALUES, WARN_BIN, Day, Score
+from core.record import AHEAD, VALUES, WARN_BIN, Day, Score
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
 from registry.waterways import default_waterways
@@ -172,6 +172,13 @@ def scores() -> list[Score]:
                 known = {"known": n, "squares_known": 0.1 * n, "squares_reference": (0.19 - worse / 2) * n}
                 compared = {"compared": n, "squares_compared": 0.1 * n, "squares_persistence": (0.25 - worse) * n}
                 found.append(Score(**facts, line=1.0, bin=i, n=n, said=n * p, events=came, squares=0.1 * n, right=right, **known, **compared))
+        for target, hours in AHEAD.items():
+            facts = {"station": station, "point": "main", "target": target, "model": "persistence", "lead": hours, "month": 202602}
+            found.append(Score(**facts, line=VALUES, bin=0, n=24 * days, missing=11))
+            for i, p, come, share in ((0, 0.02, 0.01, 0.5), (2, 0.25, 0.24, 0.1), (5, 0.55, 0.52, 0.1), (7, 0.76, 0.74, 0.1), (9, 0.97, 0.98, 0.2)):
+                n = round(24 * days * share)
+                came = round(come * n)
+                found.append(Score(**facts, line=1.0, bin=i, n=n, said=n * p, events=came, squares=0.05 * n, right=came if i >= WARN_BIN else n - came))
     return found
 
 

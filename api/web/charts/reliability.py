@@ -20,7 +20,7 @@ LEFT, TOP, SIDE = 46, 14, 262  # of the square
 def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
     """The picture, its sentence (of the most `telling` tenth) and the table behind it."""
     fullest = telling(tenths)
-    sentence = say(lang, "record.said", said=_of_10(fullest.said, lang), came=_of_10(fullest.came, lang))
+    sentence = say(lang, "record.said", said=of_10(fullest.said, lang), came=of_10(fullest.came, lang))
     axes = [part for ten in range(0, 11, 2) for part in _tick(ten)]
     dots = [part for t in tenths for part in _dot(t)]
     corner = [(_x(0), _y(0)), (_x(0), _y(1)), (_x(1), _y(1))]
@@ -74,6 +74,6 @@ def _row(t: Tenth, lang: str) -> tuple[str, ...]:
     return number(10 * t.said, 1, lang), number(10 * t.came, 1, lang), between, str(t.n)
 
 
-def _of_10(p: float, lang: str) -> str:
+def of_10(p: float, lang: str) -> str:
     """`8`, `8,2`: whole where it is."""
     return number(10 * p, 0 if abs(10 * p - round(10 * p)) < 0.05 else 1, lang)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -16,13 +16,13 @@ from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
 from api.web.charts.days import DAYS, Strip, days_strip
-from api.web.charts.reliability import drops, reliability, telling
+from api.web.charts.reliability import drops, of_10, reliability, telling
 from api.web.moment import Moment, moment, page
 from api.web.words import local, midnight
 from core.bands import LINES
 from core.place import Station
 from core.reasons import model_word
-from core.record import BINS, VALUES, Day, Score
+from core.record import AHEAD, BINS, VALUES, Day, Score
 from core.texts import number, say
 
 router = APIRouter(include_in_schema=False)
@@ -30,13 +30,14 @@ router = APIRouter(include_in_schema=False)
 LEADS = (1, 3, 7, 14)
 LINE = LINES.index(1.0)
 COLUMNS = ("hits", "vain", "persistence", "climate", "within")  # of the table of leads
+HOUR_COLUMNS = ("right", "hours.hits", "vain")  # of the table of the next hours
 STATIONS = 200  # rows of the table at most; the API tells of all
 STRIPS = 8  # stations whose 90 days are drawn on the page of all; a station's own page draws its
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A station in the table, a cell per lead."""
+    """A station in the table, a cell per stretch of the next hours and per lead."""
 
     station: Station
     cells: tuple[str, ...]
@@ -64,10 +65,13 @@ async def record(
     whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
     # a row a station and lead, without its tenths: a province has a thousand stations
     apart = await backend.records.scores(**asked, lines=(LINES[LINE],), over=("bin",))
-    each = {(r.station, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
-    days = _days(apart)
-    scored = sorted((s for s in seen if any((s.id, lead) in each for lead in LEADS)), key=lambda s: s.name)
-    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, lead)), at.lang) for lead in LEADS)) for s in scored]
+    each = {(r.station, r.target, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
+    hours = [await _hours(backend, target, [s.id for s in seen], at.lang) for target in AHEAD]
+    each |= {key: r for _, own in hours for key, r in own.items()}
+    days = _days(apart, LEADS)
+    heads = [*AHEAD.items(), *(("day_max", lead) for lead in LEADS)]
+    scored = sorted((s for s in seen if any((s.id, "day_max", lead) in each for lead in LEADS)), key=lambda s: s.name)
+    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, *head)), at.lang) for head in heads)) for s in scored]
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW and days[r.lead] >= FEW), None)
     tenths = first.lines[LINE].tenths if first is not None else ()
     words: dict[str, object] = {
@@ -79,10 +83,37 @@ async def record(
         "strips": await _strips(at, backend, scored[:STRIPS]),
         "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
-        "days": LEADS,
+        "hours": [row for row, _ in hours if row is not None],
+        "heads": [say(at.lang, "record.head.hours", hours=lead) if target in AHEAD else say(at.lang, "record.head.days", days=lead) for target, lead in heads],
         "rows": rows[:STATIONS] if one is None else [],
     }
     return page("record.html", at, words, place="record")
+
+
+async def _hours(backend: Backend, target: str, stations: Sequence[str], lang: str) -> tuple[LeadRow | None, dict[tuple[str, str, int], Record]]:
+    """What was said of the highest of the next hours and the line 1 g/L: the row of all, None where nothing is scored, and the records by station."""
+    asked: dict[str, Any] = {"stations": stations, "target": target}
+    whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
+    apart = await backend.records.scores(**asked, lines=(LINES[LINE],), over=("bin",))
+    each = {(r.station, r.target, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
+    row = _hours_row(whole[0], _days(apart, AHEAD.values())[AHEAD[target]] // 24, lang) if whole and whole[0].n else None
+    return row, each
+
+
+def _hours_row(r: Record, days: int, lang: str) -> LeadRow:
+    """`days`: how many at one place at least; issues of one day are about the same water."""
+    line = r.lines[LINE]
+    counted = say(lang, "record.counted", n=r.n, missing=r.missing)
+    if days < FEW:
+        told = dict.fromkeys(HOUR_COLUMNS, say(lang, "record.cell.few", n=say(lang, "age.days", days=days)))
+        sentences = [say(lang, "record.few", n=days), counted]
+    else:
+        rates = (line.right, line.n), (line.hit_rate, line.events), (line.false_alarms, line.warned)
+        told = {name: _rate(share, n // r.lead, lang) for name, (share, n) in zip(HOUR_COLUMNS, rates, strict=True)}
+        most = telling(line.tenths)
+        sentences = [say(lang, "record.said", said=of_10(most.said, lang), came=of_10(most.came, lang)), counted]
+    title = say(lang, "record.hours.ahead", hours=r.lead)
+    return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), cell) for name, cell in told.items()), sentences=tuple(sentences))
 
 
 async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> list[tuple[Station, Strip]]:
@@ -101,12 +132,12 @@ async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> 
     return drawn
 
 
-def _days(scores: Sequence[Score]) -> dict[int, int]:
-    """On how many days at most each lead was scored at one point: the stations of one day are salt together, and are no twenty cases."""
+def _days(scores: Sequence[Score], leads: Iterable[int]) -> dict[int, int]:
+    """How often at most each lead was scored at one point, of days: on how many. The stations of one day are salt together, and are no twenty cases."""
     at: Counter[tuple[str, str, int]] = Counter()
     for s in scores:
         at[s.station, s.point, s.lead] += s.n
-    return {lead: max((n for (_, _, of), n in at.items() if of == lead), default=0) for lead in LEADS}
+    return {lead: max((n for (_, _, of), n in at.items() if of == lead), default=0) for lead in leads}
 
 
 def _lead(r: Record, days: int, lang: str) -> LeadRow:
@@ -147,7 +178,7 @@ def _weak(tenths: Sequence[Tenth], lang: str) -> str:
 
 def _cell(r: Record | None, lang: str) -> str:
     line: LineRecord | None = r.lines[LINE] if r is not None else None
-    return _rate(line.right if line is not None else None, line.n if line is not None else 0, lang)
+    return _rate(line.right if line is not None else None, line.n // AHEAD.get(r.target, 1) if r is not None and line is not None else 0, lang)
 
 
 def _rate(share: float | None, n: int, lang: str) -> str:

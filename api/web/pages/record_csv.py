@@ -1,4 +1,4 @@
-"""`/record.csv`: every forecast of days as it was issued, with what came, for whoever wants to score us again."""
+"""`/record.csv`: every forecast of days as it was issued, and what was said of the next hours, with what came, for whoever wants to score us again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from analytics.history import local_date
+from analytics.hours_ahead import said, window
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
@@ -19,6 +20,7 @@ from core.bands import LINES
 from core.clock import rfc3339
 from core.forecast import QUANTILES, Forecast
 from core.place import Station
+from core.record import AHEAD
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,6 +29,7 @@ HEAD = (
     *(f"q{round(100 * q):02d}" for q in QUANTILES),
     *(f"p_gt_{line:g}" for line in LINES),
 )
+AHEAD_HEAD = ("station", "point", "target", "model", "version", "issued", "from", "until", "outcome", "observed", *(f"p_gt_{line:g}" for line in LINES))
 ISSUES = 100  # in one read: a long record is never held in memory
 
 
@@ -35,9 +38,11 @@ async def record_csv(
     request: Request,
     caller: Annotated[Caller, PUBLIC],
     station: Annotated[str | None, Query(max_length=64, description="Only this station's.")] = None,
-    target: Annotated[Literal["day_max", "day_min"], Query(description="A local day's maximum or minimum.")] = "day_max",
+    target: Annotated[
+        Literal["day_max", "day_min", "max_6h", "max_24h"], Query(description="A local day's maximum or minimum; whether the next 6 h or 24 h pass a line.")
+    ] = "day_max",
 ) -> StreamingResponse:
-    """One row per issue and day ahead, of the stations the caller sees or of one; hindcasts are not among them."""
+    """One row per issue and day ahead, of the next hours one per issue, of the stations the caller sees or of one; hindcasts are not among them."""
     at = await moment(request, caller)
     backend: Backend = request.app.state.backend
     seen = [station_for(at.situation.directory, caller, station)] if station else sorted(at.seen(), key=lambda s: s.id)
@@ -47,14 +52,16 @@ async def record_csv(
 
 
 async def _lines(backend: Backend, stations: Sequence[Station], target: str) -> AsyncIterator[str]:
-    yield _csv([HEAD])
+    issued = "hour" if target in AHEAD else target
+    yield _csv([AHEAD_HEAD if target in AHEAD else HEAD])
     for station in stations:
-        points = sorted({f.point for f in await backend.forecasts.latest_forecasts(target=target, station=station.id)})
+        points = sorted({f.point for f in await backend.forecasts.latest_forecasts(target=issued, station=station.id)})
         days = await backend.records.scored_days(stations=[station.id], target=target) if points else []
         for point in points:
             came = {d.time: d.came for d in days if d.point == point}
-            async for issues in _issues(backend, station.id, point, target):
-                yield _csv([row for f in issues if not f.hindcast for row in _rows(f, came, station.timezone)])
+            async for issues in _issues(backend, station.id, point, issued):
+                real = [f for f in issues if not f.hindcast]
+                yield _csv([row for f in real for row in (_ahead(f, target, came) if target in AHEAD else _rows(f, came, station.timezone))])
 
 
 async def _issues(backend: Backend, station: str, point: str, target: str) -> AsyncIterator[list[Forecast]]:
@@ -74,11 +81,29 @@ def _rows(f: Forecast, came: Mapping[int, float | None], zone: str) -> list[tupl
     return [
         (
             *(f.station, f.point, f.target, f.model, f.version, rfc3339(f.issued_at), lead, local_date(start, zone).isoformat()),
-            "waiting" if start not in came else "missing" if came[start] is None else "scored",
-            *("" if (value := came.get(start)) is None else f"{value:.5g}", *quantiles, *p_gt),
+            *(*_outcome(came, start), *quantiles, *p_gt),
         )
         for lead, start, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True)
     ]
+
+
+def _ahead(f: Forecast, target: str, came: Mapping[int, float | None]) -> list[tuple[object, ...]]:
+    """What an issue of hours said of the highest of the next ones at its instant; no row where it said nothing.
+
+    None of an issue before all that is scored: it is of a time when the highest of the chances was said instead.
+    """
+    start, end = window(f, target)
+    if start < min(came, default=end):
+        return []
+    p_gt = [round(p, 5) for p in said(f, target, LINES)]
+    where = (f.station, f.point, target, f.model, f.version, *map(rfc3339, (f.issued_at, start, end)))
+    return [(*where, *_outcome(came, start), *p_gt)] if p_gt else []
+
+
+def _outcome(came: Mapping[int, float | None], start: int) -> tuple[str, str]:
+    """What became of it, and the value."""
+    value = came.get(start)
+    return "waiting" if start not in came else "missing" if value is None else "scored", "" if value is None else f"{value:.5g}"
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> str:

@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 from servers.backend import DAY_MS, NOW, Rig, forecast
 
+from analytics.hours_ahead import said, window
 from api.web.pages import record_csv
+from core.bands import LINES
+from core.clock import rfc3339
 from core.forecast import HINDCAST, HOUR_MS
 from core.record import Day
 
@@ -43,6 +46,24 @@ def test_what_was_issued_and_what_came(rig: Rig) -> None:
     assert one["issued"] < found[14]["issued"]
     assert (read(rig, "?station=kenh-lau&target=day_min")[0]["observed"], second.issued_at > first.issued_at) == ("0.5", True)
     assert rig.get("/record.csv?target=hour").status_code == 422
+
+
+def test_what_was_said_of_the_next_hours(rig: Rig) -> None:
+    """One row an issue of hours, with its window and what the verdict made of it; none of before the first that is scored, none of a hindcast."""
+    later = [replace(forecast("kenh-lau", "main", "hour", 1.0, NOW + n * HOUR_MS), model="m") for n in range(3)]
+    rig.run(lambda: rig.backend.forecasts.issue([*later, replace(later[2], version=f"1{HINDCAST}")]))
+    start, end = window(later[1], "max_6h")
+    day = Day(station="kenh-lau", point="main", target="max_6h", time=start, model="m", said=(0.1,) * 4, came=1.25)
+    assert read(rig, "?station=kenh-lau&target=max_6h") == []
+    rig.run(lambda: rig.backend.records.add_scores([], [day], name="t", was=0, value=1))
+    found = read(rig, "?station=kenh-lau&target=max_6h")
+    assert [(r["issued"], r["outcome"], r["observed"]) for r in found] == [
+        (rfc3339(later[1].issued_at), "scored", "1.25"),
+        (rfc3339(later[2].issued_at), "waiting", ""),
+    ]
+    assert (found[0]["from"], found[0]["until"], found[0]["target"]) == (rfc3339(start), rfc3339(end), "max_6h")
+    assert [float(found[0][f"p_gt_{line:g}"]) for line in LINES] == pytest.approx(said(later[1], "max_6h", LINES), abs=1e-4)
+    assert read(rig, "?station=kenh-lau&target=max_24h") == []
 
 
 def test_of_all_stations_and_of_one(rig: Rig) -> None:

@@ -8,7 +8,7 @@ import pytest
 from servers.backend import NOW, Rig
 
 from api.web.words import midnight
-from core.record import VALUES, Day, Score
+from core.record import AHEAD, VALUES, Day, Score
 
 
 def keep(rig: Rig, station: str, *, n: int = 100, lead: int = 1) -> None:
@@ -17,6 +17,17 @@ def keep(rig: Rig, station: str, *, n: int = 100, lead: int = 1) -> None:
     line = Score(**facts, line=1.0, bin=8, n=n, said=0.8 * n, events=round(0.82 * n), squares=0.15 * n, right=round(0.82 * n))  # type: ignore[arg-type]  # the names in `facts` are its fields
     value = Score(**facts, line=VALUES, bin=0, n=n, missing=2, inside=round(0.9 * n), error=0.25 * n)  # type: ignore[arg-type]  # the names in `facts` are its fields
     rig.run(lambda: rig.backend.records.add_scores([line, value], name=f"{station} {lead}", was=0, value=1))
+
+
+def keep_hours(rig: Rig, station: str, *, days: int) -> None:
+    """Said .75 of each hour's next hours, of which 70 % came."""
+    n, scores = 24 * days, []
+    for target, lead in AHEAD.items():
+        facts = {"station": station, "point": "main", "target": target, "model": "m", "lead": lead, "month": 202603}
+        scores.append(Score(**facts, line=VALUES, bin=0, n=n, missing=5))  # type: ignore[arg-type]  # the names in `facts` are its fields
+        line = Score(**facts, line=1.0, bin=7, n=n, said=0.75 * n, events=round(0.7 * n), squares=0.21 * n, right=round(0.7 * n))  # type: ignore[arg-type]  # likewise
+        scores.append(line)
+    rig.run(lambda: rig.backend.records.add_scores(scores, name=f"{station} hours", was=0, value=1))
 
 
 def read(rig: Rig, path: str = "/record", *, lang: str = "vi", **more: str) -> str:
@@ -96,6 +107,28 @@ def test_ninety_days_the_table_and_the_files(pages: Rig) -> None:
     assert one.count('class="chart days across"') == 1
     assert "/record.csv?target=day_min&amp;station=cai-tu" in one
     assert "Cái Tư, the last 90 days: was the water over 1 g/L?" in read(pages, lang="en")
+
+
+def test_the_next_hours(rig: Rig) -> None:
+    """What verdicts say of 6 h and alerts of 24 h: a sentence, a row each, a column each by station; no rate before 20 days, nothing of none."""
+    keep(rig, "kenh-lau")
+    assert "Trong mấy giờ tới" not in read(rig)
+    keep_hours(rig, "kenh-lau", days=25)
+    keep_hours(rig, "cai-lon", days=4)
+    keep(rig, "cai-lon", n=20)
+    html = read(rig)
+    assert "<h2>Trong mấy giờ tới</h2>" in html
+    assert html.count("Khi chúng tôi nói “7,5 trên 10 lần”, thật sự xảy ra 7 trên 10 lần.") == 2
+    assert html.count('<td role="cell" data-head="Đúng, trên 100 lần">70</td>') == 2
+    assert '<th scope="col">6 giờ</th><th scope="col">24 giờ</th><th scope="col">1 ngày</th>' in html
+    rows = html.split("<tbody>")[-1].split("</tr>")
+    told = {row.split("station=")[1].split('"')[0]: [c.split("</td>")[0] for c in row.split("<td>")[2:4]] for row in rows if "station=" in row}
+    assert told == {"kenh-lau": ["70", "70"], "cai-lon": ["chưa đủ (16)", "chưa đủ (4)"]}
+    assert 'href="/record.csv?target=max_24h"' in html
+    assert "In the next hours" in read(rig, "/record?station=kenh-lau", lang="en")
+    few = read(rig, "/record?station=cai-lon")
+    assert few.count('<td role="cell" data-head="Đúng, trên 100 lần">chưa đủ (4 ngày)</td>') == 2
+    assert "7,5 trên 10" not in few
 
 
 @pytest.mark.parametrize(("came", "words"), [(95, "xảy ra nhiều hơn đã báo"), (50, "xảy ra ít hơn đã báo"), (80, "")])
