@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from analytics.record import FEW, LineRecord, Record, Tenth, records
+from analytics.record import FEW, Record, Tenth, records
 from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
@@ -177,8 +177,10 @@ def _weak(tenths: Sequence[Tenth], lang: str) -> str:
 
 
 def _cell(r: Record | None, lang: str) -> str:
-    line: LineRecord | None = r.lines[LINE] if r is not None else None
-    return _rate(line.right if line is not None else None, line.n // AHEAD.get(r.target, 1) if r is not None and line is not None else 0, lang)
+    if r is None:
+        return _rate(None, 0, lang)
+    line, n = r.lines[LINE], r.lines[LINE].n // (24 if r.target in AHEAD else 1)  # of issues of every hour: days
+    return _rate(line.right if n >= FEW else None, n, lang)
 
 
 def _rate(share: float | None, n: int, lang: str) -> str:

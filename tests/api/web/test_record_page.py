@@ -123,7 +123,7 @@ def test_the_next_hours(rig: Rig) -> None:
     assert '<th scope="col">6 giờ</th><th scope="col">24 giờ</th><th scope="col">1 ngày</th>' in html
     rows = html.split("<tbody>")[-1].split("</tr>")
     told = {row.split("station=")[1].split('"')[0]: [c.split("</td>")[0] for c in row.split("<td>")[2:4]] for row in rows if "station=" in row}
-    assert told == {"kenh-lau": ["70", "70"], "cai-lon": ["chưa đủ (16)", "chưa đủ (4)"]}
+    assert told == {"kenh-lau": ["70", "70"], "cai-lon": ["chưa đủ (4)", "chưa đủ (4)"]}
     assert 'href="/record.csv?target=max_24h"' in html
     assert "In the next hours" in read(rig, "/record?station=kenh-lau", lang="en")
     few = read(rig, "/record?station=cai-lon")
