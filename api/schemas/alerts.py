@@ -28,7 +28,7 @@ class AlertShape(BaseModel):
     value: float | None
     unit: str
     time: str | None
-    p: float | None
+    p: float | None = Field(description="Of `forecast`: the chance that the highest of the next 24 h passes the line; scored as `max_24h`, as of each issue.")
     text: Text
 
 

@@ -43,7 +43,9 @@ class ForecastShape(BaseModel):
     q50: list[float]
     q75: list[float]
     q95: list[float]
-    p_gt: dict[str, list[float | None]] = Field(description="The chance to be over 0.5, 1, 2 and 4 g/L, and over the limit asked for; null where not sound.")
+    p_gt: dict[str, list[float | None]] = Field(
+        description="The chance to be over 0.5, 1, 2 and 4 g/L, and over the limit asked for; null where not sound. Scored at lines and crops' limits only."
+    )
     reasons: list[ReasonShape] = Field(description="What moved it most, the strongest first.")
     missing: list[str] = Field(description="Drivers it would have used and that were silent; they make it less certain.")
     fresh: bool = Field(description="Whether anything may be told of it now: no older than the verdict lets a forecast be. Pages tell of no other.")

@@ -96,8 +96,10 @@ class WaterDaysShape(BaseModel):
     low: list[float] = Field(description="5 % quantile of the day's lowest.")
     freshest: list[float] = Field(description="95 % quantile of the day's lowest; that of its highest where no forecast of the lowest is there.")
     high: list[float] = Field(description="95 % quantile of the day's highest.")
-    p_above_limit: list[float | None] = Field(description="The chance that the day's highest is above the limit.")
-    p_always_above: list[float | None] = Field(description="The chance that its lowest is: no hour under it.")
+    p_above_limit: list[float | None] = Field(
+        description="The chance that the day's highest is above the limit; scored as `day_max`, 1, 3, 7 and 14 days ahead."
+    )
+    p_always_above: list[float | None] = Field(description="The chance that its lowest is: no hour under it; scored as `day_min`, likewise.")
 
 
 class CourseShape(BaseModel):

@@ -22,7 +22,7 @@ class WindowShape(BaseModel):
 
     start: str
     end: str
-    p: float = Field(description="The least chance of its hours.")
+    p: float = Field(description="The least chance of its hours, each by itself; scored as `hour`, at 0.5, 1, 2 and 4 g/L only.")
     median: float = Field(description="The likeliest salinity of its freshest hour.")
     text: dict[str, str] = Field(description="The hours as people say them there now, in Vietnamese and English.")
 
@@ -34,7 +34,7 @@ class SideShape(BaseModel):
     end: str
     better: str = Field(description="open: the water outside is fresher than that inside, and under the limit; else shut.")
     best: str = Field(description="Start of the hour in which that is surest.")
-    p: float = Field(description="The chance of it in that hour, at least: whatever the two sides have to do with each other.")
+    p: float = Field(description="The chance of it in that hour, at least: whatever the two sides have to do with each other. It is in no score.")
     outside: float = Field(description="The likeliest salinity outside in that hour.")
     inside: float
     turns: bool = Field(description="Whether the forecast shows the other side fresher from `end` on; else nothing is known from there.")
