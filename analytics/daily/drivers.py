@@ -30,8 +30,9 @@ class Driver:
 
 
 def drivers_of(train: Daily) -> tuple[Driver, ...]:
-    """Those that have more than one value in `train`, by name."""
-    return tuple(found for name in sorted(train.drivers) if (found := _driver(name, train.drivers[name])) is not None)
+    """Those that have more than one value in `train`, by name, at stations that were measured there: one that comes later changes no bit."""
+    measured = np.isfinite(train.target).any(axis=0)
+    return tuple(found for name in sorted(train.drivers) if (found := _driver(name, train.drivers[name][:, measured])) is not None)
 
 
 def _driver(name: str, values: Floats) -> Driver | None:

@@ -9,7 +9,7 @@ import numpy as np
 from analytics.daily.panel import Floats
 
 NEARLY_ALL = 0.9  # of the values other than 0 stand on a step
-_FINEST = 5  # powers of ten below the largest value: finer steps change nothing
+_FINEST = 5  # powers of ten below a high value: finer steps change nothing
 _NEAR = 1e-6  # of a step
 
 
@@ -18,10 +18,11 @@ def step_of(values: Floats) -> float:
     size = np.abs(values[np.isfinite(values) & (values != 0)])
     if not len(size):
         return 0.0
-    largest = int(np.floor(np.log10(size.max())))
+    largest = int(np.floor(np.log10(np.quantile(size, NEARLY_ALL))))
     for power in range(largest, largest - _FINEST, -1):
         steps = size / 10.0**power
-        if (np.abs(steps - np.round(steps)) < _NEAR).mean() >= NEARLY_ALL:
+        whole = np.round(steps)  # what lies far below a step stands on none: one absurd value among them must not choose it
+        if ((np.abs(steps - whole) < _NEAR) & (whole > 0)).mean() >= NEARLY_ALL:
             return float(10.0**power)
     return 0.0
 

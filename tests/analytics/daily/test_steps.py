@@ -29,11 +29,13 @@ TENTHS = np.arange(80) / 10
         (np.array([70.0, 80.0, 90.0]), 10.0),
         (np.random.default_rng(0).gamma(2.0, 1.0, 200), 0.0),
         (np.array([0.0, np.nan, 0.0]), 0.0),
+        (np.concatenate((TENTHS, [1e12])), 0.1),
+        (np.concatenate((np.random.default_rng(0).gamma(2.0, 1.0, 200), [9.96921e36])), 0.0),
         (np.empty(0), 0.0),
     ],
 )
 def test_the_step_that_nearly_all_values_keep_to(values: Floats, step: float) -> None:
-    """The largest power of ten; single finer values do not change it, zeros say nothing, and what keeps to none has none."""
+    """The largest power of ten; single finer or absurd values do not change it, zeros say nothing, and what keeps to none has none."""
     assert step_of(values) == pytest.approx(step)
 
 
