@@ -22,7 +22,8 @@ _T = t.forecast_issue
 _KEY = ("station", "point", "target", "model", "version", "issued_at")
 _DIGITS = 5
 _AHEAD_MS = 60_000  # so far a clock may be set back in passing
-_BEFORE_MS = 48 * HOUR_MS  # how far before an issue one that came after it is looked for: days are issued once a day
+# how far before an issue one that came after it is looked for: while issues go on there is one within the hour (of what is silent, six), and one a day
+_BEFORE_MS = {"hour": 6 * HOUR_MS, "day_max": 25 * HOUR_MS, "day_min": 25 * HOUR_MS}
 
 
 def issue(c: Connection, forecasts: Sequence[Forecast]) -> int:
@@ -54,7 +55,7 @@ def latest(c: Connection, target: str, station: str | None, until: int | None) -
         same = (row.c[name] == point.c[name] for name in ("target", "station", "point"))
         return and_(*same, ~row.c.version.endswith(HINDCAST, autoescape=True))
 
-    came_after = (later.c.id > _T.c.id, later.c.issued_at >= _T.c.issued_at - _BEFORE_MS, later.c.issued_at < _T.c.issued_at - _AHEAD_MS)
+    came_after = (later.c.id > _T.c.id, later.c.issued_at >= _T.c.issued_at - _BEFORE_MS.get(target, 0), later.c.issued_at < _T.c.issued_at - _AHEAD_MS)
     ahead = select(later.c.id).where(real(later), *came_after).correlate(point, _T).exists()
     newest = select(_T.c.id).where(real(_T), ~ahead).order_by(_T.c.issued_at.desc(), _T.c.id.desc()).limit(1)
     if until is not None:
