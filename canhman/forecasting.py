@@ -281,8 +281,8 @@ class _Service:
         else:
             self._health.green(part)
 
-    async def _newest(self) -> int | None:
-        """When models last learned, by today's code [ms]."""
+    async def _newest(self) -> dict[str, int]:
+        """When each target was last learned, by today's code [ms]."""
         return learned_at(await self._parts.files.cards(), self._codes)
 
     async def _enough(self, before: int) -> bool:

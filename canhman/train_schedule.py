@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from analytics.forecast_config import Training
 from analytics.history import DAY_MS, local_date
 from canhman import last_training
 from canhman.last_training import LastTraining
-from canhman.lessons import STORE, codes
+from canhman.lessons import STORE, TARGETS, codes
 from canhman.settings import PREFIX, Settings
 from core.clock import Clock
 from core.model_card import ModelCard
@@ -35,9 +35,10 @@ ZONE = "Asia/Ho_Chi_Minh"  # of `hour`
 
 
 def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> bool:
-    """By the installation's clock: `newest` is when models last learned [ms], None where they never did; `tried` when the service last began it.
+    """Whether a target is, by the installation's clock: `newest` is when it was last learned [ms], None where it never was; `tried` when the service last
+    brought a training to its end.
 
-    Models that never learned, or not by this code, do so at once, and where nothing came of it are tried again on the next day.
+    What was never learned, or not by this code, is learned at once, and where nothing came of it is tried again on the next day.
     """
     if rules.every_days == 0:
         return False
@@ -51,26 +52,30 @@ def is_due(rules: Training, now: int, newest: int | None, tried: int | None) -> 
     return today.hour >= rules.hour and days_since(newest) >= rules.every_days and days_since(tried) >= 1
 
 
-def learned_at(cards: Iterable[ModelCard], codes: Mapping[str, str]) -> int | None:
-    """When models last learned from the store [ms]; None where they never did, or where the newest of a target was made by other code than today's.
+def learned_at(cards: Iterable[ModelCard], codes: Mapping[str, str]) -> dict[str, int]:
+    """When each target was last learned from the store and judged [ms]; without those that never were, or whose newest card is of other code than today's.
 
-    `codes`: the version of each model's code, by name. What other code made does not speak, and its week is not waited for.
+    `codes`: the version of each model's code, by name. What other code made does not speak, and its week is not waited for. What a kill left behind
+    before it was judged cannot speak either.
     """
     newest: dict[str, ModelCard] = {}
     for card in cards:
-        if card.source == STORE and (card.target not in newest or card.trained_at > newest[card.target].trained_at):
+        if card.source == STORE and card.why and (card.target not in newest or card.trained_at > newest[card.target].trained_at):
             newest[card.target] = card
-    if any(codes.get(card.model) != card.code for card in newest.values()):
-        return None
-    return max((card.trained_at for card in newest.values()), default=None)
+    return {target: card.trained_at for target, card in newest.items() if codes.get(card.model) == card.code}
 
 
-Newest = Callable[[], Awaitable[int | None]]
+def due_targets(rules: Training, now: int, learned: Mapping[str, int], tried: int | None) -> tuple[str, ...]:
+    """Each by its own newest model: a training that ended between two targets goes on with those it did not come to, and learns no other again."""
+    return tuple(target for target in TARGETS if is_due(rules, now, learned.get(target), tried))
+
+
+Newest = Callable[[], Awaitable[Mapping[str, int]]]
 Enough = Callable[[int], Awaitable[bool]]
 
 
 class Schedule:
-    """`step` each second: starts `canhman train` where it is due, and hears of its end. `newest` asks when models last learned [ms].
+    """`step` each second: starts `canhman train` of what is due, and hears of its end. `newest` asks when each target was last learned [ms].
 
     `enough` asks whether there are readings before an instant [ms]: an installation that is too young starts none. `trouble`: what went wrong, else empty.
     """
@@ -101,12 +106,13 @@ class Schedule:
         now = self._clock.now_ms()
         if self._tried is not None and self._tried > now:  # a clock that was set back
             self._tried = None
-        if not is_due(rules, now, await self._newest(), self._tried) or not await self._enough(now - rules.least_days * DAY_MS):
+        targets = due_targets(rules, now, await self._newest(), self._tried)
+        if not targets or not await self._enough(now - rules.least_days * DAY_MS):
             self._look_at = time.monotonic() + LOOK_S
             return
         self._later(BETWEEN_S, tried=None)  # what a stop or a kill ends is begun again as soon as it may
         self._tried = now
-        self._task = asyncio.create_task(self._attempt())
+        self._task = asyncio.create_task(self._attempt(targets))
 
     def _later(self, after_s: float, *, tried: int | None) -> None:
         self._tried, self._look_at, self._not_before = tried, time.monotonic() + after_s, time.time() + after_s
@@ -118,10 +124,10 @@ class Schedule:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _attempt(self) -> None:
+    async def _attempt(self, targets: Sequence[str]) -> None:
         """A training that cannot be begun, or whose answer cannot be read, failed like any other."""
         try:
-            await self._run()
+            await self._run(targets)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.exception("a training could not be begun or understood")
             self._failed(f"a training failed ({type(error).__name__}: {error}); canhman train tells more")
@@ -130,11 +136,11 @@ class Schedule:
         self.trouble = trouble
         self._later(AGAIN_S, tried=None)
 
-    async def _run(self) -> None:
+    async def _run(self, targets: Sequence[str]) -> None:
         self.runs += 1
-        log.info("a training begins")
+        log.info("a training begins", targets=targets)
         pipe = asyncio.subprocess.PIPE
-        words = (sys.executable, "-m", "canhman", "train", "--attended", "--json")
+        words = (sys.executable, "-m", "canhman", "train", "--attended", "--json", *(word for target in targets for word in ("--target", target)))
         child = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(self._settings))
         try:
             # its standard input is ours, and stays open: when this process is gone, however it went, that tells the child to end

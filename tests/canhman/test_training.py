@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -519,18 +519,56 @@ def standing() -> SimClock:
     return SimClock(END, 0.0)
 
 
+JUDGED = replace(CARD, why="better")
+
+
 def test_what_other_code_learned_does_not_count() -> None:
-    """After an upgrade a target whose newest model the new code did not make is as if nothing had been learned: it need not wait out its week."""
+    """After an upgrade a target whose newest model the new code did not make is as if it had never been learned: it need not wait out its week."""
     codes = {"ensemble": "2", "boosted": "1"}
-    old, hours = CARD, replace(CARD, target="hour", model="boosted", trained_at=END - DAY)
+    old, hours = JUDGED, replace(JUDGED, target="hour", model="boosted", trained_at=END - DAY)
     assert old.code == "1"
-    assert train_schedule.learned_at([], codes) is None
-    assert train_schedule.learned_at([hours], codes) == END - DAY
-    assert train_schedule.learned_at([hours, old], codes) is None
+    assert train_schedule.learned_at([], codes) == {}
+    assert train_schedule.learned_at([hours], codes) == {"hour": END - DAY}
+    assert train_schedule.learned_at([hours, old], codes) == {"hour": END - DAY}
     new = replace(old, version="2.20260303-a1b2c3", trained_at=END + DAY)
-    assert train_schedule.learned_at([hours, old, new], codes) == END + DAY
-    assert train_schedule.learned_at([hours, old, replace(new, source="Mekong 2020-22")], codes) is None
-    assert train_schedule.learned_at([replace(old, model="gone")], codes) is None
+    assert train_schedule.learned_at([hours, old, new], codes) == {"hour": END - DAY, "day_max": END + DAY}
+    assert train_schedule.learned_at([hours, old, replace(new, source="Mekong 2020-22")], codes) == {"hour": END - DAY}
+    assert train_schedule.learned_at([replace(old, model="gone")], codes) == {}
+
+
+def test_each_target_is_due_by_its_own_newest_model() -> None:
+    """A kill between two targets costs the later ones no week: those that never learned, or are a week behind, are due; what was kept is not learned again."""
+    rules, codes = Training(hour=1, every_days=7), {"ensemble": "1", "boosted": "1"}
+
+    def due(*cards: ModelCard, now: int = END, tried: int | None = None) -> tuple[str, ...]:
+        return train_schedule.due_targets(rules, now, train_schedule.learned_at(cards, codes), tried)
+
+    lowest = replace(JUDGED, target="day_min")
+    hours = replace(JUDGED, target="hour", model="boosted")
+    week = [replace(card, trained_at=END - 7 * DAY) for card in (JUDGED, lowest, hours)]
+    assert due() == ("day_max", "day_min", "hour")
+    assert due(JUDGED, lowest) == ("hour",), "killed in the first training"
+    assert due(JUDGED, lowest, now=END - 5 * HOUR) == ("hour",), "at midnight too"
+    assert due(JUDGED, lowest, tried=END - HOUR) == (), "it was asked today, and nothing came of it"
+    assert due(*week) == ("day_max", "day_min", "hour")
+    assert due(*week, JUDGED) == ("day_min", "hour"), "killed in the weekly one"
+    assert due(*week, JUDGED, now=END + DAY) == ("day_min", "hour"), "resumed on the next day"
+    assert due(*week, JUDGED, lowest, hours) == ()
+    assert due(JUDGED, replace(lowest, why=""), hours) == ("day_min",), "killed before it was judged"
+    assert due(replace(JUDGED, version="0.20260302-848711"), lowest, hours) == ("day_max",), "of other code"
+    assert train_schedule.due_targets(Training(every_days=0), END, {}, None) == ()
+
+
+def test_a_training_killed_between_two_targets_goes_on_with_the_later_ones(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service finds day_max kept and judged: what it begins learns the other two, and writes nothing anew of the first."""
+    front = use(trained)
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in (front.data / "models/day_max").rglob("*"))
+    monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
+    with serving(read_settings()):
+        until(lambda: speaking(front, "day_min") and speaking(front, "hour"), 120, "the later ones speak")
+        until(lambda: last_training.read(front.data, CODES).tried, 30, "it came to its end")
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in (front.data / "models/day_max").rglob("*")) == before
+    assert [c["target"] for c in front.ok("models", "--json").json].count("day_max") == 1
 
 
 def test_a_training_is_due_by_the_installations_clock() -> None:
@@ -556,8 +594,8 @@ def test_a_training_that_fails_is_told_and_not_begun_again_at_once(monkeypatch: 
     async def work() -> None:
         old_enough = False
 
-        async def newest() -> None:
-            return None
+        async def newest() -> dict[str, int]:
+            return {}
 
         async def enough(before: int) -> bool:
             asked.append(before)
@@ -595,7 +633,10 @@ def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(train_schedule, "FIRST_S", 0.0)
     settings = Settings(data=tmp_path)
 
-    async def none() -> None:
+    async def none() -> dict[str, int]:
+        return {}
+
+    async def run(targets: Sequence[str]) -> None:
         return None
 
     async def yes(before: int) -> bool:
@@ -606,7 +647,7 @@ def test_a_restart_begins_no_other_training_at_once(monkeypatch: pytest.MonkeyPa
 
     async def begun() -> bool:
         one = again()
-        monkeypatch.setattr(one, "_run", none)
+        monkeypatch.setattr(one, "_run", run)
         await one.step(Training(hour=0))
         return one._task is not None
 
@@ -649,8 +690,8 @@ def test_a_training_that_cannot_begin_or_be_understood_is_told_and_tried_again(
     monkeypatch.setattr(sys, "executable", program)
 
     async def work() -> None:
-        async def newest() -> None:
-            return None
+        async def newest() -> dict[str, int]:
+            return {}
 
         async def enough(before: int) -> bool:
             return True
@@ -681,8 +722,8 @@ def test_a_stop_ends_a_training_that_runs(monkeypatch: pytest.MonkeyPatch, fille
     monkeypatch.setattr(asyncio, "create_subprocess_exec", begun)
 
     async def work() -> int | None:
-        async def newest() -> None:
-            return None
+        async def newest() -> dict[str, int]:
+            return {}
 
         async def enough(before: int) -> bool:
             return True
