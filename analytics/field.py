@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.agreement import agree
 from analytics.ground import Ground
 from analytics.history import DAY_MS, MINUTE_MS, Floats, History, Times, local_date, local_times
 from analytics.root_zone import RootZone, SoilDays, balance
@@ -131,7 +132,11 @@ def root_zone_now(probes: Sequence[Probe], bottom: float, now: int, *, max_age_m
 
 
 def water_days(day_max: Forecast | None, day_min: Forecast | None, now: int, *, limit: float | None) -> WaterDays | None:
-    """The days of the forecasts that are not over at `now` [ms]; without the one of the lowest, the freshest hour may hold no salt at all."""
+    """The days of the forecasts that are not over at `now` [ms].
+
+    Without the one of the lowest, or where the two contradict each other (as issued now they do not), nothing is known of the freshest hour: it may
+    hold no salt at all, or as much as the saltiest, and no chance is told of it.
+    """
     if day_max is None:
         return None
     lowest = {t: i for i, t in enumerate(day_min.times)} if day_min is not None else {}
@@ -141,11 +146,12 @@ def water_days(day_max: Forecast | None, day_min: Forecast | None, now: int, *, 
         if start + DAY_MS <= now or not (math.isfinite(high) and high >= 0):
             continue
         j = lowest.get(start)
-        low, freshest = (day_min.quantiles[j][k] if day_min is not None and j is not None else math.nan for k in (LEAST, MOST))
         above = day_max.exceedance(i, limit) if limit is not None else math.nan
-        always = day_min.exceedance(j, limit) if limit is not None and day_min is not None and j is not None else math.nan
-        known = 0 <= low <= freshest <= high  # a model of its own says the lowest: the two need not agree
-        rows.append((start, low if known else 0.0, freshest if known else high, high, above, always))
+        low, freshest, always = 0.0, high, math.nan
+        if day_min is not None and j is not None and 0 <= day_min.quantiles[j][LEAST] <= day_min.quantiles[j][MOST] and agree(day_min, j, day_max, i):
+            low, freshest = (day_min.quantiles[j][k] for k in (LEAST, MOST))
+            always = day_min.exceedance(j, limit) if limit is not None else math.nan
+        rows.append((start, low, freshest, high, above, always))
     if not rows:
         return None
     starts, *columns = zip(*rows, strict=True)

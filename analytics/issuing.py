@@ -6,7 +6,7 @@ instant it was issued at. Models may be changed between two rounds; nothing is d
 are; news of them makes nothing due either.
 
 Nothing is made of readings that the judge has not seen. Where he finds bad what an issue was made of, it is made anew at once, and taken back
-where nobody can speak without it.
+where nobody can speak without it. A day's lowest and highest agree (`analytics.agreement`) before they are appended: what is scored is what was said.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from analytics.agreement import OTHER, Key, agreed, key_of
 from analytics.asking import Fault, forecasts_of, is_seen_again, targets_of
 from analytics.forecast_config import DriverSource
 from analytics.history import DAY_MS, MINUTE_MS, History, local_date, local_times
@@ -38,6 +39,7 @@ FRESH_MS = 6 * HOUR_MS  # a point whose newest good reading is older gets no for
 LITTLE_MS = QUARTER_MS  # of readings that wait for the judge: an issue goes without them
 PATIENCE_MS = 5 * MINUTE_MS  # with a judge who has more than that to see yet; then it goes without
 SEEN_AGAIN_MS = 7 * DAY_MS  # since an issue, so long all that it had seen is read again
+BELIEVED_MS = DAY_MS  # the most `forecast_max_age_h` of risk.toml may be: what is older is told nowhere
 DOUBT_AGAIN_MS = 5 * MINUTE_MS  # between two looks at a point's past, where old readings trickle in: each costs all of its days
 
 
@@ -106,11 +108,11 @@ class Issuer:
         self._directory: Directory | None = None
         self._states: dict[SeriesKey, SeriesState] = {}
         self._seen = 0  # `changed` of the newest state known
-        self._last: dict[tuple[str, str, str], _Last] = {}
+        self._last: dict[Key, _Last] = {}
         self._hour = -1  # the hour `_last` was read in: another process may have issued too
         self._now = 0  # of the last round
         self._looked = (-1, -1)  # (quarter of an hour, version of the registry) in which every point was looked at
-        self._tried: dict[tuple[str, str, str], _Try] = {}
+        self._tried: dict[Key, _Try] = {}
         self._awaited: dict[tuple[str, str], int] = {}  # since when a point that is due waits for the judge [ms]
         self._doubted: set[tuple[str, str]] = set()  # points of whose past something was written or judged since we read it
         self._looked_back: dict[tuple[str, str], int] = {}  # when a doubted point was read last [ms]
@@ -137,17 +139,18 @@ class Issuer:
         wanted = [(p, t) for p, t in due if t != "hour" or found[p.key].received > self._until(p, t) or (*p.key, t) in broken]
         wanted += [(p, t) for p in places for t in targets if (*p.key, t) in broken and (p, t) not in due and _is_fresh(p, now)]
         forecasts, faults = forecasts_of(models, places, known, wanted, now, drivers)
-        spoken = {(f.station, f.point, f.target) for f in forecasts}
+        gone = broken - {key_of(f) for f in forecasts}
+        forecasts, contradicted = agreed(forecasts, await self._standing(forecasts, gone, now))
         again = len(broken - {(*p.key, t) for p, t in due})
-        withdrawn = [_withdrawn(key, self._last[key], now) for key in sorted(broken - spoken)]
+        withdrawn = [_withdrawn(key, self._last[key], now) for key in sorted(gone | contradicted)]
         forecasts += withdrawn
         issued = await self._db.issue(forecasts) if forecasts else 0
         for f in forecasts:
-            self._last[f.station, f.point, f.target] = _Last.of(f)
+            self._last[key_of(f)] = _Last.of(f)
         self._readings.lost.clear()
         for place, target in due:
             self._tried[*place.key, target] = _Try(now // HOUR_MS, place.changed, found[place.key].whole)
-        self._looked = mark
+        self._looked = mark if not contradicted else (-1, -1)  # what was taken back for the highest's sake is made anew in the next round
         read = self._readings.reads - before
         return Round(points=len(places), due=len(due) + again, issued=issued, withdrawn=len(withdrawn), read=read, faults=tuple(faults))
 
@@ -166,10 +169,18 @@ class Issuer:
         said, faults = forecasts_of(models, places, known, wanted, at, drivers)
         if faults:
             raise faults[0].error
-        forecasts = [replace(f, version=f.version + HINDCAST) for f in said]
+        forecasts = [replace(f, version=f.version + HINDCAST) for f in agreed(said)[0]]
         if forecasts:
             await self._db.issue(forecasts)
         return forecasts
+
+    async def _standing(self, forecasts: Sequence[Forecast], gone: set[Key], now: int) -> list[Forecast]:
+        """Where only a day's highest or lowest was made just now: the other one as it stands and may be believed, unless it is `gone`."""
+        made = {key_of(f) for f in forecasts}
+        lacking = {(station, point, OTHER[target]) for station, point, target in made if target in OTHER} - made - gone
+        stands = {key for key in lacking if (last := self._last.get(key)) is not None and last.speaks and now - last.issued_at <= BELIEVED_MS}
+        found = [f for target in {target for _, _, target in stands} for f in await self._db.latest_forecasts(target=target, until=now)]
+        return [f for f in found if key_of(f) in stands]
 
     async def _known(
         self, places: list[Place], directory: Directory, at: int, moved: Callable[[int, int], None], *, keep: bool
@@ -207,7 +218,7 @@ class Issuer:
             self._seen = changed[-1].changed
         if now // HOUR_MS != self._hour:
             issues = [f for target in TARGETS for f in await self._db.latest_forecasts(target=target, until=now)]
-            self._last = {(f.station, f.point, f.target): _Last.of(f) for f in issues}
+            self._last = {key_of(f): _Last.of(f) for f in issues}
             self._hour = now // HOUR_MS
         return self._directory, touched
 
@@ -237,7 +248,7 @@ class Issuer:
                 if last.issued_at >= now - SEEN_AGAIN_MS and not is_seen_again(last.inputs, found, last.issued_at, last.data_until):
                     self._readings.lost[place.series] = min(last.issued_at - 1, self._readings.lost.get(place.series, last.issued_at))
 
-    def _broken(self) -> set[tuple[str, str, str]]:
+    def _broken(self) -> set[Key]:
         """The (station, point, target)s whose standing issue was made of readings that are good no more."""
         lost = {series[:2]: time for series, time in self._readings.lost.items() if series[2] == QUANTITY}
         return {key for key, last in self._last.items() if last.speaks and last.issued_at > lost.get(key[:2], last.issued_at)}
@@ -326,7 +337,7 @@ def _points(directory: Directory, states: Iterable[SeriesState]) -> list[Place]:
     return found
 
 
-def _withdrawn(key: tuple[str, str, str], last: _Last, at: int) -> Forecast:
+def _withdrawn(key: Key, last: _Last, at: int) -> Forecast:
     """An issue without leads, in the name of whoever made the one it takes back."""
     station, point, target = key
     return Forecast(

@@ -206,7 +206,8 @@ class _Service:
                     self._told.add(mark)
             self._tell("model", "; ".join(f"{f.model} {f.version} failed, see the log: {f.error}" for f in done.faults))
         if done.withdrawn:
-            log.warning("readings were found bad of which forecasts had been made; nothing is said in their place yet", forecasts=done.withdrawn)
+            why = "what they were made of was found bad, or a day's new highest is under its lowest"
+            log.warning(f"forecasts were taken back: {why}; nothing is said in their place yet", forecasts=done.withdrawn)
         if done.issued:
             log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
 

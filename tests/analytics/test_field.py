@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -247,6 +248,32 @@ def test_a_lowest_above_the_highest_counts_as_none() -> None:
     found = water_days(issue("day_max", 1.0), issue("day_min", 3.0), NOW, limit=None)
     assert found is not None
     assert (found.low.tolist(), found.freshest.tolist()) == ([0.0] * 3, found.high.tolist())
+
+
+@pytest.mark.parametrize(
+    "crossing",
+    [
+        {"quantiles": ((0.3, 0.8, 2.01, 2.4, 3.0),) * 3},
+        {"quantiles": ((1.01, 1.1, 1.2, 1.3, 1.4),) * 3},
+        {"p_gt": ((0.95, 0.7, 0.4, 0.1),) * 3},
+        {"p_gt": ((0.9, 0.7, 0.4, math.nan),) * 3},
+    ],
+)
+def test_of_a_lowest_that_crosses_the_highest_nothing_is_told(crossing: dict[str, Any]) -> None:
+    """Wherever it does, at a quantile or at a line: no "as fresh as can be" beside a chance that it is always salty."""
+    found = water_days(issue("day_max", 2.0), replace(issue("day_min", 0.6), **crossing), NOW, limit=1.0)
+    assert found is not None
+    assert (found.low.tolist(), found.freshest.tolist()) == ([0.0] * 3, found.high.tolist())
+    assert all(math.isnan(p) for p in found.always)
+
+
+def test_what_is_told_of_water_agrees_with_itself() -> None:
+    """The freshest hour is under the saltiest, and its chance to be over the limit too."""
+    found = water_days(issue("day_max", 2.0), issue("day_min", 0.6), NOW, limit=1.0)
+    assert found is not None
+    assert (found.low <= found.freshest).all()
+    assert (found.freshest <= found.high).all()
+    assert (found.always <= found.above).all()
 
 
 def test_the_days_since_the_reading_count_too() -> None:

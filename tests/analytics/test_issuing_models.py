@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,8 +19,9 @@ from analytics.history import History
 from analytics.learned import days_model
 from analytics.model import DriverHistory, Issue, Model
 from analytics.models.persistence import MODEL as PERSISTENCE
+from core.bands import LINES
 from core.errors import ConfigError
-from core.forecast import Forecast, Reason
+from core.forecast import MEDIAN, Forecast, Reason
 from core.model_card import ModelCard
 
 FLOW = DriverSource(name="discharge", station="river", point="main", quantity="water.discharge", statistic="mean", bears_on=frozenset({"a"}))
@@ -311,3 +313,68 @@ def test_a_learned_model_speaks_and_names_a_driver_that_went_silent(world: World
     wide, narrow = (np.log(f.quantiles[0][-1] / f.quantiles[0][0]) for f in (silent, there))
     assert wide > 1.3 * narrow
     assert newest(world, "a", "day_min").model == "persistence"
+
+
+def telling(low: float | None, high: float | None) -> Model:
+    """A model that is sure of these, each target where it is not None."""
+
+    def say(target: str, histories: Sequence[History], wanted: Sequence[int], at: int, drivers: Sequence[DriverHistory]) -> list[Issue | None]:
+        value = high if target == "day_max" else low
+        start = (at // DAY + 1) * DAY
+        if value is None:
+            return [None] * len(wanted)
+        chances = tuple(float(value > line) for line in LINES)
+        return [Issue(leads=(1, 2), times=(start, start + DAY), quantiles=((value,) * 5,) * 2, p_gt=(chances,) * 2)] * len(wanted)
+
+    return Model(name="sure", version="1", targets=("day_max", "day_min"), say=say)
+
+
+def values(world: World, target: str) -> list[float]:
+    """What each issue said of its first day; none of one that took back."""
+    return [f.quantiles[0][MEDIAN] if f.leads else math.nan for f in world.issued("a", target)]
+
+
+def test_the_lowest_of_a_day_is_never_issued_above_its_highest(world: World) -> None:
+    """As it stands in the record, chances too; the highest is as its model said. In a hindcast as well."""
+    measured(world, "a")
+    world.again(models=(telling(low=5.0, high=1.5),))
+    assert world.round() == 2
+    assert (values(world, "day_max"), values(world, "day_min")) == ([1.5], [1.5])
+    assert newest(world, "a", "day_min").p_gt == newest(world, "a", "day_max").p_gt
+    lowest = next(f for f in world.run(world.issuer.hindcast(FIVE - DAY)) if f.target == "day_min")
+    assert lowest.quantiles[0] == (1.5,) * 5
+
+
+def test_a_lowest_that_is_issued_alone_agrees_with_the_highest_that_stands(world: World) -> None:
+    """Made before a restart too; one nobody may believe any more counts for nothing."""
+    measured(world, "a")
+    world.again(models=(telling(low=None, high=1.5),))
+    assert world.round() == 1
+    world.again(models=(telling(low=5.0, high=None),))
+    assert world.round(FIVE + 15 * MINUTE) == 1
+    assert values(world, "day_min") == [1.5]
+    world.measure(world.station("a"), FIVE, FIVE + 2 * DAY)
+    assert world.round(FIVE + 2 * DAY) == 1
+    assert values(world, "day_min") == [1.5, 5.0]
+
+
+def test_a_new_highest_takes_back_a_lowest_above_it_that_stands(world: World) -> None:
+    """It is made anew in the next round, under the highest; one that agrees stands."""
+    measured(world, "a")
+    world.again(models=(telling(low=5.0, high=None),))
+    assert world.round() == 1
+    world.issuer.models = (telling(low=5.0, high=1.5),)
+    noon = FIVE + 7 * HOUR
+    world.measure(world.station("a"), FIVE, noon)
+    done = world.run(at(world, noon).issuer.round())
+    assert (done.issued, done.withdrawn) == (2, 1)
+    assert world.round(noon + 1000) == 1
+    assert world.round(noon + 2000) == 0
+    assert [str(v) for v in values(world, "day_min")] == ["5.0", "nan", "1.5"]
+    assert values(world, "day_max") == [1.5]
+
+
+def at(world: World, now: int) -> World:
+    """The same, at this instant."""
+    world.clock.now = now
+    return world
