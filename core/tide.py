@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.constituents import CONSTITUENTS, argument, astronomical, nodal
 from core.errors import ConfigError
 from core.instant import to_ms
+from core.zones import canonical
 
 Floats = NDArray[np.float64]
 
@@ -63,8 +64,8 @@ def shipped_ports() -> tuple[Port, ...]:
 
 
 def port_of_zone(zone: str, ports: tuple[Port, ...]) -> Port | None:
-    """The first port given for this zone; None where there is none, and then no tide may be assumed."""
-    return next((port for port in ports if port.zone == zone), None)
+    """The first port given for this zone, by whichever of its names; None where there is none, and then no tide may be assumed."""
+    return next((port for port in ports if canonical(port.zone) == canonical(zone)), None)
 
 
 def parse_port(text: str, *, source: str = "tide") -> Port:

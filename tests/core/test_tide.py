@@ -145,6 +145,19 @@ def test_the_shipped_port_and_the_zones_it_serves() -> None:
     assert set(PRINCIPAL) <= set(port.constituents) <= set(CONSTITUENTS)
 
 
+@pytest.mark.parametrize(("zone", "other"), [("Asia/Saigon", ZONE), (ZONE, "Asia/Saigon"), ("US/Pacific", "America/Los_Angeles")])
+def test_a_zone_has_several_names(zone: str, other: str) -> None:
+    """The port is found by whichever of them it is given and asked for."""
+    port = replace(vung_tau(), zone=other)
+    assert port_of_zone(zone, (port,)) is port
+
+
+def test_places_whose_clocks_agree_are_not_one() -> None:
+    """tzdata links Amsterdam to Brussels; the tide of one is not that of the other."""
+    assert port_of_zone("Europe/Amsterdam", (replace(vung_tau(), zone="Europe/Brussels"),)) is None
+    assert port_of_zone("Asia/Phnom_Penh", (replace(vung_tau(), zone="Asia/Bangkok"),)) is None
+
+
 GOOD = """[port]
 id = "a"
 name = "A"
