@@ -26,17 +26,20 @@ def read_columns(path: Path, wanted: Sequence[str]) -> Table:
     comma = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
     csv.field_size_limit(_CELL)
+    line = 1  # in which a row begins: a quote left open is reported by the reader where the file ends
     try:
         header = tuple(cell.strip() for cell in next(reader, []))
         rows, lines = [], []
+        line = reader.line_num + 1
         for row in reader:
             if row:
                 if len(row) != len(header):
-                    raise FormatError(f"{path.name} line {reader.line_num}: {len(row)} cells where the first line has {len(header)} columns")
+                    raise FormatError(f"{path.name} line {line}: {len(row)} cells where the first line has {len(header)} columns")
                 rows.append(row)
-                lines.append(reader.line_num)
+                lines.append(line)
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise FormatError(f"{path.name} line {reader.line_num} is no CSV: {error}") from error
+        raise FormatError(f"{path.name} line {line} is no CSV: {error}") from error
     for name in wanted:
         if header.count(name) > 1:
             raise FormatError(f"{path.name} has {header.count(name)} columns {name!r}: give each a name of its own")

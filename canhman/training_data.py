@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adapters.sql.database import SqlDatabase
-from analytics.daily.dataset import SALINITY, Dataset
+from analytics.daily.dataset import Dataset
 from analytics.daily.histories import ISSUE_HOUR, daily_of
 from analytics.daily.panel import Daily
+from analytics.daily.units import SALINITY
 from analytics.forecast_config import DriverSource
 from analytics.history import DAY_MS, History, local_times
 from analytics.hourly.histories import hourly_of

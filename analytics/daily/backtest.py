@@ -71,7 +71,8 @@ def backtest(dataset: Dataset, model: DayModel, *, train: Dataset | None = None,
         moved(done, f"{one.lead} days ahead")
         held.append(_scored(dataset, learned, asked, one, _rows(said[one.lead], place)))
     moved(steps(dataset), "")
-    return Result(dataset=dataset, daily=asked, model=model.name, version=model.version, held=tuple(held), notes=(*dataset.notes, *notes))
+    told = (*dataset.notes, *notes, *_untested(dataset, asked, pairs))
+    return Result(dataset=dataset, daily=asked, model=model.name, version=model.version, held=tuple(held), notes=told)
 
 
 def _tested(dataset: Dataset, asked: Daily, lead: int) -> Pairs:
@@ -82,8 +83,17 @@ def _tested(dataset: Dataset, asked: Daily, lead: int) -> Pairs:
     return pairs.where(scored[pairs.station] & (issued >= dataset.train_until) & (valid >= dataset.test_from) & (valid <= dataset.test_until))
 
 
+def _untested(dataset: Dataset, asked: Daily, pairs: list[Pairs]) -> tuple[str, ...]:
+    """The stations that are to be scored and are not."""
+    tested = {asked.stations[i] for one in pairs for i in np.unique(one.station).tolist()}
+    left = [name for name in dataset.scored if name not in tested]
+    span = f"from {dataset.test_from} to {dataset.test_until}"
+    return (f"no forecast can be scored, since {span} too little was measured: {', '.join(left)}",) if left else ()
+
+
 def _long_enough(dataset: Dataset, source: Dataset, learned: Daily, asked: Daily, tested: Pairs) -> None:
-    lead, days = tested.lead, f"{asked.days[0]} to {asked.days[-1]}"
+    lead = tested.lead
+    apart = f"{lead} day{'' if lead == 1 else 's'}"
     taught = len(Pairs.of(learned, lead).day) if len(learned.days) > lead else 0
     if taught < LEAST_TRAIN:
         raise ConfigError(
@@ -92,9 +102,11 @@ def _long_enough(dataset: Dataset, source: Dataset, learned: Daily, asked: Daily
         )
     found = len(np.unique(tested.day))
     if found < LEAST_TEST:
+        begins, ends = asked.days[0], asked.days[-1]
+        span = f"from {dataset.test_from} to {dataset.test_until}" if dataset.test_from <= dataset.test_until else f"from {dataset.test_from} on"
         raise ConfigError(
-            f"{dataset.source} is too short to score: {found} days from {dataset.test_from} to {dataset.test_until} have a value and one {lead} days before, "
-            f"{LEAST_TEST} are needed (its days are {days}); move --test-from or --test-until, or leave {lead} out of leads_days"
+            f"{dataset.source} is too short to score: {found} days {span} have a value and another {apart} before, {LEAST_TEST} are needed "
+            f"(its days are {begins} to {ends}); move --test-from or --test-until, or leave {lead} out of leads_days"
         )
 
 

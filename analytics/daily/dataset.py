@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -12,18 +11,14 @@ from numpy.typing import NDArray
 
 from analytics.daily.columns import Readings, in_order, readings
 from analytics.daily.counting import most_lately
+from analytics.daily.fills import fills, told
 from analytics.daily.panel import TWELFTHS, Daily, Days, Floats, Index
 from analytics.daily.spec import Driver, Spec
+from analytics.daily.units import CONVERTED, Unit, unit_of
 from core.errors import ConfigError
-from core.seawater import salinity_from_ec
 from core.table import ReadTable
 
 EVENING = 16  # local hour from which the evening counts
-SALINITY = "g/L"
-
-# to mS/cm, the unit `core.seawater` takes; both signs for micro
-_EC = {f"{micro}S/cm": 1e-3 for micro in ("u", "µ", "μ")} | {"mS/cm": 1.0, "dS/m": 1.0, "S/m": 10.0, "mS/m": 0.01, "S/cm": 1e3}
-_SIEMENS = re.compile(r"(mhos?|siemens|s)(?=/c?m$)", re.IGNORECASE)  # us/cm, umhos/cm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +32,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """What one TOML file stands for. `lines` are the thresholds, in `unit`; `scored` the stations whose forecasts count; `notes` what was passed over."""
+    """What one TOML file stands for. `lines` are the thresholds, in `unit`; `scored` the stations whose forecasts count; `notes` what was passed over.
+
+    `statistic` is what of a day is the target: max, min or mean.
+    """
 
     source: str
     name: str
@@ -51,6 +49,7 @@ class Dataset:
     test_until: np.datetime64
     scored: tuple[str, ...]
     notes: tuple[str, ...]
+    statistic: str = "max"
 
 
 def dataset(spec: Spec, read: ReadTable) -> Dataset:
@@ -92,17 +91,16 @@ def dataset(spec: Spec, read: ReadTable) -> Dataset:
         test_until=end,
         scored=scored,
         notes=tuple(notes),
+        statistic=spec.daily,
     )
 
 
 def _target(spec: Spec, read: ReadTable) -> tuple[Readings, str, list[str]]:
     where = f"{spec.source}: [target]"
     found = readings(spec.target, where, spec.zone, read)
-    unit, convert = _unit(spec.unit)
-    value = convert(found.value)
-    kept = np.isfinite(value)
-    notes = [f"{int((~kept).sum())} conductivities below zero are left out"] if not kept.all() else []
-    found = Readings(names=found.names, name=found.name, time=found.time, day=found.day, hour=found.hour, value=value).where(kept)
+    unit = unit_of(spec.unit)
+    value, notes = _measured(found, unit, spec)
+    found = replace(found, value=value).where(np.isfinite(value))
     found, repeated = in_order(found)
     if repeated:
         notes.append(f"{repeated} values repeat a station and time of {spec.target.file}: the last of each counts")
@@ -111,7 +109,25 @@ def _target(spec: Spec, read: ReadTable) -> tuple[Readings, str, list[str]]:
         raise ConfigError(f"{where}: {spec.target.file} holds no number")
     if spec.stations is not None:
         _known("stations", where, spec.stations, there)
-    return _only(found, sorted(there if spec.stations is None else spec.stations)), unit, notes
+    elif len(there) < len(found.names):
+        notes.append(f"without any value in {spec.target.file}, and left out: {', '.join(sorted(set(found.names) - set(there)))}")
+    return _only(found, sorted(there if spec.stations is None else spec.stations)), unit.name, notes
+
+
+def _measured(found: Readings, unit: Unit, spec: Spec) -> tuple[Floats, list[str]]:
+    """Values in the unit they are shown in, NaN for what is no measurement; and what there is to tell of them."""
+    filled = fills(found, spec.train_until, unit.most)
+    notes = told(found, filled, spec.target.file)
+    what, ec = "concentrations" if unit.concentration else "conductivities", unit.factor is not None
+    below = ~filled & (found.value < 0) & (unit.concentration or ec)
+    if below.any():
+        notes.append(f"{int(below.sum())} {what} below zero are left out")
+    over = ~filled & (found.value > unit.most) & ec  # TEOS-10 would make fresh water of them
+    if over.any():
+        notes.append(f"{int(over.sum())} {what} over {unit.most:g} {spec.unit}, more than any water has, are left out: is the unit right?")
+    if not unit.concentration and not ec:
+        notes.append(f"unit {spec.unit} is not one that is converted (known: {CONVERTED}): values are kept as they are")
+    return unit.converted(np.where(filled | below | over, np.nan, found.value)), notes
 
 
 def _only(found: Readings, names: Sequence[str]) -> Readings:
@@ -127,11 +143,6 @@ def _known(key: str, where: str, wanted: Sequence[str], there: Sequence[str]) ->
         if name not in there:
             more = f" and {len(there) - 12} more" if len(there) > 12 else ""
             raise ConfigError(f"{where} {key}: no value of {name!r} is there; there are {', '.join(there[:12])}{more}")
-
-
-def _unit(unit: str) -> tuple[str, Callable[[Floats], Floats]]:
-    factor = _EC.get(_SIEMENS.sub("S", unit))
-    return (unit, lambda value: value) if factor is None else (SALINITY, lambda value: salinity_from_ec(value * factor))
 
 
 def _split(spec: Spec, days: Days) -> tuple[np.datetime64, np.datetime64, np.datetime64]:
@@ -202,7 +213,7 @@ def _drivers(spec: Spec, read: ReadTable, stations: tuple[str, ...], first: int,
     borne: dict[str, set[str]] = {}
     for number, driver in enumerate(spec.drivers, 1):
         where = f"{spec.source}: [[driver]] {number}"
-        for name, values, bears in _driver(driver, where, spec.zone, read, stations, first, n, notes):
+        for name, values, bears in _driver(driver, where, spec, read, stations, first, n, notes):
             twice = sorted(borne.setdefault(name, set()) & bears)
             if twice:
                 raise ConfigError(f"{where}: {name} is told twice for {twice[0]}: give one of them another name, or lists of stations that do not meet")
@@ -214,11 +225,14 @@ def _drivers(spec: Spec, read: ReadTable, stations: tuple[str, ...], first: int,
 
 
 def _driver(
-    driver: Driver, where: str, zone: str, read: ReadTable, stations: tuple[str, ...], first: int, n: int, notes: list[str]
+    driver: Driver, where: str, spec: Spec, read: ReadTable, stations: tuple[str, ...], first: int, n: int, notes: list[str]
 ) -> list[tuple[str, Floats, set[str]]]:
     """(name, (n, m), the stations it bears on) of each quantity: a day's mean, NaN at stations it does not bear on."""
     _known("stations", where, driver.stations or (), stations)
-    rows, repeated = in_order(readings(driver.columns, where, zone, read))
+    found = readings(driver.columns, where, spec.zone, read)
+    filled = fills(found, spec.train_until)
+    notes += told(found, filled, driver.columns.file)
+    rows, repeated = in_order(found.where(~filled))
     if repeated:
         notes.append(f"{repeated} values repeat a name and time of {driver.columns.file}: the last of each counts")
     rows = rows.where((rows.day >= first) & (rows.day < first + n))

@@ -9,7 +9,9 @@ import numpy as np
 
 from analytics.daily.dataset import Dataset
 from analytics.daily.panel import TWELFTHS, Daily, Floats
+from analytics.daily.units import same_unit
 from core.errors import ConfigError
+from core.zones import canonical
 
 _ARRAYS = ("target", "high", "low", "mean", "last", "evening")
 
@@ -22,8 +24,10 @@ def training_panel(dataset: Dataset, train: Dataset | None) -> tuple[Daily, tupl
     """
     if train is None:
         return _until(dataset.daily, dataset), ()
-    if train.unit != dataset.unit:
+    if not same_unit(train.unit, dataset.unit):
         raise ConfigError(f"{train.source} is in {train.unit} and {dataset.source} in {dataset.unit}: train on a set in the same unit")
+    if train.statistic != dataset.statistic:
+        raise ConfigError(f'{train.source} has daily = "{train.statistic}" and {dataset.source} "{dataset.statistic}": train on a set of the same')
     same = {name for name in train.daily.stations if name in dataset.daily.stations and _meet(train.daily, dataset.daily, name)}
     kept = np.array([i for i, name in enumerate(train.daily.stations) if name not in same], dtype=np.intp)
     if not len(kept):
@@ -44,7 +48,7 @@ def asked_panel(dataset: Dataset, train: Dataset | None, learned: Daily) -> Dail
     if train is None:
         return dataset.daily
     own, other = dataset.daily, train.daily
-    joined = _joined(own, other) if own.zone == other.zone else own
+    joined = _joined(own, other) if canonical(own.zone) == canonical(other.zone) else own
     missing = np.full(joined.target.shape, np.nan)
     return replace(joined, drivers={name: joined.drivers.get(name, missing) for name in learned.drivers})
 

@@ -87,7 +87,7 @@ def parse_spec(content: Mapping[str, Any], source: str) -> Spec:
         target=_columns(target),
         unit=target.text("unit").strip(),
         daily=daily,
-        stations=target.names("stations"),
+        stations=target.names_or_all("stations"),
         scored=top.names("score_stations"),
         drivers=tuple(_driver(_Keys(f"{source}: [[driver]] {n}", table, _DRIVER)) for n, table in enumerate(top.tables("driver"), 1)),
     )
@@ -141,6 +141,10 @@ class _Keys:
         if not isinstance(value, list) or not value or not all(isinstance(v, str) and v.strip() for v in value):
             raise self.wrong(key, value, 'write a list of names such as ["daingai", "travinh"], or leave it out for all')
         return tuple(dict.fromkeys(plain(v) for v in value))
+
+    def names_or_all(self, key: str) -> tuple[str, ...] | None:
+        """None for "all", and where nothing is said."""
+        return None if self.given.get(key) == "all" else self.names(key)
 
     def day(self, key: str) -> date | None:
         value = self.given.get(key)
@@ -199,7 +203,6 @@ def _columns(keys: _Keys) -> Columns:
 
 def _driver(keys: _Keys) -> Driver:
     columns = _columns(keys)
-    everywhere = keys.given.get("stations") == "all"
-    stations = None if everywhere else keys.names("stations")
+    stations = keys.names_or_all("stations")
     name = "" if columns.wide else keys.text("name")
-    return Driver(columns=columns, name=name, stations=stations, own=not columns.wide and not everywhere and stations is None)
+    return Driver(columns=columns, name=name, stations=stations, own=not columns.wide and "stations" not in keys.given)

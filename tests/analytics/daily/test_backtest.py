@@ -240,6 +240,49 @@ def test_another_unit_is_refused(tmp_path: Path) -> None:
         backtest(made(tmp_path / "a"), watched(Shown()), train=there)
 
 
+def test_one_unit_in_two_spellings(tmp_path: Path) -> None:
+    """g/l teaches g/L."""
+    there = made(tmp_path / "b", TEXT.replace('"g/L"', '"g/l"'), what=elsewhere(season()), source="other.toml")
+    assert backtest(made(tmp_path / "a"), watched(Shown()), train=there).dataset.unit == "g/L"
+
+
+def test_another_statistic_is_refused(tmp_path: Path) -> None:
+    """The day's lowest cannot teach its highest."""
+    there = made(tmp_path / "b", TEXT.replace('unit = "g/L"', 'unit = "g/L"\ndaily = "min"'), what=elsewhere(season()), source="other.toml")
+    with pytest.raises(ConfigError, match=r'other\.toml has daily = "min" and made\.toml "max": train on a set of the same'):
+        backtest(made(tmp_path / "a"), watched(Shown()), train=there)
+
+
+def test_another_name_of_the_zone_is_a_neighbour(tmp_path: Path) -> None:
+    """Asia/Saigon is Asia/Ho_Chi_Minh: such a set is shown."""
+    shown = Shown()
+    there = made(tmp_path / "b", TEXT.replace("Asia/Ho_Chi_Minh", "Asia/Saigon"), what=elsewhere(season(seed=5)))
+    backtest(made(tmp_path / "a"), watched(shown), train=there)
+    assert shown.asked[0].stations == ("an", "binh", "cai", "xa", "xb", "xc")
+
+
+# ------------------------------------------------------------ what a file holds of strange numbers
+
+
+def test_a_station_without_test_days_is_told(tmp_path: Path) -> None:
+    """One note names those that are to be scored and cannot be."""
+    rows = season()
+    early = replace(rows, salinity=tuple(r for r in rows.salinity if r[0] == "cai" or r[1] < "2021-04-20"))
+    result = backtest(made(tmp_path, what=early), watched(Shown()))
+    assert result.notes == ("no forecast can be scored, since from 2021-05-01 to 2021-07-19 too little was measured: an, binh",)
+    assert not backtest(made(tmp_path / "b"), watched(Shown())).notes
+
+
+def test_a_number_beyond_any_measurement(tmp_path: Path) -> None:
+    """1e300 on a test day: no sum runs over (warnings are errors here), every score is there, and the number is told."""
+    rows = season()
+    at = next(n for n, (_, time, _) in enumerate(rows.salinity) if time > "2021-06-01")
+    strange = replace(rows, salinity=(*rows.salinity[:at], (*rows.salinity[at][:2], 1e300), *rows.salinity[at + 1 :]))
+    result = backtest(made(tmp_path, what=strange), watched(Shown()))
+    assert result.notes == ("fill values of salinity.csv, no measurements, are left out: 1e+300 (once)",)
+    assert all(one.rmse is not None and one.rmse < 100 for held in result.held for one in held.scores if one.threshold is None)
+
+
 # ------------------------------------------------------------ too short
 
 
@@ -251,6 +294,7 @@ def test_another_unit_is_refused(tmp_path: Path) -> None:
         ({"[1, 3]": "[1, 119]"}, "pairs of days 119 apart up to train_until 2021-04-30"),
         ({"2021-05-01": "2021-07-15"}, "too short to score"),
         ({"2021-05-01": "2023-01-01"}, "too short to score: 0 days from 2023-01-01"),
+        ({"2021-05-01": "2023-01-01"}, "0 days from 2023-01-01 on have a value and another 1 day before, 15 are needed (its days are 2021-01-01 to 2021-07"),
         ({"[1, 3]": "[1, 180]"}, "180"),
     ],
 )

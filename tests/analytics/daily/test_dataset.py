@@ -117,10 +117,13 @@ def test_names_are_compared_as_they_look(tmp_path: Path) -> None:
     assert found.daily.target.tolist() == [[1.0], [2.0]]
 
 
-@pytest.mark.parametrize("unit", ["uS/cm", "µS/cm", "μS/cm", "mS/cm", "dS/m", "S/m", "mS/m", "S/cm", "us/cm", "µmhos/cm", "mmho/cm"])
+SPELT = ("US/CM", "uS/cm @25C", "uS/cm at 25 °C", "microS/cm", "microsiemens/cm", "μS.cm-1", "µS cm⁻¹")  # all of them µS/cm
+
+
+@pytest.mark.parametrize("unit", ["uS/cm", "µS/cm", "μS/cm", "mS/cm", "dS/m", "S/m", "mS/m", "S/cm", "us/cm", "µmhos/cm", "mmho/cm", *SPELT])
 def test_conductivity_becomes_salinity(tmp_path: Path, unit: str) -> None:
     """12.5 mS/cm at 25 °C in whatever unit is the same salinity in g/L; below zero is no measurement, and that is told."""
-    shown = {
+    shown = dict.fromkeys(SPELT, 12500) | {
         "uS/cm": 12500,
         "µS/cm": 12500,
         "μS/cm": 12500,
@@ -132,19 +135,93 @@ def test_conductivity_becomes_salinity(tmp_path: Path, unit: str) -> None:
         "us/cm": 12500,
         "µmhos/cm": 12500,
         "mmho/cm": 12.5,
-    }[unit]
-    found = of(tmp_path, [("an", "2021-04-01", shown), ("an", "2021-04-02", -1.0), ("an", "2021-04-03", 0.0)], HEAD + LONG.replace("g/L", unit))
+    }
+    found = of(tmp_path, [("an", "2021-04-01", shown[unit]), ("an", "2021-04-02", -1.0), ("an", "2021-04-03", 0.0)], HEAD + LONG.replace("g/L", unit))
     assert found.unit == "g/L"
     assert found.daily.target[0, 0] == pytest.approx(float(salinity_from_ec(12.5)), rel=1e-12)
     assert np.isnan(found.daily.target[1, 0])
     assert found.notes == ("1 conductivities below zero are left out",)
 
 
-@pytest.mark.parametrize("unit", ["g/L", "mg/L", "mile", "‰"])
+@pytest.mark.parametrize("unit", ["mile", "m", "cm", "°C", "EC", "uS/cm @20C"])
 def test_other_units_are_kept(tmp_path: Path, unit: str) -> None:
-    """A value of another unit is as it stands, below zero too."""
+    """A value of another unit is as it stands, below zero too; that nothing is converted is told, with what would be."""
     found = of(tmp_path, [("an", "2021-04-01", -2.5)], HEAD + LONG.replace("g/L", unit))
     assert (found.unit, found.daily.target.tolist()) == (unit, [[-2.5]])
+    told = f"unit {unit} is not one that is converted (known: uS/cm, mS/cm, dS/m, S/m, mS/m, S/cm): values are kept as they are"
+    assert found.notes == (told,)
+
+
+@pytest.mark.parametrize("unit", ["g/L", "g/l", "mg/L", "psu", "‰", "kg m-3"])
+def test_a_concentration_below_zero_is_no_measurement(tmp_path: Path, unit: str) -> None:
+    """It is left out as conductivities are, and that is told; any other value is as it stands."""
+    found = of(tmp_path, [("an", "2021-04-01", 2.5), ("an", "2021-04-02", -0.1), ("an", "2021-04-03", 0.0)], HEAD + LONG.replace("g/L", unit))
+    assert found.unit == unit
+    np.testing.assert_array_equal(found.daily.target[:, 0], [2.5, np.nan, 0.0])
+    assert found.notes == ("1 concentrations below zero are left out",)
+
+
+def test_a_conductivity_no_water_has_is_left_out(tmp_path: Path) -> None:
+    """Microsiemens called millisiemens: TEOS-10 would make fresh water of 12,500 mS/cm."""
+    found = of(tmp_path, [("an", f"2021-04-0{n}", v) for n, v in enumerate((1.25, 12500, 12.5), 1)], HEAD + LONG.replace("g/L", "mS/cm"))
+    assert np.isnan(found.daily.target).tolist() == [[False], [True], [False]]
+    assert found.notes == ("1 conductivities over 400 mS/cm, more than any water has, are left out: is the unit right?",)
+
+
+# ------------------------------------------------------------ numbers that stand for nothing
+
+
+@pytest.mark.parametrize("unit", ["g/L", "mg/L", "uS/cm", "m", "°C"])
+@pytest.mark.parametrize("fill", ["-9999", "-999.00", "-99999", "-32767", "9.96921e36", "1e20", "-3.4028235e38", "1e300"])
+def test_a_fill_value_is_no_measurement(tmp_path: Path, unit: str, fill: str) -> None:
+    """Left out of training and test, in whatever unit; one note names and counts it."""
+    cells = ["2", fill, "3", fill]
+    text = "station,time,salinity\n" + "".join(f"an,2021-04-{28 + n},{cell}\n" for n, cell in enumerate(cells[:3])) + f"an,2021-05-02,{fill}\n"
+    (tmp_path / "salinity.csv").write_text(text)
+    found = read(tmp_path, HEAD + LONG.replace("g/L", unit))
+    assert np.flatnonzero(np.isfinite(found.daily.target[:, 0])).tolist() == [0, 2]
+    assert found.notes[0] == f"fill values of salinity.csv, no measurements, are left out: {float(fill):.10g} (2 times)"
+
+
+@pytest.mark.parametrize(("unit", "kept"), [("g/L", False), ("mg/L", True), ("mS/cm", False), ("uS/cm", True), ("mile", True)])
+def test_nines_above_zero_may_be_measured(tmp_path: Path, unit: str, kept: bool) -> None:
+    """9,999 is more than any water has in g/L or mS/cm, and nothing strange in mg/L or µS/cm."""
+    found = of(tmp_path, [("an", f"2021-04-0{n}", v) for n, v in enumerate((1.0, 9999.0, 1.0), 1)], HEAD + LONG.replace("g/L", unit))
+    assert bool(np.isfinite(found.daily.target[1, 0])) is kept
+    assert any("9999 (once)" in note for note in found.notes) is not kept
+
+
+def test_fill_values_of_a_driver(tmp_path: Path) -> None:
+    """A river of -9999 was not measured; one that flows upstream at 12,000 may have done so at 9,999: its own training days tell."""
+    kept = season()
+    for least, left in ((5.0, True), (-12000.0, False)):
+        river = tuple((s, t, -9999.0 if n % 9 == 0 else least if n == 20 else v) for n, (s, t, v) in enumerate(kept.river))
+        Season(salinity=kept.salinity, level=kept.level, river=river).write(tmp_path)
+        found = read(tmp_path, HEAD + LONG + DRIVERS)
+        assert np.isnan(found.daily.drivers["discharge"][0, 0]) == left
+        assert (found.notes == (f"fill values of river.csv, no measurements, are left out: -9999 ({len(river[::9])} times)",)) is left
+
+
+def test_later_days_do_not_tell_what_a_fill_value_is(tmp_path: Path) -> None:
+    """Whatever comes after train_until, what is known of the days before it stays."""
+    rows = [("an", "2021-04-01", -1.0), ("an", "2021-04-02", -999.0), ("an", "2021-04-03", 2.0)]
+    for later in (3.0, -800.0, -999.0):
+        found = of(tmp_path, [*rows, ("an", "2021-05-20", later)], HEAD + LONG.replace("g/L", "mm")).daily.target[:3, 0]
+        np.testing.assert_array_equal(found, [-1.0, np.nan, 2.0])
+
+
+def test_a_column_without_values_is_told(tmp_path: Path) -> None:
+    """It is no station, and one note names all of them."""
+    text = "time,an,binh,cai\n" + "".join(f"2021-04-0{n},,2.0,NA\n" for n in range(1, 5))
+    (tmp_path / "wide.csv.gz").write_bytes(gzip.compress(text.encode()))
+    found = read(tmp_path, HEAD + WIDE)
+    assert found.daily.stations == ("binh",)
+    assert found.notes == ("without any value in wide.csv.gz, and left out: an, cai",)
+
+
+def test_all_stations_may_be_said(made: Path) -> None:
+    """stations = "all" of a target is what it is of a driver, and what is meant where it is left out."""
+    assert equal(read(made, HEAD + LONG).daily, read(made, HEAD + LONG + 'stations = "all"\n').daily)
 
 
 def test_the_last_of_two_counts(tmp_path: Path) -> None:
@@ -293,6 +370,7 @@ CELLS = {
     "no station": (",2021-04-02,2.0", ["line 3, column station", "names no station"]),
     "a cell too many": ("an,2021-04-02,2,5", ["line 3", "4 cells", "3 columns"]),
     "an open quote": ('an,2021-04-02,"2', ["line 3", "no CSV"]),
+    "an open quote above other lines": ('an,2021-04-02,"2\nan,2021-04-03,2.0\nan,2021-04-04,2.0', ["line 3", "no CSV"]),
 }
 
 
