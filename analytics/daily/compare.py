@@ -11,7 +11,7 @@ from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Daily, Floats, Pairs
 from analytics.daily.references import References
 from analytics.daily.rows import Rows
-from analytics.daily.scores import crps_quantiles
+from analytics.daily.scores import NOTHING_TO_WIN, crps_quantiles
 from analytics.daily.skill import Blocks, Interval, skill_interval
 
 
@@ -45,7 +45,7 @@ def compare(daily: Daily, pairs: Pairs, said: Said, lines: Sequence[float], refe
         own = (rows.p_gt[:, i] - event) ** 2
         for name, p in (("persistence", rows.p_persistence), ("climatology", rows.p_climatology), ("logistic", rows.p_logistic)):
             other = (p[:, i] - event) ** 2
-            interval = skill_interval(own, other, blocks)
+            interval = skill_interval(own, other, blocks, least=NOTHING_TO_WIN)
             found.append(Comparison(lead_days=pairs.lead, threshold=float(line), reference=name, loss=float(other.mean()), skill=interval))
     return found
 
@@ -73,14 +73,14 @@ def against(daily: Daily, own: Spoken, other: Spoken, lines: Sequence[float]) ->
     truth, blocks = own[0].truth(daily)[here], Blocks.of(own[0].day[here])
     said, else_ = own[1], other[1]
     levels = np.array(LEVELS)
-    losses: list[tuple[str, float | None, Floats, Floats]] = [
-        ("value", None, (said.point[here] - truth) ** 2, (else_.point[there] - truth) ** 2),
-        ("distribution", None, crps_quantiles(said.quantiles[here], levels, truth), crps_quantiles(else_.quantiles[there], levels, truth)),
+    losses: list[tuple[str, float | None, float, Floats, Floats]] = [
+        ("value", None, 0.0, (said.point[here] - truth) ** 2, (else_.point[there] - truth) ** 2),
+        ("distribution", None, 0.0, crps_quantiles(said.quantiles[here], levels, truth), crps_quantiles(else_.quantiles[there], levels, truth)),
     ]
     for i, line in enumerate(lines):
         event = truth > line
-        losses.append(("chance", float(line), (said.p_gt[here, i] - event) ** 2, (else_.p_gt[there, i] - event) ** 2))
+        losses.append(("chance", float(line), NOTHING_TO_WIN, (said.p_gt[here, i] - event) ** 2, (else_.p_gt[there, i] - event) ** 2))
     return [
-        Against(measure=measure, threshold=line, n=len(here), loss=float(loss.mean()), skill=skill_interval(ours, loss, blocks))
-        for measure, line, ours, loss in losses
+        Against(measure=measure, threshold=line, n=len(here), loss=float(loss.mean()), skill=skill_interval(ours, loss, blocks, least=least))
+        for measure, line, least, ours, loss in losses
     ]

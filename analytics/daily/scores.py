@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 
 WARN_FROM = 0.5  # a probability from here on counts as a warning in `hit_rate` and `false_alarm_ratio`
 OFFICIAL_SHARE = 0.3  # Circular 42/2017/TT-BTNMT, article 25
+NOTHING_TO_WIN = 1e-6  # a reference's Brier below it: its odds lie within a thousandth of what came, and who is better is a matter of rounding
 _SAME = 1e-9  # 1.3 against 1.0 is an error of 0.30000000000000004
 
 
@@ -87,9 +88,9 @@ def false_alarm_ratio(p: Floats, event: Mask) -> float:
     return _mean(~event[p >= WARN_FROM])
 
 
-def skill(loss: float, reference: float) -> float:
-    """1 − loss/reference: 1 is perfect, 0 as good as the reference, below 0 worse. NaN where the reference loses nothing."""
-    return 1.0 - loss / reference if reference > 0 else float("nan")
+def skill(loss: float, reference: float, least: float = 0.0) -> float:
+    """1 − loss/reference: 1 is perfect, 0 as good as the reference, below 0 worse. NaN where the reference loses nothing, or less than `least`."""
+    return 1.0 - loss / reference if reference > 0 and reference >= least else float("nan")
 
 
 def _mean(values: NDArray[np.float64] | Mask) -> float:

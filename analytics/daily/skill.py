@@ -75,17 +75,22 @@ class Blocks:
         return float(lo), float(hi)
 
 
-def skill_interval(loss: Floats, reference: Floats, blocks: Blocks) -> Interval:
+def skill_interval(loss: Floats, reference: Floats, blocks: Blocks, *, least: float = 0.0) -> Interval:
     """Skill 1 − Σ loss / Σ reference of losses (k,) row by row (squared errors, Brier, CRPS) with its interval.
 
-    In a resample where the reference loses nothing it is −inf, and 0 where the forecast does not either.
+    Where the reference loses less than `least` a row there is nothing to win: no value, and no interval. In a resample where it loses that little, or
+    nothing, skill is −inf, and 0 where the forecast does not lose more either.
     """
-    own, other = blocks.sums(loss), blocks.sums(reference)
-    resampled = np.where(own > 0, -np.inf, 0.0)
-    np.divide(own, other, out=resampled, where=other > 0)
-    resampled[other > 0] = 1.0 - resampled[other > 0]
+    value = skill(float(loss.sum()), float(reference.sum()), least * len(reference))
+    if least and np.isnan(value):
+        return Interval(value=value, lo=value, hi=value)
+    own, other, tiny = blocks.sums(loss), blocks.sums(reference), least * blocks.sums(np.ones(len(reference)))
+    some = (other > 0) & (other >= tiny)
+    resampled = np.where(own > tiny, -np.inf, 0.0)
+    np.divide(own, other, out=resampled, where=some)
+    resampled[some] = 1.0 - resampled[some]
     lo, hi = blocks.ends(resampled)
-    return Interval(value=skill(float(loss.sum()), float(reference.sum())), lo=lo, hi=hi)
+    return Interval(value=value, lo=lo, hi=hi)
 
 
 def difference(loss: Floats, reference: Floats, blocks: Blocks) -> Interval:

@@ -12,7 +12,7 @@ from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Daily, Pairs
 from analytics.daily.references import References
 from analytics.daily.rows import Rows
-from analytics.daily.scores import bias, brier, coverage, crps_quantiles, false_alarm_ratio, hit_rate, nse, rmse, skill, within_30pct
+from analytics.daily.scores import NOTHING_TO_WIN, bias, brier, coverage, crps_quantiles, false_alarm_ratio, hit_rate, nse, rmse, skill, within_30pct
 from analytics.daily.skill import Blocks, skill_interval
 
 POOLED = "*"
@@ -23,8 +23,8 @@ _LOWER, _UPPER = LEVELS.index(0.05), LEVELS.index(0.95)
 class Score:
     """Of `n` forecasts at one station (`*`: all together): of values where `threshold` is None, else of P(target > threshold).
 
-    None where a score does not exist, or belongs to the other kind; `bss_*` are Brier skill scores against the reference named, `_lo` and `_hi` the ends
-    of the 95 % interval by 15-day blocks (None where there are too few, or nothing bounds it).
+    None where a score does not exist, or belongs to the other kind; `bss_*` are Brier skill scores against the reference named (None where it is all but
+    perfect), `_lo` and `_hi` the ends of the 95 % interval by 15-day blocks (None where there are too few, or nothing bounds it).
     """
 
     station: str
@@ -89,7 +89,7 @@ def _of_values(name: str, lead: int, rows: Rows) -> Score:
 
 def _of_event(name: str, lead: int, rows: Rows, i: int, line: float, blocks: Blocks) -> Score:
     event, p, logistic = rows.truth > line, rows.p_gt[:, i], rows.p_logistic[:, i]
-    against = skill_interval((p - event) ** 2, (logistic - event) ** 2, blocks)
+    against = skill_interval((p - event) ** 2, (logistic - event) ** 2, blocks, least=NOTHING_TO_WIN)
     own = brier(p, event)
     return Score(
         station=name,
@@ -98,8 +98,8 @@ def _of_event(name: str, lead: int, rows: Rows, i: int, line: float, blocks: Blo
         n=len(event),
         prevalence=float(event.mean()) if len(event) else None,
         brier=_number(own),
-        bss_climatology=_number(skill(own, brier(rows.p_climatology[:, i], event))),
-        bss_persistence=_number(skill(own, brier(rows.p_persistence[:, i], event))),
+        bss_climatology=_number(skill(own, brier(rows.p_climatology[:, i], event), NOTHING_TO_WIN)),
+        bss_persistence=_number(skill(own, brier(rows.p_persistence[:, i], event), NOTHING_TO_WIN)),
         bss_logistic=_number(against.value),
         bss_logistic_lo=_number(against.lo),
         bss_logistic_hi=_number(against.hi),

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from analytics.daily.model import LEVELS
 from analytics.daily.panel import Floats
-from analytics.daily.scores import bias, brier, coverage, crps_quantiles, false_alarm_ratio, hit_rate, nse, rmse, skill, within_30pct
+from analytics.daily.scores import NOTHING_TO_WIN, bias, brier, coverage, crps_quantiles, false_alarm_ratio, hit_rate, nse, rmse, skill, within_30pct
 from core.errors import ConfigError
 
 TRUTH = np.array([1.0, 2.0, 3.0, 6.0])
@@ -99,10 +99,12 @@ def test_what_does_not_exist_is_nan() -> None:
     assert math.isnan(false_alarm_ratio(np.zeros(2), never))
     assert math.isnan(skill(0.0, 0.0))
     assert math.isnan(skill(1.0, 0.0))
+    assert math.isnan(skill(0.5, 0.9e-6, NOTHING_TO_WIN))
 
 
 def test_skill() -> None:
     """Half the loss is one half; the reference against itself is 0; twice its loss is −1."""
+    assert skill(2e-6, 1e-6, NOTHING_TO_WIN) == -1.0
     assert (skill(1.0, 2.0), skill(2.0, 2.0), skill(4.0, 2.0), skill(0.0, 2.0)) == (0.5, 0.0, -1.0, 1.0)
 
 

@@ -132,6 +132,27 @@ def test_a_reference_without_loss_bounds_nothing() -> None:
     assert (both.value, both.lo, both.hi) == (0.5, 0.0, 0.5)
 
 
+def test_nothing_to_win_from_a_reference_that_is_all_but_perfect() -> None:
+    """Below `least` a row there is neither value nor interval; at it there are both; squared errors, in whatever unit, have no such size."""
+    days, least = np.arange(150), 1e-6
+    one = skill_interval(np.full(150, 3e-6), np.full(150, 1e-12), Blocks.of(days), least=least)
+    assert all(map(math.isnan, (one.value, one.lo, one.hi)))
+    assert not one.significantly_worse()
+    assert skill_interval(np.full(150, 2e-6), np.full(150, 1.01e-6), Blocks.of(days), least=least).significantly_worse()
+    assert skill_interval(np.full(150, 3e-12), np.full(150, 1e-12), Blocks.of(days)).value == pytest.approx(-2.0)
+
+
+def test_a_resample_with_nothing_to_win_is_like_one_without_loss() -> None:
+    """A reference that is not perfect but all but: the ends are those of one that is."""
+    reference, own = np.full(150, 1e-12), np.full(150, 0.1)
+    reference[:15] = 1.0
+    interval = skill_interval(own, reference, Blocks.of(np.arange(150)), least=1e-6)
+    assert interval.lo == -math.inf
+    assert 0 < interval.hi < 1
+    both = skill_interval(np.where(reference > 0.5, 0.5, 1e-9), reference, Blocks.of(np.arange(150)), least=1e-6)
+    assert (both.lo, both.hi) == pytest.approx((0.0, 0.5))
+
+
 def test_blocks_of_other_rows_are_refused() -> None:
     """A loss for each day the blocks were made of."""
     with pytest.raises(ConfigError, match="4 losses for 450 days: make the blocks from the days of the same rows"):

@@ -244,6 +244,20 @@ def test_compare_agrees_with_score() -> None:
     assert compare(DATA, PAIRS, nothing, LINES, REFERENCES) == []
 
 
+def test_odds_that_only_rounding_tells_apart() -> None:
+    """Logistic persistence all but sure and right: no skill of odds against it, in the scores as in the comparison; what a climate says is compared as ever."""
+    values = np.repeat([0.1, 2.0, 4.0], [75, 75, 150])[:, None] + np.zeros((1, 3))
+    data = daily(values, "2021-12-01")
+    pairs = issues_after_training(data)
+    references = fit_references(data.first(150), np.ones(3, dtype=bool), LEAD, LINES)
+    assert 0 < brier(references.say(data, pairs).p_logistic[:, 0], pairs.truth(data) > LINES[0]) < 1e-6
+    said = Said(point=np.full(len(pairs.day), 4.0), quantiles=np.full((len(pairs.day), len(LEVELS)), 4.0), p_gt=np.full((len(pairs.day), len(LINES)), 0.998))
+    events = [one for one in score(data, pairs, said, LINES, references) if one.threshold is not None]
+    assert {(one.bss_logistic, one.bss_logistic_lo, one.bss_logistic_hi, one.bss_persistence) for one in events} == {(None, None, None, None)}
+    assert all(one.bss_climatology is not None and one.bss_climatology > 0.9 for one in events)
+    assert not any(c.skill.significantly_worse() for c in compare(data, pairs, said, LINES, references) if c.threshold is not None)
+
+
 def test_what_cannot_be_scored_is_named() -> None:
     """No row, a day that has not come, other lines, other shapes, half a row, a probability over 1: one clear line each, with the way out."""
     none = PAIRS.where(np.zeros(len(PAIRS.day), dtype=bool))
