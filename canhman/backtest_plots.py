@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from analytics.daily.model import LEVELS, MEDIAN
 from analytics.daily.panel import Floats
 from analytics.daily.reliability import Bin, reliability_table
 from analytics.daily.verify import POOLED
-from canhman.backtest_words import SAME
+from canhman import backtest_places
+from canhman.backtest_words import SAME, line_name
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,14 +72,21 @@ def draw(folder: Path, result: Result) -> list[Path]:
     from matplotlib import font_manager, rc_context
 
     there = {font.name for font in font_manager.fontManager.ttflist}
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--plots {folder} cannot be made: {error.strerror}") from error
     drawn = []
     style: Any = STYLE | {"font.family": [name for name in FONTS if name in there]}
     with rc_context(style):
         for name, figure in _figures(result):
-            figure.savefig(folder / name, dpi=160, bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
+            backtest_places.write("--plots", folder / name, partial(_save, figure))
             drawn.append(folder / name)
     return drawn
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, format="png", dpi=160, bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
 
 
 def _figures(result: Result) -> Iterator[tuple[str, Figure]]:
@@ -108,7 +117,7 @@ def _reliability(result: Result, held: Held) -> Figure:
         size = [24 + 400 * b.n / len(truth) for b in bins]
         axes.scatter([b.said for b in bins], [b.observed for b in bins], s=size, color=INK, edgecolor="white", linewidth=1.2, zorder=3, clip_on=False)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="Said (probability)", ylabel="Came (share of days)" if not at else "")
-        axes.set_title(f"> {line:g} {unit}, {_days(held.pairs.lead)} ahead:\n{_odds(bins)}")
+        axes.set_title(f"> {line_name(line)} {unit}, {_days(held.pairs.lead)} ahead:\n{_odds(bins)}")
     _foot(figure, f"{result.dataset.name}; {result.model} {result.version}; n = {len(truth)}, in the size of each dot; bars: 95 % intervals")
     return figure
 
@@ -207,7 +216,7 @@ def _skill(result: Result) -> Figure:
         axes.vlines(place, found[:, 1], found[:, 2], color=colour, linewidth=1.4)
         intervals += [(lo, hi) for lo, hi in found[:, 1:].tolist() if np.isfinite(lo)]
         if np.isfinite(found[-1, 0]):
-            ends.append((float(found[-1, 0]), f"> {line:g} {result.dataset.unit}", colour))
+            ends.append((float(found[-1, 0]), f"> {line_name(line)} {result.dataset.unit}", colour))
     low, high = axes.get_ylim()
     low, high = max(min(low, -0.1), FLOOR), max(high, 0.1)
     axes.set(ylim=(low, high), xlabel="Days ahead", ylabel="Skill (1 is perfect)", xticks=leads)
@@ -221,7 +230,9 @@ def _skill(result: Result) -> Figure:
 def _worth(intervals: list[tuple[float, float]]) -> str:
     """The finding, from the ends of every interval that is known."""
     better, worse = sum(lo > SAME for lo, _ in intervals), sum(hi < -SAME for _, hi in intervals)
-    return f"better in {better} of {len(intervals)} cases, worse in {worse}, else no difference beyond chance" if intervals else "too few days to tell"
+    if not intervals:
+        return "too few days to tell, or nothing to win"
+    return f"better in {better} of {len(intervals)} cases, worse in {worse}, else no difference beyond chance"
 
 
 def _foot(figure: Figure, text: str) -> None:

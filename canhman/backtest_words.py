@@ -16,6 +16,12 @@ VALUES = ("Days ahead", "n", "RMSE", "Persistence", "Climatology", "Against pers
 EVENTS = ("Days ahead", "Over", "Came", "Brier", "Reliab.", "Resol.", "Uncert.", "vs climat.", "vs persist.", "vs logistic (95 %)", "That is", "Hits", "False")
 
 
+def line_name(line: float) -> str:
+    """A threshold as short as it can be written and still be told from every other."""
+    short = f"{line:g}"
+    return short if float(short) == line else repr(line)
+
+
 def head(result: Result) -> str:
     """The line above the tables."""
     data = result.dataset
@@ -45,10 +51,9 @@ def event_rows(result: Result) -> list[tuple[object, ...]]:
             parts = brier_parts(held.said.p_gt[:, at], held.pairs.truth(result.daily) > one.threshold)
             brier = (_n(one.brier, 3), _n(parts.reliability, 3), _n(parts.resolution, 3), _n(parts.uncertainty, 3))
             against = f"{_n(one.bss_logistic)} ({_n(one.bss_logistic_lo)} to {_n(one.bss_logistic_hi)})"
-            word = {0.0: "it never came", 1.0: "it always came"}.get(one.prevalence or 0.0) if one.bss_logistic is None else None
-            skills = (_n(one.bss_climatology), _n(one.bss_persistence), against, word or _word(one.bss_logistic_lo, one.bss_logistic_hi))
+            skills = (_n(one.bss_climatology), _n(one.bss_persistence), against, _verdict(one))
             warned = (_percent(one.hit_rate), _percent(one.false_alarm_ratio))
-            rows.append((one.lead_days, f"{one.threshold:g}", _percent(one.prevalence), *brier, *skills, *warned))
+            rows.append((one.lead_days, line_name(one.threshold), _percent(one.prevalence), *brier, *skills, *warned))
     return rows
 
 
@@ -72,6 +77,13 @@ def station_rows(result: Result) -> list[tuple[object, ...]]:
 
 def _scores(result: Result, station: str) -> Iterator[tuple[Held, Score]]:
     return ((held, one) for held in result.held for one in held.scores if one.station == station)
+
+
+def _verdict(one: Score) -> str:
+    """Of odds against logistic persistence."""
+    if one.bss_logistic is not None or one.prevalence is None:
+        return _word(one.bss_logistic_lo, one.bss_logistic_hi)
+    return {0.0: "it never came", 1.0: "it always came"}.get(one.prevalence, "nothing to win")
 
 
 def _word(lo: float | None, hi: float | None) -> str:

@@ -18,7 +18,8 @@ from analytics.daily.backtest import Held, Result, backtest, steps
 from analytics.daily.dataset import Dataset, dataset
 from analytics.daily.model import LEVELS, DayModel, day_models
 from analytics.daily.spec import Spec, parse_spec
-from canhman import terminal
+from canhman import backtest_places, terminal
+from canhman.backtest_words import line_name
 from canhman.usage import UsageError, one_of
 from core.errors import ConfigError
 from core.table import ReadTable, Table
@@ -54,12 +55,13 @@ def day(option: str, text: str) -> date | None:
         raise UsageError(f"{option} {text!r} is no day such as 2021-12-31") from None
 
 
-def checked_place(option: str, path: Path | None) -> None:
-    """What is written at the end is not found impossible only then. Raises UsageError."""
-    if path is not None and path.is_dir():
-        raise UsageError(f"{option} {path} is a folder: name a file")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise UsageError(f"{option} {path}: there is no folder {path.parent}; make it first")
+def inputs(asked: Asked) -> list[Path]:
+    """Every file there is that `run` reads. Raises ConfigError."""
+    found = []
+    for path in (asked.file, *([] if asked.train is None else [asked.train])):
+        spec = read_spec(path)
+        found += [path, *(_base(spec, path, asked.data) / columns.file for columns in (spec.target, *(driver.columns for driver in spec.drivers)))]
+    return [path for path in found if path.is_file()]
 
 
 def run(asked: Asked, *, quiet: bool = False) -> Result:
@@ -96,7 +98,7 @@ def load(spec: Spec, path: Path, data: Path | None) -> Dataset:
 
 
 def _reader(spec: Spec, path: Path, data: Path | None) -> ReadTable:
-    base = data if data is not None else path.parent / spec.data
+    base = _base(spec, path, data)
 
     def read(file: str, wanted: Sequence[str]) -> Table:
         if not (base / file).is_file():
@@ -104,6 +106,10 @@ def _reader(spec: Spec, path: Path, data: Path | None) -> ReadTable:
         return read_columns(base / file, wanted)
 
     return read
+
+
+def _base(spec: Spec, path: Path, data: Path | None) -> Path:
+    return data if data is not None else path.parent / spec.data
 
 
 # ------------------------------------------------------------ what it leaves
@@ -116,21 +122,30 @@ def as_json(result: Result) -> list[dict[str, Any]]:
 
 def write_json(path: Path, result: Result) -> None:
     """`--json`."""
-    path.write_text(json.dumps(as_json(result), ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+    text = json.dumps(as_json(result), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+    def fill(draft: Path) -> None:
+        draft.write_text(text, "utf-8")
+
+    backtest_places.write("--json", path, fill)
 
 
 def write_forecasts(path: Path, result: Result) -> None:
     """`--forecasts`: a row for each station, issue and lead."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(forecast_columns(result.dataset.lines))
-        for held in result.held:
-            writer.writerows(_forecast_rows(result, held))
+
+    def fill(draft: Path) -> None:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(forecast_columns(result.dataset.lines))
+            for held in result.held:
+                writer.writerows(_forecast_rows(result, held))
+
+    backtest_places.write("--forecasts", path, fill)
 
 
 def forecast_columns(lines: Sequence[float]) -> list[str]:
     """The first row of `--forecasts`."""
-    return ["station", "issued", "lead_days", "valid", "observed", *(f"q{round(100 * q):02d}" for q in SHOWN), *(f"p_gt_{line:g}" for line in lines)]
+    return ["station", "issued", "lead_days", "valid", "observed", *(f"q{round(100 * q):02d}" for q in SHOWN), *(f"p_gt_{line_name(line)}" for line in lines)]
 
 
 def _forecast_rows(result: Result, held: Held) -> Iterator[list[object]]:

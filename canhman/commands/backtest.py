@@ -12,29 +12,26 @@ APP = typer.Typer()
 
 @APP.command("backtest", epilog="Example: canhman backtest docs/datasets/mekong.toml --data ../data --json scores.json --plots pictures")
 def backtest(
-    dataset: Annotated[Path, typer.Argument(help="TOML file that tells where the values are: docs/backtest.md.", exists=True, dir_okay=False)],
-    data: Annotated[Path | None, typer.Option(help="Folder of its files (default: its `data`, else where it stands).", exists=True, file_okay=False)] = None,
-    train: Annotated[Path | None, typer.Option(help="Another such file: learn from its places in place of this one's.", exists=True, dir_okay=False)] = None,
+    dataset: Annotated[Path, typer.Argument(help="TOML file that tells where the values are: docs/backtest.md.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of its files (default: its `data`, else where it stands).")] = None,
+    train: Annotated[Path | None, typer.Option(help="Another such file: learn from its places in place of this one's.")] = None,
     train_until: Annotated[str, typer.Option(help="Last day that is learned from (default: as the file says).")] = "",
     test_from: Annotated[str, typer.Option(help="First day that is scored (default: as the file says).")] = "",
     test_until: Annotated[str, typer.Option(help="Last day that is scored (default: as the file says, else the last there is).")] = "",
     model: Annotated[str, typer.Option(help="Which model of docs/models.md (default: the best there is).")] = "",
     json: Annotated[Path | None, typer.Option(help="Write the scores there, as JSON.")] = None,
     forecasts: Annotated[Path | None, typer.Option(help="Write every forecast there, as CSV.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Draw into this folder (needs deploy/install.sh extra:plots).", file_okay=False)] = None,
+    plots: Annotated[Path | None, typer.Option(help="Draw into this folder (needs deploy/install.sh extra:plots).")] = None,
 ) -> None:
     """Learn up to one day, forecast every later one as of its time, and score what was said.
 
     Nothing is split at random. The tables are of all stations together and of each; --json has all scores.
     """
-    from canhman import backtest_words, backtesting, terminal
+    from canhman import backtest_places, backtest_words, backtesting, terminal
 
-    for option, path in (("--json", json), ("--forecasts", forecasts)):
-        backtesting.checked_place(option, path)
-    if plots is not None:
-        from canhman import backtest_plots
-
-        backtest_plots.ready()
+    for option, path in (("DATASET", dataset), ("--train", train)):
+        backtest_places.there(option, path)
+    backtest_places.there("--data", data, folder=True)
     asked = backtesting.Asked(
         file=dataset,
         data=data,
@@ -44,6 +41,15 @@ def backtest(
         test_until=backtesting.day("--test-until", test_until),
         model=backtesting.model(model or backtesting.MODEL),
     )
+    outputs = [(option, path) for option, path in (("--json", json), ("--forecasts", forecasts), ("--plots", plots)) if path is not None]
+    backtest_places.file_can_be_written("--json", json)
+    backtest_places.file_can_be_written("--forecasts", forecasts)
+    backtest_places.folder_can_be_written("--plots", plots)
+    backtest_places.apart(outputs, backtesting.inputs(asked))
+    if plots is not None:
+        from canhman import backtest_plots
+
+        backtest_plots.ready()
     result = backtesting.run(asked)
     if json is not None:
         backtesting.write_json(json, result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from made_sets import DRIVERS, HEAD, LONG, season, without
 from servers.front import Front
 
+from analytics.daily import verify
 from analytics.daily.model import day_models
 from canhman import backtest_words, backtesting
 
@@ -83,6 +85,7 @@ def test_forecasts_have_the_agreed_columns(front: Front, folder: Path, tmp_path:
 def test_names_of_odds() -> None:
     """p_gt_ and the threshold as short as it is written."""
     assert backtesting.forecast_columns((0.5, 1.0, 2.25, 150.0))[-4:] == ["p_gt_0.5", "p_gt_1", "p_gt_2.25", "p_gt_150"]
+    assert backtesting.forecast_columns((1.0000001, 1.0000002, 1e6))[-3:] == ["p_gt_1.0000001", "p_gt_1.0000002", "p_gt_1e+06"]
 
 
 def test_twice_the_same_bytes(front: Front, folder: Path, tmp_path: Path) -> None:
@@ -197,6 +200,97 @@ def test_what_the_command_line_cannot_mean(front: Front, folder: Path, tmp_path:
     assert "there is no folder" in front("backtest", file, "--json", str(tmp_path / "no/out.json")).usage
     assert "is a folder" in front("backtest", file, "--forecasts", str(tmp_path)).usage
     assert front("backtest", str(tmp_path / "no.toml")).code == 2
+    for option, what in (("DATASET", "file"), ("--train", "file"), ("--data", "folder")):
+        words = [str(tmp_path / "no")] if option == "DATASET" else [file, option, str(tmp_path / "no")]
+        assert front("backtest", *words).usage == f"{option} {tmp_path / 'no'}: there is no such {what}"
+    assert front("backtest", str(folder)).usage == f"DATASET {folder} is a folder: name a file"
+
+
+# ------------------------------------------------------------ where it writes
+
+
+@pytest.fixture
+def _never(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is refused is refused before the work."""
+    monkeypatch.setattr(backtesting, "run", lambda asked: pytest.fail("it worked first"))
+
+
+@pytest.mark.usefixtures("_never")
+@pytest.mark.parametrize("option", ["--json", "--forecasts"])
+@pytest.mark.parametrize("name", ["salinity.csv", "level.csv", "river.csv", "made.toml", "other/other.toml", "other/salinity.csv", "link.csv"])
+def test_what_is_read_is_never_written_over(front: Front, folder: Path, option: str, name: str) -> None:
+    """The set's file, its data, those of --train, by whatever name: one line, and each is as it was."""
+    season().write(folder / "other")
+    (folder / "other/other.toml").write_text('data = "."\n' + TEXT)
+    (folder / "link.csv").symlink_to(folder / "salinity.csv")
+    before = (folder / name).read_bytes()
+    words = ("--train", str(folder / "other/other.toml"), option, str(folder / "other/.." / name))
+    assert front("backtest", str(folder / "made.toml"), *words).usage == f"{option} {words[-1]} is read by this very trial: name another file"
+    assert (folder / name).read_bytes() == before
+
+
+@pytest.mark.usefixtures("_never")
+def test_two_outputs_are_two_files(front: Front, folder: Path, tmp_path: Path) -> None:
+    """Neither is lost to the other."""
+    file, out = str(folder / "made.toml"), tmp_path / "out"
+    line = front("backtest", file, "--json", str(out), "--forecasts", str(folder / ".." / "out")).usage
+    assert line == f"--json and --forecasts are both {folder / '..' / 'out'}: give each a name of its own"
+    assert "--forecasts and --plots are both" in front("backtest", file, "--forecasts", str(out), "--plots", str(out)).usage
+
+
+@pytest.mark.usefixtures("_never")
+@pytest.mark.parametrize("option", ["--json", "--forecasts", "--plots"])
+def test_what_cannot_be_written_is_found_first(front: Front, folder: Path, tmp_path: Path, option: str) -> None:
+    """A folder that takes no file, a full device, a name too long, a file for a folder: one line that names option and value."""
+    there = tmp_path / "there"
+    there.write_text("kept")
+    places = {"/proc/x/y" if option == "--plots" else "/proc/o.json": "cannot be written", str(tmp_path / ("x" * 300)): "cannot be written: File name too long"}
+    places |= {str(there): "is a file: name a folder"} if option == "--plots" else {"/dev/full": "cannot be written: No space left on device"}
+    for place, told in places.items():
+        line = front("backtest", str(folder / "made.toml"), option, place).usage
+        assert line.startswith(f"{option} {place}")
+        assert told in line
+    assert there.read_text() == "kept"
+
+
+@pytest.mark.parametrize("option", ["--json", "--forecasts", "--plots"])
+def test_a_write_that_fails_leaves_what_was_there(front: Front, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """A disk that is full at the end: one line with option and file, the file of before, and no draft."""
+
+    def full(draft: Path, place: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    place = out if option == "--plots" else out / "kept"
+    file = out / "reliability-01.png" if option == "--plots" else place
+    file.write_text("kept")
+    monkeypatch.setattr(Path, "replace", full)
+    done = front("backtest", str(folder / "made.toml"), option, str(place))
+    assert (done.code, done.err.splitlines()[-1]) == (1, f"canhman: {option} {file} cannot be written: No space left on device")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {file.name: "kept"}
+
+
+def test_a_link_and_a_mode_stay(front: Front, folder: Path, tmp_path: Path) -> None:
+    """What a link leads to is written; who may read it stays so; a device is written to as it is."""
+    place, link = tmp_path / "scores.json", tmp_path / "link.json"
+    place.write_text("")
+    place.chmod(0o640)
+    link.symlink_to(place)
+    front.ok("backtest", str(folder / "made.toml"), "--json", str(link), "--forecasts", "/dev/null")
+    assert link.is_symlink()
+    assert len(json.loads(place.read_text("utf-8"))) > 0
+    assert place.stat().st_mode & 0o777 == 0o640
+    assert Path("/dev/null").is_char_device()
+
+
+def test_nothing_to_win_in_words(front: Front, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the reference is all but perfect it says so, and neither better nor worse."""
+    monkeypatch.setattr(verify, "NOTHING_TO_WIN", 1.0)
+    done = front.ok("backtest", str(folder / "made.toml"), "--json", str(tmp_path / "out.json"))
+    assert done.out.count("nothing to win") == 4
+    events = [one for one in json.loads((tmp_path / "out.json").read_text("utf-8")) if one["threshold"]]
+    assert {(one["bss_logistic"], one["bss_logistic_lo"], one["bss_logistic_hi"]) for one in events} == {(None, None, None)}
 
 
 def test_a_file_that_is_not_there(front: Front, folder: Path) -> None:
