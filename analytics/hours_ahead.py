@@ -1,7 +1,7 @@
-"""What is said of the highest of the next hours, scored: by the verdict and the pages of 6 h, by alerts of 24 h. Pure.
+"""What is said of the next hours, scored against the highest of them: by the verdict and the pages of 6 h, by alerts of 24 h. Pure.
 
-As of the instant of each issue of `hour`: what `core.highest` makes of it then is what was said. Said again of the same issue in the hours after,
-it is not scored. Where the verdict would have no forecast nothing was said.
+As of the instant of each issue of `hour`: what `core.highest` makes of it then is what was said (of 6 h the highest chance, of 24 h that of the
+highest). Said again of the same issue in the hours after, it is not scored. Where the verdict would have no forecast nothing was said.
 
 Whether some hours count is decided without a look at how salty they were. A reading over the line would decide them whatever else is missing, but
 where only such hours with a gap counted, and none that were low as far as read, the line would seem passed more often than it was.
@@ -18,7 +18,7 @@ from analytics.history import LONGEST_GAP_MS, History, local_date, stretches
 from analytics.record import Sums, add_line, month_of
 from core.bands import LINES
 from core.forecast import HOUR_MS, Forecast
-from core.highest import chance_within, covered, touching
+from core.highest import chance_within, covered, highest_chance, touching
 from core.record import AHEAD, VALUES, Day, Score, bin_of
 
 LIMITED = "max_6h"  # what is said at crops' limits too: alerts are about lines alone
@@ -75,9 +75,13 @@ def window(f: Forecast, target: str) -> tuple[int, int]:
 def said(f: Forecast, target: str, lines: Sequence[float]) -> tuple[float, ...]:
     """What an issue of `hour` says at each line at its instant, of one of `AHEAD`; nothing where it says nothing."""
     until = f.issued_at + AHEAD[target] * HOUR_MS
-    if target == LIMITED and not covered((f.times[i] for i in touching(f, f.issued_at, until)), f.issued_at, until):
-        return ()  # the verdict says nothing then
-    p = tuple(chance_within(f, f.issued_at, until, line) for line in lines)
+    if target == LIMITED:
+        hours = touching(f, f.issued_at, until)
+        if not covered((f.times[i] for i in hours), f.issued_at, until):
+            return ()  # the verdict says nothing then
+        p = tuple(highest_chance(f.exceedance(i, line) for i in hours) for line in lines)
+    else:
+        p = tuple(chance_within(f, f.issued_at, until, line) for line in lines)
     return p if np.isfinite(p).all() else ()
 
 

@@ -1,4 +1,4 @@
-"""The chance that salinity is over a limit at some time within several hours, from what an issue says of each of them. Pure.
+"""What is said of several hours, from what an issue says of each of them: by the verdict their highest chance, by alerts the chance of their highest. Pure.
 
 P(the highest of some hours > limit) is at least the highest of their chances, as if one cause decided them all, and at most 1 − Π(1 − p), as if each
 were drawn by itself. What is stated lies between: 1 − (1 − p of the surest hour) · Π(1 − p of the others)^`SHARE`. How it was measured: docs/decisions/0030.
@@ -34,6 +34,12 @@ def chance_of_highest(hours: Iterable[tuple[int, float]]) -> float:
         return 1.0
     none_else = SHARE * math.fsum(math.log1p(-p) for p in others)  # log P(none of the others passes)
     return min(1.0, most - (1.0 - most) * math.expm1(none_else))
+
+
+def highest_chance(chances: Iterable[float]) -> float:
+    """The highest P(S > limit) of some hours, which the verdict goes by; NaN where there is none, or one is NaN."""
+    found = list(chances)
+    return max(found) if found and not any(map(math.isnan, found)) else math.nan
 
 
 def touching(f: Forecast, since: int, until: float) -> list[int]:

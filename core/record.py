@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.bands import LINES
 
-# targets of the record that no issue carries, and their hours: P(the highest of the next so many hours > line), as an issue of `hour` states it
+# targets of the record that no issue carries, and their hours: is the highest of the next so many over a line? See `core.highest`
 AHEAD = {"max_6h": 6, "max_24h": 24}
 VALUES = -1.0  # `line` of the scores of the value itself; a text or null in a key would be another thing on each database
 BINS = 10  # of probability; a score of the value stands in bin 0

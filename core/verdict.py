@@ -14,7 +14,7 @@ from core.bands import band
 from core.clock import rfc3339
 from core.flags import Flag
 from core.forecast import HOUR_MS, MEDIAN, Forecast
-from core.highest import chance_of_highest, covered
+from core.highest import covered, highest_chance
 from core.risk import Risk
 from core.state import Latest
 
@@ -33,7 +33,7 @@ class WaterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What to do, why, and until when. Times in ms; `p` is P(S > limit at some time in the next hours), None without a forecast.
+    """What to do, why, and until when. Times in ms; `p` the highest P(S > limit) of the next hours, None without a forecast.
 
     `verdict`: take | measure | wait | stop | unknown. `reason`: ok | stale | silent | suspect | fault | no_forecast | no_data.
     `config` is the hash of the numbers it was judged by.
@@ -185,10 +185,10 @@ class _Hours:
         return cls(rows=tuple(sorted(rows)), ahead_ms=ahead, until_ms=until)
 
     def chance(self, since: int) -> float | None:
-        """P(S > limit at some time in the hours that touch [since, since + ahead)); None where these do not cover it."""
+        """The highest chance of the hours that touch [since, since + ahead); None where these do not cover it."""
         until = since + self.ahead_ms
         inside = [(start, p) for start, _, p in self.rows if start + HOUR_MS > since and start < until]
-        p = chance_of_highest(inside)
+        p = highest_chance(p for _, p in inside)
         return p if math.isfinite(p) and covered((start for start, _ in inside), since, until) else None
 
     def later(self, now: int) -> Iterator[tuple[int, float, float, float]]:

@@ -78,7 +78,7 @@ class CourseScore:
 class LowOdds:
     """Chances of lying over a line, low ≤ p < high, said for leads 1 to 6: `n`, their mean `said`, how often it `came`; persistence beside it.
 
-    `hours` is 1: of each hour by itself; 6: of the highest of the six, as the verdict states it, and whether any hour that was read came over the line.
+    `hours` is 1: of each hour by itself; 6: the highest of the six, as the verdict reads it, and whether any hour that was read came over the line.
     """
 
     hours: int
@@ -189,7 +189,7 @@ def course_score(found: Dataset, hourly: Hourly, fitted: FittedHours) -> tuple[t
     over = np.where(np.isfinite(soon)[:, :, None], soon[:, :, None] > np.array(LINES), np.nan)
     each = [(p[:, :SOON].reshape(-1), over.reshape(-1)) for p in (own.p_gt, p_gt)]
     six = _highest(over).reshape(-1)
-    most = [(_stated(hourly, hour, p[:, :SOON]).reshape(-1), six) for p in (own.p_gt, p_gt)]
+    most = [(_highest(p[:, :SOON]).reshape(-1), six) for p in (own.p_gt, p_gt)]
     low = [_low(n, both, a, z) for n, both in ((1, each), (SOON, most)) for a, z in pairwise(LOW)]
     return tuple(course), tuple(low)
 

@@ -36,7 +36,7 @@ class VerdictShape(BaseModel):
     band: int | None = Field(description="0 (fresh) to 4: < 0.5, 0.5-1, 1-2, 2-4, over 4 g/L; null when unknown.")
     as_of: str | None
     until: str | None = Field(description="When the verdict will differ, for better or for worse: no end of waiting. Null beyond 24 h.")
-    p: float | None = Field(description="The chance that the highest of the next 6 h passes the limit; scored as `max_6h`, at lines and crops' limits only.")
+    p: float | None = Field(description="The highest chance of an hour of the next 6 h to pass the limit; scored as `max_6h`, at lines and crops' limits only.")
     limit: float
     unit: str
     config: str = Field(description="Hash of the numbers it was judged by.")

@@ -41,7 +41,7 @@ def test_the_shape(rig: Rig) -> None:
     assert (item["lat"], item["lon"], item["waterway"], item["km"], item["commune"]) == (9.78, 105.47, "cai-lon", 62.0, None)
     assert item["latest"]["water.salinity"] == {"value": 0.2, "unit": "g/L", "time": "2026-03-02T02:55:00Z", "flag": 1, "fresh": True, "point": "main"}
     assert list(item["risk"]) == ["verdict", "reason", "band", "as_of", "until", "p", "limit", "unit", "config"]
-    assert (item["risk"]["verdict"], item["risk"]["reason"], item["risk"]["p"]) == ("take", "ok", 0.025)  # .02 in each of six hours
+    assert (item["risk"]["verdict"], item["risk"]["reason"], item["risk"]["p"]) == ("take", "ok", 0.02)
 
 
 def test_every_verdict_is_the_stations_own(rig: Rig) -> None:
