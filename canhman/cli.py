@@ -1,4 +1,4 @@
-"""`canhman`: the command line. Exit codes: 0 done, 1 failed (one line says why), 2 used wrongly."""
+"""`canhman`: the command line. Exit codes: 0 done, 1 failed (one line says why), 2 used wrongly, 130 ended by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -39,8 +39,14 @@ def build() -> typer.Typer:
     return app
 
 
+ENDED = 130  # by Ctrl-C, as shells have it; typer too
+
+
 def main() -> None:
-    """Run; wrong use is one line and exit code 2; an error of ours, or of the machine (a full disk, a file we may not read), is one line and exit code 1."""
+    """Run; wrong use is one line and exit code 2; an error of ours, or of the machine (a full disk, a file we may not read), is one line and exit code 1.
+
+    Ctrl-C is one line and exit code 130; services, which end by it in order, see to it themselves.
+    """
     try:
         build()()
     except UsageError as error:
@@ -50,7 +56,14 @@ def main() -> None:
         terminal.say(f"canhman: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_ended())
+    except SystemExit as end:
+        raise SystemExit(_ended() if end.code == ENDED else end.code) from None
+
+
+def _ended() -> int:
+    terminal.say("canhman: ended by Ctrl-C", style="red")
+    return ENDED
 
 
 if __name__ == "__main__":

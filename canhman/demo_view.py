@@ -30,7 +30,7 @@ from canhman.demo_words import LANG, count, when
 from canhman.device_log import DeviceLog
 from canhman.settings import Settings
 from canhman.signals import Signals
-from canhman.terminal import Bar, UntilGone, visible
+from canhman.terminal import Bar, Doubt, UntilGone, visible
 from core.clock import SimClock
 from core.errors import UnavailableError
 from firmware_sim.network import Network
@@ -75,7 +75,8 @@ class View:
     def started(self, name: str, what: str) -> None:
         """A service has started."""
         self._parts[name] = what
-        self.say(f"✓ {name}: {what}")
+        doubtful = isinstance(what, Doubt)
+        self.say(f"{'!' if doubtful else '✓'} {name}: {what}", style="yellow" if doubtful else "")
 
     @contextlib.contextmanager
     def history(self, total: int) -> Iterator[Bar]:

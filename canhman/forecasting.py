@@ -28,6 +28,7 @@ from canhman.reloading import Reloaded
 from canhman.settings import Settings
 from canhman.signals import Signals
 from canhman.speaking import Speakers
+from canhman.terminal import Doubt
 from canhman.train_schedule import Schedule, learned_at
 from canhman.training import model_files
 from core.clock import Clock, local, rfc3339
@@ -71,7 +72,8 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
     config.on_hangup(signals)
     async with _opened(settings, wait_s) as parts, _alone(settings):
         service = _Service(settings, parts, config)
-        started(f"forecasting ({', '.join(dict.fromkeys(m.name for m in parts.speakers.models))}), it is {local(parts.clock.now_ms())}")
+        words = f"forecasting ({', '.join(dict.fromkeys(m.name for m in parts.speakers.models))}), it is {local(parts.clock.now_ms())}"
+        started(Doubt("; ".join((words, *parts.speakers.troubles.values()))) if parts.speakers.troubles else words)
         beats = [asyncio.create_task(for_ever(service.beat))]
         if isinstance(parts.clock, FollowedClock):
             beats.append(asyncio.create_task(for_ever(parts.clock.follow)))

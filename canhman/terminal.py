@@ -64,6 +64,17 @@ def say(line: str, *, style: str = "") -> None:
         ERR.print(Text(visible(line), style=style))
 
 
+class Doubt(str):
+    """What a service says at its start where something is wrong: it is not shown as good."""
+
+    __slots__ = ()
+
+
+def started(name: str, what: str) -> None:
+    """That a service takes work, and in which state."""
+    say(f"canhman {name}: {what}", style="yellow" if isinstance(what, Doubt) else "green")
+
+
 def result(line: str) -> None:
     """A line of result on standard output; what it holds is never read as markup."""
     OUT.print(Text(visible(line)))

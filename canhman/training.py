@@ -27,6 +27,7 @@ from canhman.lessons import TARGETS, codes, lesson, of_other_code
 from canhman.settings import Settings
 from canhman.training_data import Known, from_store, holds_salinity
 from canhman.usage import one_of
+from core.clock import rfc3339
 from core.errors import CanhManError, FormatError, NotFoundError, RefusedError, UnavailableError
 from core.model_card import ModelCard
 from core.ports import ModelFiles
@@ -225,7 +226,13 @@ def shape(outcome: Outcome) -> dict[str, Any]:
     """For --json and the log."""
     card = outcome.card
     head = {"target": outcome.target, "promoted": outcome.promoted, "why": outcome.why}
-    return head if card is None else head | {name: value for name, value in asdict(card).items() if name not in head}
+    return head if card is None else head | {name: value for name, value in card_shape(card).items() if name not in head}
+
+
+def card_shape(card: ModelCard) -> dict[str, Any]:
+    """For --json: times as the API and the tables have them."""
+    times = {"trained_at": card.trained_at, "promoted_at": card.promoted_at}
+    return asdict(card) | {name: None if ms is None else rfc3339(ms) for name, ms in times.items()}
 
 
 def listed(settings: Settings) -> tuple[list[ModelCard], list[str]]:

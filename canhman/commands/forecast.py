@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from core.forecast import Forecast
+    from core.forecast import Forecast, Reason
 
 APP = typer.Typer()
 
@@ -58,7 +58,7 @@ def forecast(
         asyncio.run(
             services.alone(
                 lambda signals, started: forecasting.forecast(read_settings(), wait_s=wait, signals=signals, started=started),
-                lambda what: terminal.say(f"canhman forecast: {what}", style="green"),
+                lambda what: terminal.started("forecast", what),
             )
         )
 
@@ -90,4 +90,13 @@ def _shape(f: Forecast) -> dict[str, Any]:
     head = {name: getattr(f, name) for name in ("station", "point", "target", "model", "version", "inputs")}
     times = {"issued_at": rfc3339(f.issued_at), "data_until": rfc3339(f.data_until), "unit": "g/L", "leads": f.leads, "times": [rfc3339(t) for t in f.times]}
     quantiles = {f"q{round(100 * q):02d}": [round(row[i], 4) for row in f.quantiles] for i, q in enumerate(QUANTILES)}
-    return head | times | quantiles | {"p_gt": {f"{line:g}": [round(row[i], 4) for row in f.p_gt] for i, line in enumerate(LINES)}}
+    chances = {"p_gt": {f"{line:g}": [round(row[i], 4) for row in f.p_gt] for i, line in enumerate(LINES)}}
+    return head | times | quantiles | chances | {"reasons": [_reason(r) for r in f.reasons], "missing": f.missing}
+
+
+def _reason(r: Reason) -> dict[str, Any]:
+    from core.reasons import reason_text
+    from core.texts import LANGUAGES
+
+    told = {lang: reason_text(r, lang) for lang in LANGUAGES}
+    return {"code": r.code, "name": r.name, "effect": round(r.effect, 4), "lead": r.lead, "text": told}

@@ -15,6 +15,10 @@ APP = typer.Typer()
 COLUMNS = ("Target", "Model", "Version", "Learned from", "Score", "Baseline", "Speaks since", "Why")
 
 
+NONE = "no model was trained yet: persistence speaks (canhman train, docs/training.md)"
+UNREAD = "no trained model can be read (stderr says why): persistence speaks, after a restart at the latest (canhman train learns anew, docs/training.md)"
+
+
 @APP.command("models", epilog="Example: canhman models --target day_max")
 def models(
     target: Annotated[list[str] | None, typer.Option(help="day_max, day_min or hour, once for each (default: all).")] = None,
@@ -22,7 +26,6 @@ def models(
 ) -> None:
     """List trained models, the newest first, and what drifts. Scores are mean CRPS on days that none had seen: lower is better."""
     import asyncio
-    from dataclasses import asdict
 
     from canhman import drifting, lessons, model_checks, terminal, training
     from canhman.configuration import read_forecast
@@ -38,13 +41,16 @@ def models(
     if json:
         words = {drift.version: drift.words for drift in drifts}
         terminal.as_json(
-            [asdict(card) | {"drift": words.get(card.version), "unreadable": _trouble(card, unread) or None, "speaks": card in speaks} for card in shown]
+            [
+                training.card_shape(card) | {"drift": words.get(card.version), "unreadable": _trouble(card, unread) or None, "speaks": card in speaks}
+                for card in shown
+            ]
         )
     else:
         terminal.table(
             COLUMNS,
             [_row(card, _trouble(card, unread), other=bool(lessons.of_other_code(card, now))) for card in shown],
-            empty="no model was trained yet: persistence speaks (canhman train, docs/training.md)",
+            empty=UNREAD if any(any((training.model_files(settings).folder / target).glob("[!.]*")) for target in targets) else NONE,
         )
         for drift in drifts:
             terminal.say(f"{drift.target}: {drift.words}", style="yellow")

@@ -30,6 +30,7 @@ def train(
     It must be better than the model that speaks and than the best baseline. With --dataset given more than once, one file after the other is tried.
     """
     import asyncio
+    import signal
 
     from canhman import logs, model_checks, terminal, training
     from canhman.configuration import read_forecast
@@ -40,6 +41,7 @@ def train(
     if attended:
         training.be_modest()
         training.end_with_input()
+    signal.signal(signal.SIGINT, _at_once)
     settings = read_settings()
     targets = training.checked(target or ())
     with terminal.progress("series read", None, quiet=json) as bar:
@@ -62,6 +64,11 @@ def train(
                 terminal.result(f"{outcome.target}: {_name(outcome)}{outcome.why}")
     if faults := [f"{outcome.target}: {outcome.why}" for outcome in outcomes if outcome.fault]:
         raise CanhManError("; ".join(faults))
+
+
+def _at_once(number: int, frame: object) -> None:
+    """Ctrl-C, for asyncio would wait until the model has learned; what was kept is whole at any moment."""
+    raise KeyboardInterrupt
 
 
 def _name(outcome: Outcome) -> str:

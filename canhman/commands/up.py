@@ -29,6 +29,6 @@ def up(
     async def until_stopped() -> list[str]:
         signals = Signals()
         signals.listen()
-        return await run(settings, wait_s=wait, signals=signals, started=lambda name, what: terminal.say(f"canhman {name}: {what}", style="green"))
+        return await run(settings, wait_s=wait, signals=signals, started=terminal.started)
 
     wait_no_longer(asyncio.run(until_stopped()))

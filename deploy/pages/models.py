@@ -57,6 +57,9 @@ a day counts, and half a day of a probe does not. A driver's highest, lowest and
 Only readings that the judge has found good are shown to a model: what has just come and waits for him is left out, and an issue whose readings he fails later
 is made anew at once, or taken back where nothing can be said without them ([0011](decisions/0011-persistence-forecast.md)).
 
+A day's lowest and highest are said by models of their own, and joined as they are issued: no quantile and no chance of the lowest is over the highest's.
+The lowest gives way, the highest stays as its model said it.
+
 Of each point and target the first model that says something speaks: the trained one ([training](training.md)), and `persistence` where that is silent:
 newest reading over 6 h old, or under three days that count. Reasons: of tide, course of the last days, the last day, season and each driver in turn the
 inputs are put at what they usually are, and the expected value 1 and 7 days ahead is worked out again. The difference is the effect. Up to three are told,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -238,3 +239,33 @@ def test_what_a_stranger_sent_never_drives_the_terminal(front: Front) -> None:
     assert "<img src=x onerror=alert(1)>" in front("deadletters", "show", "1").out
     assert "[bold]<b>=1+1" in front("stations", "list").out
     assert front("devices", "list", "--json").json["waiting"][0]["head"] == hostile
+
+
+@pytest.mark.parametrize("words", ["models", "train", "backtest docs/datasets/mekong.toml"])
+def test_ctrl_c_is_one_line_and_exit_code_130(words: str, front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it comes while a command works."""
+
+    def pressed(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    for work in ("canhman.training.listed", "canhman.training.known_of_store", "canhman.backtesting.run"):
+        monkeypatch.setattr(work, pressed)
+    done = front(*words.split())
+    assert (done.code, done.out, done.err) == (130, "", "canhman: ended by Ctrl-C\n")
+
+
+def test_ctrl_c_ends_a_training_while_it_learns(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and not when the model is done: asyncio by itself would wait for the next await."""
+    went_on = []
+
+    async def learns(*args: object, **named: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        went_on.append(True)
+
+    monkeypatch.setattr("canhman.training.known_of_store", learns)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        done = front("train")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.code, done.err, went_on) == (130, "canhman: ended by Ctrl-C\n", [])

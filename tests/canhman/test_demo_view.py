@@ -20,6 +20,7 @@ from canhman.demo_lines import FILLS, alert_line, parts_line, reach_lines, spark
 from canhman.demo_view import KEYS, View
 from canhman.demo_words import SHAPES, sign, verdict_words
 from canhman.signals import Signals
+from canhman.terminal import Doubt
 from core.bands import band
 from core.batch import Batch
 from core.place import Station, Waterway
@@ -135,6 +136,15 @@ def test_a_terminal_that_was_closed_ends_the_demo_and_fails_nothing(monkeypatch:
     view.started("serve", "pages")
     assert signals.stopped
     view.started("alerts", "watching")
+
+
+def test_a_service_that_starts_with_something_wrong_is_not_shown_as_good() -> None:
+    """Yellow, with doctor's sign and the words; others as ever."""
+    out = io.StringIO()
+    view = View("http://127.0.0.1:8000", Signals(), speed=600, console=Console(file=out, force_terminal=True, color_system="standard", width=200))
+    view.started("forecast", Doubt("forecasting (persistence); day_max: a file is damaged"))
+    view.started("serve", "pages")
+    assert out.getvalue().splitlines() == ["\x1b[33m! forecast: forecasting (persistence); day_max: a file is damaged\x1b[0m", "✓ serve: pages"]
 
 
 def test_reach_says_where_and_how_sure() -> None:

@@ -28,6 +28,7 @@ from analytics.daily.gaussian import Kernel
 from analytics.issuing import Issuer, Round
 from analytics.model import Model, models
 from analytics.packing import packed
+from api.schemas.forecast import ForecastShape, ReasonShape
 from canhman import forecasting, heartbeat, speaking
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
@@ -127,6 +128,10 @@ def test_a_hindcast_is_issued_at_its_instant_from_what_was_before(front: Front, 
     assert days["times"][0] == rfc3339(at + 19 * HOUR)
     assert max(days["q95"]) < 3.0
     assert set(days["p_gt"]) == {"0.5", "1", "2", "4"}
+    [why] = days["reasons"]
+    assert set(why) == set(ReasonShape.model_fields)
+    assert (why["code"], set(why["text"]), days["missing"]) == ("persistence", {"vi", "en"}, [])
+    assert set(days) == set(ForecastShape.model_fields) - {"fresh"}
     assert [f.issued_at for f in site.issued("day_max")] == [at]
     assert "day_max" in front.ok("forecast", "--at", rfc3339(at)).out
 

@@ -30,7 +30,8 @@ from canhman.lessons import codes
 from canhman.reloading import Reloaded
 from canhman.settings import Settings, read_settings
 from canhman.signals import Signals
-from core.clock import SimClock
+from canhman.terminal import Doubt
+from core.clock import SimClock, rfc3339
 from core.errors import UnavailableError
 from core.forecast import Forecast
 from core.model_card import ModelCard
@@ -112,7 +113,9 @@ def test_a_model_that_is_better_comes_to_speak_and_learns_once(trained: Path, us
     assert "speaks already" in forced["why"]
     assert speaking(front) == card
     (listed,) = front.ok("models", "--json").json
-    assert (listed["version"], listed["promoted_at"], listed["drift"]) == (card.version, END, None)
+    assert (listed["version"], listed["promoted_at"], listed["drift"]) == (card.version, rfc3339(END), None)
+    assert listed["trained_at"] == rfc3339(card.trained_at)
+    assert (forced["trained_at"], forced["promoted_at"]) == (listed["trained_at"], listed["promoted_at"])
     assert listed["held_out"]["baseline_name"] == held.baseline_name
     shown = front.ok("models").out
     assert card.version in shown
@@ -182,6 +185,18 @@ def test_who_speaks_in_the_running_service_is_told_beside_the_files(trained: Pat
     assert "is not what was kept" in front.ok("models", "--json").json[0]["unreadable"]
 
 
+def test_no_card_that_can_be_read_is_not_no_model(trained: Path, use: Any) -> None:
+    """The list says that there is one, and stderr what is wrong with it; of a target without any it says that none was trained."""
+    front = use(trained)
+    version = speaking(front).version
+    for path in (front.data / "models/day_max" / version / "card.json", front.data / "models/day_max/speaking.json"):
+        path.write_text("{")
+    shown = front.ok("models")
+    assert shown.out.startswith("no trained model can be read")
+    assert "is no card of a model" in shown.err
+    assert front.ok("models", "--target", "hour").out.startswith("no model was trained yet")
+
+
 def test_one_that_was_kept_and_not_judged_is_judged_by_the_next_training(filled: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a kill between the two: the same data are not "nothing new", and the file is not kept twice."""
     front = use(filled)
@@ -235,7 +250,7 @@ def test_a_poisoned_candidate_never_speaks(trained: Path, use: Any, monkeypatch:
     assert outcome["held_out"]["since"] > before.data_until
     assert speaking(front) == before
     cards = front.ok("models", "--json").json
-    assert [(c["version"], c["promoted_at"]) for c in cards] == [(outcome["version"], None), (before.version, END)]
+    assert [(c["version"], c["promoted_at"]) for c in cards] == [(outcome["version"], None), (before.version, rfc3339(END))]
     assert cards[0]["why"] == outcome["why"]
 
 
@@ -367,15 +382,20 @@ def test_what_it_cannot_do_is_one_line(filled: Path, use: Any, tmp_path: Path) -
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Signals]:
-    """The service in a thread, as `canhman up` runs it."""
+def serving(settings: Settings, said: list[str] | None = None) -> Iterator[Signals]:
+    """The service in a thread, as `canhman up` runs it; what it says at its start is added to `said`."""
     structlog.configure(cache_logger_on_first_use=False)
     signals, begun = Signals(), threading.Event()
     failures: list[BaseException] = []
 
+    def begin(what: str) -> None:
+        if said is not None:
+            said.append(what)
+        begun.set()
+
     def run() -> None:
         try:
-            asyncio.run(forecasting.forecast(settings, wait_s=5, signals=signals, started=lambda what: begun.set()))
+            asyncio.run(forecasting.forecast(settings, wait_s=5, signals=signals, started=begin))
         except BaseException as error:  # noqa: BLE001  the test must hear of whatever ends the service
             failures.append(error)
             begun.set()
@@ -430,16 +450,21 @@ def test_the_service_has_models_learn_and_speaks_with_them_after_a_restart_too(f
 
 
 def test_a_file_that_cannot_be_read_leaves_the_word_to_persistence(trained: Path, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The forecast goes out all the same; heartbeat and doctor name the file and who speaks."""
+    """The forecast goes out all the same; the line at its start, heartbeat and doctor name the file and who speaks."""
     front = use(trained)
     path = front.data / "models/day_max" / speaking(front).version / "model.canhman"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with serving(read_settings()):
+    said: list[str] = []
+    with serving(read_settings(), said):
         first = until(lambda: next(iter(issued(front)), None), 30, "an issue")
         found = until(lambda: b if (b := beat(front)) and b.troubles else None, 30, "its heartbeat tells")
         assert first.model == "persistence"
         assert "model.canhman is not what was kept" in found.troubles["model day_max"]
         assert "persistence speaks meanwhile" in found.troubles["model day_max"]
+    [line] = said
+    assert isinstance(line, Doubt)
+    assert line.startswith("forecasting (persistence), it is ")
+    assert "model.canhman is not what was kept" in line
     red = [finding.text for finding in checks._models(read_settings()) if finding.mark == "red"]
     assert len(red) == 1
     assert "model.canhman is not what was kept" in red[0]
