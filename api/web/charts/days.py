@@ -13,7 +13,8 @@ from api.web.charts.chart import Chart
 from api.web.charts.svg import CARD, HATCH, INK, INK2, element, picture, rect, short, text
 from api.web.words import local, value_text
 from core.record import Day, outcome
-from core.texts import number, say
+from core.texts import say
+from core.window import tenths
 
 DAYS = 90
 KINDS = ("hit", "missed", "vain", "quiet", "unread")  # in the legend, in this order
@@ -119,6 +120,6 @@ def _mark(kind: str) -> Markup:
 
 def _row(day: Day, line: int, timezone: str, lang: str) -> tuple[str, ...]:
     on = local(day.time, timezone)
-    said = say(lang, "record.of.ten", n=number(10 * day.said[line], 0, lang))
+    said = say(lang, "record.of.ten", n=tenths(day.said[line]))  # as pages told it, and by what a warning is
     came = "–" if day.came is None else value_text(day.came, lang)
     return f"{on.day}/{on.month}", said, came, say(lang, f"record.day.{outcome(day, line)}")

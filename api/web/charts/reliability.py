@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from analytics.record import Tenth
+from analytics.record import FEW, Tenth
 from api.web.charts.chart import Chart
 from api.web.charts.svg import CARD, INK, INK2, PAPER, RULE, element, picture, polygon, rect, text
 from core.texts import number, say
@@ -18,9 +18,9 @@ LEFT, TOP, SIDE = 46, 14, 262  # of the square
 
 
 def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
-    """The picture, its sentence (of the most `telling` tenth) and the table behind it."""
+    """The picture, its sentence (of the most `telling` tenth, none where that is None) and the table behind it."""
     fullest = telling(tenths)
-    sentence = say(lang, "record.said", said=of_10(fullest.said, lang), came=of_10(fullest.came, lang))
+    sentence = "" if fullest is None else say(lang, "record.said", said=of_10(fullest.said, lang), came=of_10(fullest.came, lang))
     axes = [part for ten in range(0, 11, 2) for part in _tick(ten)]
     dots = [part for t in tenths for part in _dot(t)]
     corner = [(_x(0), _y(0)), (_x(0), _y(1)), (_x(1), _y(1))]
@@ -37,9 +37,10 @@ def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
     return Chart(svg=svg, sentence=sentence, head=head, rows=tuple(_row(t, lang) for t in tenths))
 
 
-def telling(tenths: Sequence[Tenth]) -> Tenth:
-    """The fullest tenth of those from one half on that leave a doubt, else of the fullest."""
-    return max([t for t in tenths if 0.5 <= t.said < SURE] or [t for t in tenths if t.said >= 0.5] or tenths, key=lambda t: t.n)
+def telling(tenths: Sequence[Tenth], *, least: int = FEW) -> Tenth | None:
+    """Of the tenths behind which `least` forecasts stand: the fullest from one half on that leaves a doubt, else the fullest. None where all have fewer."""
+    told = [t for t in tenths if t.n >= least]
+    return max([t for t in told if 0.5 <= t.said < SURE] or [t for t in told if t.said >= 0.5] or told, key=lambda t: t.n, default=None)
 
 
 def drops(p: float) -> Markup:

@@ -67,37 +67,42 @@ async def record(
     apart = await backend.records.scores(**asked, lines=(LINES[LINE],), over=("bin",))
     each = {(r.station, r.target, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
     hours = [await _hours(backend, target, [s.id for s in seen], at.lang) for target in AHEAD]
-    each |= {key: r for _, own in hours for key, r in own.items()}
+    each |= {key: r for _, own, _ in hours for key, r in own.items()}
     days = _days(apart, LEADS)
+    own_days = _own_days(apart) | {key: n // 24 for _, _, counts in hours for key, n in counts.items()}  # of issues of every hour
     heads = [*AHEAD.items(), *(("day_max", lead) for lead in LEADS)]
     scored = sorted((s for s in seen if any((s.id, "day_max", lead) in each for lead in LEADS)), key=lambda s: s.name)
-    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, *head)), at.lang) for head in heads)) for s in scored]
+    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, *head)), own_days.get((s.id, *head), 0), at.lang) for head in heads)) for s in scored]
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW and days[r.lead] >= FEW), None)
     tenths = first.lines[LINE].tenths if first is not None else ()
+    most = telling(tenths)
     words: dict[str, object] = {
         "one": one,
-        "chart": reliability(tenths, lang=at.lang) if tenths else None,
-        "drops": drops(telling(tenths).said) if tenths else None,
+        "chart": reliability(tenths, lang=at.lang) if most is not None else None,
+        "drops": drops(most.said) if most is not None else None,
         "weak": _weak(tenths, at.lang),
         "first": first,
         "strips": await _strips(at, backend, scored[:STRIPS]),
         "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
-        "hours": [row for row, _ in hours if row is not None],
+        "hours": [row for row, _, _ in hours if row is not None],
         "heads": [say(at.lang, "record.head.hours", hours=lead) if target in AHEAD else say(at.lang, "record.head.days", days=lead) for target, lead in heads],
         "rows": rows[:STATIONS] if one is None else [],
     }
     return page("record.html", at, words, place="record")
 
 
-async def _hours(backend: Backend, target: str, stations: Sequence[str], lang: str) -> tuple[LeadRow | None, dict[tuple[str, str, int], Record]]:
-    """What was said of the highest of the next hours and the line 1 g/L: the row of all, None where nothing is scored, and the records by station."""
+async def _hours(
+    backend: Backend, target: str, stations: Sequence[str], lang: str
+) -> tuple[LeadRow | None, dict[tuple[str, str, int], Record], dict[tuple[str, str, int], int]]:
+    """What was said of the highest of the next hours and the line 1 g/L: the row of all, None where nothing is scored; by station the record, and how many
+    issues of one point stand behind it."""
     asked: dict[str, Any] = {"stations": stations, "target": target}
     whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
     apart = await backend.records.scores(**asked, lines=(LINES[LINE],), over=("bin",))
     each = {(r.station, r.target, r.lead): r for r in records(replace(s, point="", model="") for s in apart)}
     row = _hours_row(whole[0], _days(apart, AHEAD.values())[AHEAD[target]] // 24, lang) if whole and whole[0].n else None
-    return row, each
+    return row, each, _own_days(apart)
 
 
 def _hours_row(r: Record, days: int, lang: str) -> LeadRow:
@@ -110,8 +115,9 @@ def _hours_row(r: Record, days: int, lang: str) -> LeadRow:
     else:
         rates = (line.right, line.n), (line.hit_rate, line.events), (line.false_alarms, line.warned)
         told = {name: _rate(share, n // r.lead, lang) for name, (share, n) in zip(HOUR_COLUMNS, rates, strict=True)}
-        most = telling(line.tenths)
-        sentences = [say(lang, "record.said", said=of_10(most.said, lang), came=of_10(most.came, lang)), counted]
+        most = telling(line.tenths, least=FEW * r.lead)  # issues of every hour: so many tell of hours of their own
+        said = [] if most is None else [say(lang, "record.said", said=of_10(most.said, lang), came=of_10(most.came, lang))]
+        sentences = [*said, counted]
     title = say(lang, "record.hours.ahead", hours=r.lead)
     return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), cell) for name, cell in told.items()), sentences=tuple(sentences))
 
@@ -134,10 +140,19 @@ async def _strips(at: Moment, backend: Backend, stations: Sequence[Station]) -> 
 
 def _days(scores: Sequence[Score], leads: Iterable[int]) -> dict[int, int]:
     """How often at most each lead was scored at one point, of days: on how many. The stations of one day are salt together, and are no twenty cases."""
-    at: Counter[tuple[str, str, int]] = Counter()
+    own = _own_days(scores)
+    return {lead: max((n for (_, _, of), n in own.items() if of == lead), default=0) for lead in leads}
+
+
+def _own_days(scores: Sequence[Score]) -> dict[tuple[str, str, int], int]:
+    """The same by station, target and lead: two points of a gate on one day are no two days."""
+    at: Counter[tuple[str, str, str, int]] = Counter()
     for s in scores:
-        at[s.station, s.point, s.lead] += s.n
-    return {lead: max((n for (_, _, of), n in at.items() if of == lead), default=0) for lead in leads}
+        at[s.station, s.target, s.point, s.lead] += s.n
+    found: dict[tuple[str, str, int], int] = {}
+    for (station, target, _, lead), n in at.items():
+        found[station, target, lead] = max(n, found.get((station, target, lead), 0))
+    return found
 
 
 def _lead(r: Record, days: int, lang: str) -> LeadRow:
@@ -176,11 +191,8 @@ def _weak(tenths: Sequence[Tenth], lang: str) -> str:
     return say(lang, "record.weak.more" if worst.came > worst.said else "record.weak.less", low=low, high=low + 1)
 
 
-def _cell(r: Record | None, lang: str) -> str:
-    if r is None:
-        return _rate(None, 0, lang)
-    line, n = r.lines[LINE], r.lines[LINE].n // (24 if r.target in AHEAD else 1)  # of issues of every hour: days
-    return _rate(line.right if n >= FEW else None, n, lang)
+def _cell(r: Record | None, days: int, lang: str) -> str:
+    return _rate(r.lines[LINE].right if r is not None and days >= FEW else None, days, lang)
 
 
 def _rate(share: float | None, n: int, lang: str) -> str:

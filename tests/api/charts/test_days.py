@@ -70,3 +70,10 @@ def test_every_day_is_drawn_once(kinds: dict[int, str]) -> None:
         assert sum(d.count("z") for d in paths) == sum(kind in SAID for kind in within)
         assert sum(d.count("m0-6.8") for d in paths) == within.count("missed")
     assert sum(kind.count for kind in strip.legend) == sum(kind in SAID for kind in within)
+
+
+def test_what_was_said_is_told_as_pages_tell_it() -> None:
+    """In full parts of ten: never ten of ten, and 5, which is no warning, up to the 6 that is one."""
+    said = [replace(day(n, "missed"), said=(1.0, p, 0.0, 0.0)) for n, p in ((2, 0.599), (1, 0.038))]
+    sure = replace(day(0, "hit"), said=(1.0, 0.996, 0.0, 0.0))
+    assert [row[1] for row in draw([*said, sure]).chart.rows] == ["5 trên 10 lần", "0 trên 10 lần", "9 trên 10 lần"]

@@ -152,3 +152,26 @@ def test_a_station_with_two_points_shows_the_one_of_its_verdict(rig: Rig) -> Non
     html = read(rig)
     assert "Báo mặn, mặn thật: <b>1 ngày</b>" in html
     assert "Báo mặn mà không mặn: <b>0 ngày</b>" in html
+
+
+def test_no_headline_from_a_handful(rig: Rig) -> None:
+    """Twenty-six days, of which three were said with .74: what is told is of the tenth that has twenty; with none such nothing is drawn."""
+    facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "m", "lead": 1, "month": 202603, "line": 1.0}
+    few = Score(**facts, bin=7, n=3, said=2.22, events=3, right=3)  # type: ignore[arg-type]  # the names in `facts` are its fields
+    rest = [Score(**facts, bin=b, n=n, said=n * (b + 0.5) / 10, events=0, right=n) for b, n in ((0, 12), (1, 11))]  # type: ignore[arg-type]  # likewise
+    rig.run(lambda: rig.backend.records.add_scores([few, *rest], name="few", was=0, value=1))
+    assert "trên 10 lần”" not in read(rig)
+    assert "chart reliability" not in read(rig)
+    more = Score(**facts, bin=0, n=12, said=0.6, events=0, right=12)  # type: ignore[arg-type]  # likewise
+    rig.run(lambda: rig.backend.records.add_scores([more], name="more", was=0, value=1))
+    assert "Khi chúng tôi nói “0,5 trên 10 lần”, thật sự xảy ra 0 trên 10 lần." in read(rig)
+
+
+def test_two_points_of_a_gate_are_no_two_days(rig: Rig) -> None:
+    """Eleven days inside and outside are eleven: too few, in the table of stations as on the station's own page."""
+    for point in ("in", "out"):
+        facts = {"station": "kenh-lau", "point": point, "target": "day_max", "model": "m", "lead": 1, "month": 202603}
+        line = Score(**facts, line=1.0, bin=8, n=11, said=8.8, events=9, right=9)  # type: ignore[arg-type]  # the names in `facts` are its fields
+        rig.run(lambda line=line, point=point: rig.backend.records.add_scores([line], name=point, was=0, value=1))  # type: ignore[misc]  # the defaults bind them
+    assert "chưa đủ (11)" in read(rig)
+    assert "chưa đủ (11 ngày)" in read(rig, "/record?station=kenh-lau")
