@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,7 +15,7 @@ from api.access import ANONYMOUS, Caller
 from api.backend import Backend
 from api.language import language
 from api.present import Present
-from api.web.words import DateHeader, clock, date_header
+from api.web.words import DateHeader, clock, date_header, full_date, local
 from core.alert import Alert
 from core.place import Station
 from core.texts import say, texts
@@ -23,7 +24,10 @@ from registry.situation import Situation
 TIMEZONE = "Asia/Ho_Chi_Minh"  # of what belongs to no station: the date in the header
 CLEARED_DAYS = 7
 DAY_MS = 86_400_000
-AGE_WORDS = ("age.minutes", "age.hours", "age.hours.whole", "age.days", "ago", "ago.now", "offline", "error.server", "page.shown", "stale")
+AGE_WORDS = (
+    *("age.minutes", "age.hours", "age.hours.whole", "age.days", "ago", "ago.now", "stale", "alert.silent.hours", "alert.silent.days"),
+    *("offline", "error.server", "page.shown", "page.printed", "date.full"),
+)
 REFRESH_S, LEAST_REFRESH_S, REFRESH_EVERY_SIM_S = 15.0, 2.0, 900.0
 
 
@@ -86,6 +90,7 @@ def page(template: str, at: Moment, words: Mapping[str, object], *, place: str) 
         "day": today(at),
         "news": news(at),
         "live": live(at),
+        "printed": printed(at),
         **words,
     }
     html = at.request.app.state.templates.get_template(template).render(context)
@@ -99,10 +104,18 @@ def today(at: Moment) -> DateHeader:
 
 
 def live(at: Moment) -> dict[str, object]:
-    """What the scripts reckon with: the server's now [ms], how fast it runs, how often to ask again [s], and the words."""
+    """What the scripts reckon with: the server's now [ms], how far the wall's clock is ahead of UTC [ms], how fast it runs, how often to ask again [s],
+    and the words.
+    """
     refresh = REFRESH_S if at.speed <= 0 else min(REFRESH_S, max(LEAST_REFRESH_S, REFRESH_EVERY_SIM_S / at.speed))
     words = {key: texts(at.lang)[key] for key in AGE_WORDS}
-    return {"now": at.now, "speed": at.speed, "refresh": refresh, "clock": clock(at.now, TIMEZONE), "words": words}
+    offset = (local(at.now, TIMEZONE).utcoffset() or timedelta()) // timedelta(milliseconds=1)
+    return {"now": at.now, "speed": at.speed, "refresh": refresh, "clock": clock(at.now, TIMEZONE), "offset": offset, "words": words}
+
+
+def printed(at: Moment) -> str:
+    """When a page was printed; the script keeps it true."""
+    return say(at.lang, "page.printed", time=clock(at.now, TIMEZONE), date=full_date(at.now, TIMEZONE, at.lang))
 
 
 def news(at: Moment) -> dict[str, object] | None:

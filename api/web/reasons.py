@@ -15,33 +15,39 @@ from core.texts import say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """`reasons` are (of which days, sentence), the strongest first; `missing` sentences of silent drivers; `origin` whose word it is, and of when."""
+    """`reasons` are (of which hours or days, sentence), the nearest first, of these the strongest; `missing` sentences of silent drivers;
+    `origin` whose word it is, and of when.
+    """
 
     reasons: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     origin: str
 
 
-def why(f: Forecast, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
-    """Of an issue of days; `card` is that of the model it is of, where there is one.
+def why(f: Forecast, hours: Forecast | None = None, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
+    """Of an issue of days, and of the one of `hours` that verdict and hours to pump are made of; `card` is that of the days' model, where there is one.
 
-    The days are named where it gives reasons for others than tomorrow.
+    It is named what a reason is about where it gives some of others than tomorrow.
     """
-    named = any(r.lead != 1 for r in f.reasons)
-    words = {
-        "issued": _when(f.issued_at, now, lang, timezone),
-        "until": _when(f.data_until, now, lang, timezone),
-        "model": model_word(f.model, lang),
-        "version": f.version,
-    }
+    hourly = hours.reasons if hours is not None else ()
+    named = bool(hourly) or any(r.lead != 1 for r in f.reasons)
+    reasons = [(say(lang, "reason.hourly"), reason_text(r, lang)) for r in hourly]
+    reasons += [(_days(r, lang) if named else "", reason_text(r, lang)) for r in sorted(f.reasons, key=lambda r: r.lead)]
     learned = ""
     if card is not None:
         learned = say(lang, "reason.learned", since=_day(card.data_from, lang), until=_day(card.data_until, lang), n=len(card.stations))
     return Why(
-        reasons=tuple((_days(r, lang) if named else "", reason_text(r, lang)) for r in f.reasons) or (("", say(lang, "reason.none")),),
-        missing=tuple(missing_text(name, lang) for name in f.missing),
-        origin=f"{say(lang, 'reason.from', **words)} {learned}".strip(),
+        reasons=tuple(reasons) or (("", say(lang, "reason.none")),),
+        missing=tuple(missing_text(name, lang) for name in dict.fromkeys((*(hours.missing if hours is not None else ()), *f.missing))),
+        origin=" ".join(part for part in (_origin(hours, "hours", now, lang, timezone), _origin(f, "days", now, lang, timezone), learned) if part),
     )
+
+
+def _origin(f: Forecast | None, key: str, now: int, lang: str, timezone: str) -> str:
+    if f is None:
+        return ""
+    times = {"issued": _when(f.issued_at, now, lang, timezone), "until": _when(f.data_until, now, lang, timezone)}
+    return say(lang, f"reason.from.{key}", model=model_word(f.model, lang), **times)
 
 
 def card_of(f: Forecast, cards: Iterable[ModelCard]) -> ModelCard | None:

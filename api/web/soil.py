@@ -13,6 +13,7 @@ from api.web.ahead import told_for
 from api.web.charts.chart import Chart
 from api.web.charts.soil import UNIT, Days, soil, span_text
 from api.web.moment import Moment
+from api.web.trust import Line
 from api.web.view import card
 from api.web.words import ago, plain
 from core.errors import RefusedError, UnavailableError
@@ -42,7 +43,7 @@ class SoilPart:
     crop: str
     name: str
     advice: tuple[str, ...]
-    facts: tuple[str, ...]
+    facts: tuple[Line, ...]
     chart: Chart | None
     away: bool = False
     lasts: tuple[int | None, int | None] = (None, None)
@@ -93,31 +94,37 @@ def _verdict_lasts(found: Soil, at: Moment) -> tuple[int | None, int | None]:
     return found.verdict.as_of, card(at.situation, found.station, at.now, at.lang, limit=found.verdict.limit).good_for
 
 
-def _facts(found: Soil, rules: Crops, at: Moment) -> list[str]:
+def _facts(found: Soil, rules: Crops, at: Moment) -> list[Line]:
     lang = at.lang
-    told = []
+    told: list[Line] = []
     if not found.probes:
-        told.append(say(lang, "soil.none"))
+        told.append(_fact(say(lang, "soil.none")))
     if found.crop is None:
-        told.append(say(lang, "soil.choose"))
+        told.append(_fact(say(lang, "soil.choose")))
         return told
     zone = found.now
     if zone is not None and zone.time is not None:
         span = span_text(*zone.ece, lang, unit=UNIT)
-        told.append(say(lang, "soil.root", depth=_cm(found.crop.root_depth.value, lang), span=span, ago=ago(zone.time, at.now, lang)))
+        since = ago(zone.time, at.now, lang)
+        root = say(lang, "soil.root", depth=_cm(found.crop.root_depth.value, lang), span=span, ago=since)
+        told.append(Line(icon="gauge", text=root, time=zone.time, ago=since))
     if zone is not None and zone.silent:
-        told.append(say(lang, "soil.silent", points=", ".join(_label(p, lang) for p in found.probes if p.point in zone.silent)))
-    told += _water(found, lang)
+        told.append(_fact(say(lang, "soil.silent", points=", ".join(_label(p, lang) for p in found.probes if p.point in zone.silent))))
+    told += map(_fact, _water(found, lang))
     if found.watered is not None and found.any_hour is not None:
-        told.append(say(lang, "soil.supposed"))
+        told.append(_fact(say(lang, "soil.supposed")))
         least, most = (number(float(course.ece.high[-1]), 1, lang, unit=UNIT) for course in (found.watered, found.any_hour))
         if least != most:
-            told.append(say(lang, "soil.any_hour", days=len(found.any_hour.ece.high), most=most))
+            told.append(_fact(say(lang, "soil.any_hour", days=len(found.any_hour.ece.high), most=most)))
     figures = [found.crop.water_limit, found.crop.root_depth, found.crop.slope, found.crop.threshold_at(found.stage)]
     ground = [rules.ground.saturation_least, rules.ground.saturation_most, rules.ground.use_least, rules.ground.use_most]
     if not all(figure.verified for figure in (*figures, *ground) if figure is not None):
-        told.append(say(lang, "soil.unverified"))
+        told.append(_fact(say(lang, "soil.unverified")))
     return told
+
+
+def _fact(words: str) -> Line:
+    return Line(icon="gauge", text=words)
 
 
 def _water(found: Soil, lang: str) -> list[str]:

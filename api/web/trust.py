@@ -10,6 +10,7 @@ from api.web.history import Check, History
 from api.web.words import ago, clock, local, value_text
 from core.bands import LINES, band
 from core.flags import GIVEN_BITS, Flag
+from core.forecast import Forecast
 from core.place import Station
 from core.quantities import QUANTITIES
 from core.reasons import model_word
@@ -24,10 +25,16 @@ BITS = {**GIVEN_BITS, **{name: test.bit for name, test in TESTS.items()}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One reason: its icon, and its words. `time` [ms] where an age in it grows."""
+    """One reason: its icon, and its words. `time` [ms] where the age in them, `ago`, grows.
+
+    `good_for` [ms] is how long after that the icon may stand.
+    """
 
     icon: str
     text: str
+    time: int | None = None
+    ago: str = ""
+    good_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,28 +62,36 @@ def shown(reading: Reading) -> Reading:
 
 
 def trust(situation: Situation, reading: Reading, past: History, beside: Sequence[Check], *, now: int, lang: str, timezone: str) -> list[Line]:
-    """The reasons, the most telling first; of the reading the verdict speaks of."""
+    """The reasons, the most telling first; of the reading the verdict speaks of. A tick only at what is good, and fresh."""
     reading = shown(reading)
     newest = reading.newest
-    age = say(lang, "page.trust.age", time=clock(newest.time, timezone), ago=ago(newest.time, now, lang))
+    since = ago(newest.time, now, lang)
+    age = say(lang, "page.trust.age", time=clock(newest.time, timezone), ago=since)
     if reading.interval_s:
         age = f"{age} {say(lang, 'page.trust.interval', minutes=f'{reading.interval_s / 60:g}')}"
-    checked = _checked(reading.flag, past.bits(newest.time), lang)
-    lines = [Line(icon="clock", text=age), Line(icon="check" if reading.flag == Flag.GOOD else "gauge", text=checked)]
-    lines.append(Line(icon="gauge", text=_sensor(situation, reading.sensor, lang)))
+    lines = [Line(icon="clock", text=age, time=newest.time, ago=since), _checked(situation, reading, past, now, lang)]
     for check in beside:
-        words = {"sensor": check.sensor, "value": value_text(check.last.value, lang), "ago": ago(check.last.time, now, lang)}
-        lines.append(Line(icon="gauge", text=say(lang, "page.trust.check", **words)))
+        told = ago(check.last.time, now, lang)
+        lines.append(Line(icon="gauge", text=say(lang, "page.trust.check", value=value_text(check.last.value, lang), ago=told), time=check.last.time, ago=told))
     forecast = situation.forecast(reading.station, reading.point)
     if forecast is None or not situation.believes(forecast, now):
         lines.append(Line(icon="river", text=f"{say(lang, 'sure.none')}."))
     else:
-        words = {"time": clock(forecast.issued_at, timezone), "model": model_word(forecast.model, lang), "version": forecast.version}
+        words = {"time": clock(forecast.issued_at, timezone), "model": model_word(forecast.model, lang)}
         lines.append(Line(icon="river", text=say(lang, "page.trust.forecast", **words)))
-    risk = situation.risk
-    key = "page.trust.config" if risk.approved_by else "page.trust.config.none"
-    lines.append(Line(icon="lock", text=say(lang, key, hash=risk.hash or "–", by=risk.approved_by)))
+    approved = situation.risk.approved_by
+    lines.append(Line(icon="lock", text=say(lang, "page.trust.config" if approved else "page.trust.config.none", by=approved)))
     return lines
+
+
+def technical(situation: Situation, reading: Reading, beside: Sequence[Check], days: Forecast | None, *, now: int, lang: str) -> list[str]:
+    """What only who looks after sensors and models asks: their names, versions and hashes. `days`: the issue of days that is told of."""
+    found = [_sensor(situation, shown(reading).sensor, lang), *(say(lang, "page.technical.check", sensor=check.sensor) for check in beside)]
+    hours = situation.forecast(reading.station, reading.point)
+    for key, issue in (("hours", hours if hours is not None and situation.believes(hours, now) else None), ("days", days)):
+        if issue is not None:
+            found.append(say(lang, f"page.technical.{key}", model=model_word(issue.model, lang), version=issue.version))
+    return [*found, say(lang, "page.technical.config", hash=situation.risk.hash or "–")]
 
 
 DRY_SEASON = 12  # the month it begins in
@@ -89,16 +104,19 @@ def season(now: int, timezone: str) -> int:
 
 
 def record_line(scores: Iterable[Score], *, lang: str) -> Line:
-    """How often what was said one day ahead of the line 1 g/L came true; honest where that is little, or was easy. `scores` are of one point."""
+    """How often what was said one day ahead of the line 1 g/L came true; honest where that is little, or was easy. `scores` are of one point.
+
+    Never with a tick: the number says how good it is.
+    """
     pooled = records(replace(s, model="") for s in scores)
     line: LineRecord | None = pooled[0].lines[LINES.index(1.0)] if pooled else None
     if line is None or not line.n:
-        return Line(icon="check", text=say(lang, "trust.record.none"))
+        return Line(icon="river", text=say(lang, "trust.record.none"))
     if line.right is None:
-        return Line(icon="check", text=say(lang, "trust.record.few", n=line.n))
+        return Line(icon="river", text=say(lang, "trust.record.few", n=line.n))
     text = say(lang, "trust.record", right=number(100 * line.right, 0, lang), n=line.n)
     easy = "trust.record.fresh" if not line.events else "trust.record.salty" if line.events == line.n else ""
-    return Line(icon="check", text=f"{text} {say(lang, easy)}" if easy else text)
+    return Line(icon="river", text=f"{text} {say(lang, easy)}" if easy else text)
 
 
 def points(situation: Situation, station: Station, *, now: int, lang: str) -> list[PointRow]:
@@ -126,21 +144,29 @@ def _row(situation: Situation, r: Reading, now: int, lang: str) -> PointRow:
         quantity=label,
         value=value,
         band=band(r.newest.value) if sound else None,
-        good_for=situation.risk.stale_after_ms(r.interval_s or situation.risk.interval_s) if sound else None,
+        good_for=_fresh_for(situation, r) if sound else None,
         time=r.newest.time,
         ago=ago(r.newest.time, now, lang),
         flag=say(lang, f"flag.{int(r.flag)}"),
     )
 
 
-def _checked(flag: int, bits: int, lang: str) -> str:
+def _checked(situation: Situation, reading: Reading, past: History, now: int, lang: str) -> Line:
+    bits = past.bits(reading.newest.time)
     names = [name for name, bit in sorted(BITS.items(), key=lambda b: b[1]) if bits >> bit & 1]
     tests = ", ".join(say(lang, f"page.test.{n}") if f"page.test.{n}" in texts(lang) else n for n in names)
-    word = say(lang, f"flag.{int(flag)}")
-    return say(lang, "page.trust.because", flag=word, tests=tests) if tests else say(lang, "page.trust.flag", flag=word)
+    word = say(lang, f"flag.{int(reading.flag)}")
+    text = say(lang, "page.trust.because", flag=word, tests=tests) if tests else say(lang, "page.trust.flag", flag=word)
+    if reading.flag != Flag.GOOD or not reading.is_fresh(now, situation.risk):
+        return Line(icon="gauge", text=text)
+    return Line(icon="check", text=text, time=reading.newest.time, good_for=_fresh_for(situation, reading))
+
+
+def _fresh_for(situation: Situation, reading: Reading) -> int:
+    return situation.risk.stale_after_ms(reading.interval_s or situation.risk.interval_s)
 
 
 def _sensor(situation: Situation, sensor: str, lang: str) -> str:
     device = situation.directory.device(sensor.partition("/")[0])
-    words = say(lang, "page.trust.sensor", sensor=sensor)
-    return f"{words} {say(lang, 'page.trust.model', model=device.model)}" if device is not None and device.model != "native" else words
+    words = say(lang, "page.technical.sensor", sensor=sensor)
+    return f"{words} {say(lang, 'page.technical.model', model=device.model)}" if device is not None and device.model != "native" else words

@@ -59,6 +59,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
     number = _number(v)
     title, detail = _words(v, number, lang)
     coming = situation.outlook(station.id, v, now) if number is not None else None
+    pump = _runs_until(situation, station, v, now) if coming is not None and coming.kind == "ends" else now
     source = situation.directory.station(of) if of != station.id else None
     return Card(
         station=station,
@@ -67,7 +68,7 @@ def card(situation: Situation, station: Station, now: int, lang: str, *, limit: 
         sign=number if number is not None else "stale" if v.reason == "stale" else "unknown",
         title=title,
         detail=detail,
-        until=_until(coming, now, zone, lang),
+        until=_until(coming, pump, now, zone, lang),
         value=value_text(last.value, lang, unit="") if last is not None else "",
         spoken=value_words(last.value, lang) if last is not None else "",
         word=band_word(v.band, lang) if v.band is not None else "",
@@ -116,13 +117,23 @@ def _words(v: Verdict, number: int | None, lang: str) -> tuple[str, str]:
     return (say(lang, "page.stale"), "") if v.reason == "stale" else (say(lang, "unknown"), "")
 
 
-def _until(coming: Outlook | None, now: int, zone: str, lang: str) -> str:
-    """What the hours ahead bring, under what to do now."""
+def _runs_until(situation: Situation, station: Station, v: Verdict, now: int) -> int:
+    """The end of the hours to pump that run now [ms]; `now` where none do."""
+    return max((w.end for w in situation.windows(station.id, now, limit=v.limit).windows if w.start <= now), default=now)
+
+
+def _until(coming: Outlook | None, pump: int, now: int, zone: str, lang: str) -> str:
+    """What the hours ahead bring, under what to do now.
+
+    What may be taken ends where salt is in sight; the hours to pump go on to `pump` [ms], where it comes. Between the two nobody is told to stop,
+    but to measure.
+    """
     if coming is None:
         return ""
     if coming.end is not None:
         return say(lang, "until.window", when=str(span(coming.start, coming.end, now, zone, lang, until=coming.until)))
-    key = "until" if coming.kind == "ends" else f"until.{coming.kind}"
+    kind = "measure" if coming.kind == "ends" and pump > coming.start else coming.kind
+    key = "until" if kind == "ends" else f"until.{kind}"
     return say(lang, key, when=hour_words(coming.start, now, zone, lang))
 
 

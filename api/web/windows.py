@@ -122,7 +122,8 @@ def _nothing(w: Windows, now: int, limit: str, lang: str) -> str:
         return f"{say(lang, 'unknown')}."
     if w.reason == "no_forecast":
         return say(lang, "window.no_forecast")
-    return say(lang, "window.nothing", hours=_hours_ahead(w.until, now), limit=limit)
+    key = "window.nothing" if w.verdict.verdict == "stop" else "window.nothing.measure"  # the others bid to measure, and then to take
+    return say(lang, key, hours=_hours_ahead(w.until, now), limit=limit)
 
 
 def _hours_ahead(until: int | None, now: int) -> int:

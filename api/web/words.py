@@ -73,6 +73,12 @@ def date_words(ms: int, timezone: str, lang: str) -> str:
     return _day(local(ms, timezone).date(), lang)
 
 
+def full_date(ms: int, timezone: str, lang: str) -> str:
+    """`05/03/2026`, `2026-03-05`: for paper, which is read on another day."""
+    day = local(ms, timezone).date()
+    return say(lang, "date.full", day=f"{day.day:02d}", month=f"{day.month:02d}", year=day.year)
+
+
 def hour_words(ms: int, now: int, timezone: str, lang: str) -> str:
     """To the nearest hour, as people say it: `14 giờ chiều nay`, `3 giờ sáng mai`, `9 giờ sáng thứ Bảy`; `2 pm today`."""
     then = local(ms + 30 * 60_000, timezone)

@@ -210,7 +210,8 @@ def test_nothing_long_pushes_a_station_page_sideways(browser: Browser, tmp_path:
             page.goto(f"{address}/stations/{station}?lang={lang}")
             if station == "long":
                 assert ("1,0e308" if lang == "vi" else "1.0e308") in page.locator("table.points").inner_text()
-                assert LONG in page.locator(".ticks").inner_text()
+                page.locator("#technical summary").click()
+                assert LONG in page.locator("#technical").inner_text()
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, station
 
 
@@ -304,6 +305,59 @@ def test_a_cut_network_withdraws_the_hours_to_pump(browser: Browser, address: st
         page.clock.run_for(10 * 60_000)
         assert page.locator("ul.pump, svg.ahead, svg.strip, [data-part=word]").count() == 0
         assert page.locator(".withdrawn").all_inner_texts() == ["Số cũ. Đừng lấy nước"] * 2
+
+
+def test_a_withdrawn_page_is_as_the_servers_own(browser: Browser, address: str, hands: Hands) -> None:
+    """The number turns pale, the ruler's pointer dashed, the tick goes, every age grows; as on a page that is opened then."""
+    look = """() => ({
+      number: getComputedStyle(document.querySelector(".big")).color, ruler: document.querySelector(".ruler").getAttribute("aria-label"),
+      say: document.querySelector(".say").innerText.trim(),
+      trust: [...document.querySelectorAll(".trust li")].slice(0, 2).map((l) => l.innerHTML),
+    })"""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address + "/stations/kenh-nam")
+        before = page.evaluate(look)
+        page.context.set_offline(True)
+        page.clock.run_for(2 * HOUR_MS)
+        after = page.evaluate(look)
+        assert "2 giờ 5 phút trước" in after["trust"][0]
+        assert page.locator("#printed").text_content() == "In lúc 12:00, ngày 02/03/2026"
+    hands.now = NOW + 2 * HOUR_MS
+    with opened(browser, PHONE) as page:
+        page.goto(address + "/stations/kenh-nam")
+        then = page.evaluate(look)
+    assert then["number"] == after["number"] != before["number"]
+    assert then["ruler"] == after["ruler"] != before["ruler"]
+    assert then["say"] == after["say"] != before["say"]
+    assert [t.split("<span", 1)[1].split(">", 1)[1] for t in then["trust"]] == [t.split("<span", 1)[1].split(">", 1)[1] for t in after["trust"]]
+
+
+def test_how_long_it_is_silent_grows(browser: Browser, address: str) -> None:
+    """In whole hours, from two days on in days."""
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address + "/stations/hoc-po")
+        assert "Máy im 9 giờ" in page.locator("article").inner_text()
+        page.context.set_offline(True)
+        page.clock.run_for(2 * HOUR_MS)
+        assert "Máy im 11 giờ" in page.locator("article").inner_text()
+
+
+@pytest.mark.parametrize("path", ["/stations/go-quao", "/record?station=cai-tu"])
+def test_paper_has_every_table_every_warning_and_its_dates(browser: Browser, address: str, path: str) -> None:
+    """Printed: what stands folded is open, alerts stand there, and when it was printed; on the screen the dates of paper do not."""
+    with opened(browser, DESK) as page:
+        page.goto(address + path)
+        assert not page.locator("#printed").is_visible()
+        page.emulate_media(media="print")
+        folded = page.locator("main details table, main details .ticks")
+        assert folded.count() >= 2
+        assert all(folded.nth(i).is_visible() for i in range(folded.count()))
+        assert page.locator("#printed").is_visible()
+        if "stations" in path:
+            assert page.locator("a.banner").is_visible()
+            assert "Đo 9:55 (02/03/2026), 5 phút trước" in page.locator(".say").inner_text()
 
 
 def test_a_server_that_is_gone_is_not_the_phones_network(browser: Browser, tmp_path: Path) -> None:

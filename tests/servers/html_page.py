@@ -1,4 +1,7 @@
-"""Reading a page as a person's eyes do: its text, its elements by class, their attributes."""
+"""Reading a page as a person's eyes do: its text, its elements by class, their attributes; what stands in a template is not there.
+
+Nor is what stands on paper only (class `paper`), unless one asks for it.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ class Element:
     @property
     def text(self) -> str:
         """All text in it, spaces as one."""
-        return " ".join(" ".join(part if isinstance(part, str) else part.text for part in self.inside).split())
+        return " ".join("".join(map(_told, self.inside)).split())
 
     def all(self, tag: str = "", **attributes: str) -> list[Element]:
         """Every element below with this tag and these attributes (`class_`: one of its classes; `""`: whatever it is)."""
         found: list[Element] = []
         for part in self.inside:
-            if isinstance(part, Element):
+            if isinstance(part, Element) and part.tag != "template":
                 if tag in ("", part.tag) and all(part._has(k, v) for k, v in attributes.items()):
                     found.append(part)
                 found += part.all(tag, **attributes)
@@ -41,6 +44,15 @@ class Element:
         name = name.rstrip("_").replace("_", "-")
         held = self.attributes.get(name)
         return held is not None and (not value or value in (held.split() if name == "class" else [held]))
+
+
+def _told(part: Element | str) -> str:
+    """Elements stand apart, but for an age within a sentence."""
+    if isinstance(part, str):
+        return part
+    if part.tag == "template" or part._has("class", "paper"):
+        return ""
+    return part.text if "data-age" in part.attributes else f" {part.text} "
 
 
 class _Reader(HTMLParser):

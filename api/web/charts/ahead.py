@@ -9,12 +9,13 @@ import numpy as np
 from markupsafe import Markup
 
 from api.web.charts.chart import Chart
-from api.web.charts.course import course, interval
+from api.web.charts.course import course, cut, interval
 from api.web.charts.fan import paints
 from api.web.charts.frame import Frame, behind, box, closed, limit_line
 from api.web.charts.runs import Sample
+from api.web.charts.scale import ticks_for
 from api.web.charts.svg import CARD, EDGE, INK, INK2, RULE, SILT, SILT2, element, fill_of, picture, polygon, polyline, text
-from api.web.charts.week_words import Coming, ahead_of, range_text
+from api.web.charts.week_words import Coming, Days, ahead_of, range_text
 from api.web.hours_words import clock_hours
 from api.web.words import date_words, hour_words, local, midnight, plain, value_text
 from core.bands import band
@@ -41,20 +42,25 @@ def ahead(
     limit: float,
     last: Sample | None,
     port: Port | None,
+    days: Days | None = None,
     lang: str,
     timezone: str,
 ) -> Chart:
     """`forecast` of target `hour` where one may be believed, the windows of `core.window`, the newest reading where it is good and fresh, and the port.
 
+    `days` are those of the chart of a week below: of a whole day both tables say the same.
+
     Without such a reading the sentence begins with when the hours were forecast, and that nobody knows the water now.
     """
     coming = [row for row in ahead_of(forecast, now, HOUR_MS) if row[0] < now - now % HOUR_MS + AHEAD_H * HOUR_MS]
     first = now - now % HOUR_MS
-    frame = Frame(left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, start=first - BACK_H * HOUR_MS, end=first + AHEAD_H * HOUR_MS, timezone=timezone)
+    shown = [limit, *(value for _, q in coming for value in q), *((last[1],) if last is not None else ())]
+    hours = {"start": first - BACK_H * HOUR_MS, "end": first + AHEAD_H * HOUR_MS}
+    frame = Frame(left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, **hours, timezone=timezone, ticks=ticks_for(shown))
     boxes, bottom = _boxes(windows, frame, lang)
     wave, foot = _tide(port, frame, bottom + 8)
     parts = [
-        paints([(frame.top, frame.bottom)]),
+        paints([(frame.top, frame.bottom)], len(frame.ticks) - 1),
         _legend(limit, lang),
         *behind([frame], lang, nights=[frame]),
         *interval(coming, frame, now, lang),
@@ -68,9 +74,9 @@ def ahead(
         x, y = frame.x(min(max(last[0], frame.start), first)), frame.y(last[1])
         parts.append(element("circle", cx=x, cy=y, r=4.5, fill=fill_of(band(last[1])), stroke=EDGE, stroke_width=2))
     since = forecast.issued_at if forecast is not None and last is None else None
-    words = _sentence(coming, windows, port, since=since, now=now, limit=limit, timezone=timezone, lang=lang)
+    words = _sentence(coming, windows, port, since=since, beyond=cut(coming, frame, lang), now=now, limit=limit, timezone=timezone, lang=lang)
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range", "pump"))
-    table = _rows(coming, windows, now=now, timezone=timezone, lang=lang)
+    table = _rows(coming, windows, days or Days(), now=now, timezone=timezone, lang=lang)
     return Chart(svg=picture(WIDTH, foot + 20, words, "ahead", *parts), sentence=words, head=head, rows=table)
 
 
@@ -148,7 +154,9 @@ def _days(frame: Frame, foot: float, now: int, lang: str) -> list[Markup]:
     return parts
 
 
-def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, since: int | None, now: int, limit: float, timezone: str, lang: str) -> str:
+def _sentence(
+    coming: Coming, windows: Sequence[Window], port: Port | None, *, since: int | None, beyond: str, now: int, limit: float, timezone: str, lang: str
+) -> str:
     """What the picture says, and how to read it; first, where the water is not known now, from when (`since`) all of it is."""
     if not coming:
         return f"{say(lang, 'sure.none')}."
@@ -157,7 +165,7 @@ def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, s
     peak, ebb = hour_words(top[0], now, timezone, lang), hour_words(low[0], now, timezone, lang)
     said = [
         say(lang, "chart.week.even", value=high) if high == lowest else say(lang, "chart.week.hours", high=high, peak=peak, low=lowest, ebb=ebb),
-        say(lang, "chart.week.how"),
+        f"{say(lang, 'chart.week.how')} {beyond}".strip(),
     ]
     if windows:
         said.insert(1, say(lang, "chart.ahead.ticks", limit=plain(limit, lang, unit=UNIT)))
@@ -168,11 +176,12 @@ def _sentence(coming: Coming, windows: Sequence[Window], port: Port | None, *, s
     return " ".join(said)
 
 
-def _rows(coming: Coming, windows: Sequence[Window], *, now: int, timezone: str, lang: str) -> tuple[tuple[str, ...], ...]:
-    """A row a local day: lowest, highest, the interval its highest lies in, and the hours to pump that begin on it."""
-    hourly: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
-    for at, q in coming:
-        hourly[midnight(at, timezone)].append(q)
+def _rows(coming: Coming, windows: Sequence[Window], days: Days, *, now: int, timezone: str, lang: str) -> tuple[tuple[str, ...], ...]:
+    """A row a local day, or what is told of it: lowest, highest, the interval its highest lies in, and the hours to pump that begin on it."""
+    whole = days.by_hours()
+    hourly: defaultdict[int, list[tuple[int, tuple[float, ...]]]] = defaultdict(list)
+    for row in coming:
+        hourly[midnight(row[0], timezone)].append(row)
     begins: defaultdict[int, list[str]] = defaultdict(list)
     for window in windows:
         day = midnight(window.start, timezone)
@@ -184,8 +193,19 @@ def _rows(coming: Coming, windows: Sequence[Window], *, now: int, timezone: str,
         )
     written = []
     for day, several in sorted(hourly.items()):
-        top = max(several, key=lambda q: q[MEDIAN])
-        low = min(q[MEDIAN] for q in several)
+        top = whole.get(day) or max((q for _, q in several), key=lambda q: q[MEDIAN])
+        low = min(q[MEDIAN] for _, q in several)
         pump = "; ".join(begins[day]) or NO_NUMBER
-        written.append((date_words(day, timezone, lang), value_text(low, lang), value_text(top[MEDIAN], lang), range_text(top, lang), pump))
+        name = _told_of(day, several[0][0], several[-1][0] + HOUR_MS, timezone, lang)
+        written.append((name, value_text(low, lang), value_text(top[MEDIAN], lang), range_text(top, lang), pump))
     return tuple(written)
+
+
+def _told_of(day: int, start: int, end: int, timezone: str, lang: str) -> str:
+    """The day; where hours are told of a part of it only, from when or until when: it is not the day another table tells of."""
+    name = date_words(day, timezone, lang)
+    if start - day >= 2 * HOUR_MS:
+        return say(lang, "chart.day.from", day=name, hour=say(lang, f"hour.{local(start, timezone).hour}"))
+    if midnight(day, timezone, 1) - end >= 2 * HOUR_MS:
+        return say(lang, "chart.day.until", day=name, hour=say(lang, f"hour.{local(end, timezone).hour}"))
+    return name

@@ -12,21 +12,21 @@ from api.web.charts.svg import EDGE, Point, element, fill_of, polygon
 Slice = tuple[float, float, float]  # x [px], y of the lower and of the upper end [px]
 
 
-def paint_name(top: float, bottom: float) -> str:
-    """What a panel between these two y fills with. Panels of the same place have the same paint, in whatever chart of a page."""
-    return f"bands-{top:.0f}-{bottom:.0f}"
+def paint_name(top: float, bottom: float, steps: int) -> str:
+    """What a panel between these two y, of a scale of so many steps, fills with. Equal panels have the same paint, in whatever chart of a page."""
+    return f"bands-{top:.0f}-{bottom:.0f}" + (f"-{steps}" if steps != BANDS else "")
 
 
-def paints(panels: Sequence[tuple[float, float]]) -> Markup:
+def paints(panels: Sequence[tuple[float, float]], steps: int) -> Markup:
     """Stripes with hard edges for panels between (top, bottom) [px]: each band its own, from the fresh end at the bottom to the salty one."""
     stops = [
-        element("stop", offset=f"{100 * (band + end) // BANDS}%", stop_color=fill_of(band))  # two at each line: no shade between
+        element("stop", offset=f"{100 * place:.6g}%", stop_color=fill_of(band))  # two at each line: no shade between
         for band in range(BANDS)
-        for end in (0, 1)
+        for place in (band / steps, (band + 1) / steps if band < BANDS - 1 else 1)
     ]
-    shared = f"{paint_name(*panels[0])}-stops"  # a page holds several charts
+    shared = f"{paint_name(*panels[0], steps)}-stops"  # a page holds several charts
     places = [
-        element("linearGradient", id=paint_name(top, bottom), href=f"#{shared}", gradientUnits="userSpaceOnUse", x1="0", x2="0", y1=bottom, y2=top)
+        element("linearGradient", id=paint_name(top, bottom, steps), href=f"#{shared}", gradientUnits="userSpaceOnUse", x1="0", x2="0", y1=bottom, y2=top)
         for top, bottom in panels
     ]
     return element("defs", element("linearGradient", *stops, id=shared), *places)

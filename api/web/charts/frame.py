@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from api.web.charts.fan import paint_name
 from api.web.charts.runs import Sample
-from api.web.charts.scale import TICKS, position
+from api.web.charts.scale import TICKS, is_beyond, position
 from api.web.charts.svg import EDGE, INK, INK2, RULE, Point, element, polyline, short, text
 from api.web.words import local, midnight
 from core.texts import number
@@ -22,7 +22,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A box in px and the time it spans [ms]; salinity stands by the one scale, the salty end up."""
+    """A box in px and the time it spans [ms]; salinity stands by the one scale, `ticks` [g/L], the salty end up."""
 
     left: float
     right: float
@@ -31,6 +31,12 @@ class Frame:
     start: int
     end: int
     timezone: str
+    ticks: tuple[float, ...] = TICKS
+
+    @property
+    def paint(self) -> str:
+        """What its areas fill with."""
+        return paint_name(self.top, self.bottom, len(self.ticks) - 1)
 
     def x(self, ms: float) -> float:
         """Across [px]."""
@@ -38,7 +44,7 @@ class Frame:
 
     def y(self, value: float) -> float:
         """Up [px], for a value in g/L."""
-        return self.bottom - position(value) * (self.bottom - self.top)
+        return self.bottom - position(value, self.ticks) * (self.bottom - self.top)
 
     def place(self, sample: Sample) -> Point:
         """Of a reading."""
@@ -80,17 +86,18 @@ def closed(boxes: Iterable[Sequence[Point]], **attributes: str | float | None) -
 def behind(frames: Sequence[Frame], lang: str, *, nights: Sequence[Frame] = ()) -> list[Markup]:
     """What stands behind the lines of all panels: nights shaded, the scale's lines and their numbers, days ruled, the painted gauge."""
     shaded = [box(f.x(a), f.top, f.x(b), f.bottom) for f in nights for a, b in f.nights()]
-    lines = [[(f.left, f.y(tick)), (f.right, f.y(tick))] for f in frames for tick in TICKS[1:-1]]
+    lines = [[(f.left, f.y(tick)), (f.right, f.y(tick))] for f in frames for tick in f.ticks[1:-1]]
     rules = [[(f.x(a), f.top), (f.x(a), f.bottom)] for f in frames for a, _ in f.days() if a > f.start]
     parts = [closed(shaded, fill=INK, opacity=".07"), polyline([*lines, *rules], stroke=RULE)]
     for f in frames:
-        gauge = closed([box(1, f.top, 1 + GAUGE, f.bottom)], fill=f"url(#{paint_name(f.top, f.bottom)})", stroke=EDGE, stroke_width="1.5")
+        gauge = closed([box(1, f.top, 1 + GAUGE, f.bottom)], fill=f"url(#{f.paint})", stroke=EDGE, stroke_width="1.5")
         parts.append(gauge)
-        parts.extend(text(f.left - 4, f.y(tick) + 5, number(tick, 1 if tick < 1 else 0, lang), anchor="end", fill=INK2) for tick in TICKS[1:-1])
-    parts.append(polyline([[(1, f.y(tick)), (1 + GAUGE, f.y(tick))] for f in frames for tick in TICKS[1:-1]], stroke=EDGE, stroke_width="1.5"))
+        parts.extend(text(f.left - 4, f.y(tick) + 5, number(tick, 1 if tick < 1 else 0, lang), anchor="end", fill=INK2) for tick in f.ticks[1:-1])
+    parts.append(polyline([[(1, f.y(tick)), (1 + GAUGE, f.y(tick))] for f in frames for tick in f.ticks[1:-1]], stroke=EDGE, stroke_width="1.5"))
     return parts
 
 
 def limit_line(frames: Sequence[Frame], limit: float) -> Markup:
-    """The crop's limit, dashed across all panels."""
-    return polyline([[(f.left, f.y(limit)), (f.right, f.y(limit))] for f in frames], stroke=INK, stroke_width=2, stroke_dasharray="5 4")
+    """The crop's limit, dashed across all panels; nowhere where it lies above their scale."""
+    lines = [[(f.left, f.y(limit)), (f.right, f.y(limit))] for f in frames if not is_beyond(limit, f.ticks)]
+    return polyline(lines, stroke=INK, stroke_width=2, stroke_dasharray="5 4")

@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from api.web.charts.chart import Chart
 from api.web.charts.svg import CARD, INK, INK2, RULE, SILT, Point, element, picture, polygon, polyline, text
-from api.web.words import local
+from api.web.words import local, plain
 from core.texts import number, say
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 304, 30, 298, 26, 150
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 304, 30, 298, 46, 170
 DAY_MS = 86_400_000
 UNIT = "dS/m"
 Place = Callable[[float, float], Point]
@@ -47,7 +47,7 @@ def soil(depths: Sequence[Days], ahead: Days | None, chances: Sequence[str], *, 
     ticks = [i * step for i in range(round(top / step) + 1)]
     parts = [polyline([[(LEFT, place(now, v)[1]), (RIGHT, place(now, v)[1])] for v in ticks], stroke=RULE)]
     parts += [text(LEFT - 4, place(now, v)[1] + 5, number(v, 1 if step < 1 else 0, lang), anchor="end", fill=INK2) for v in ticks]
-    parts.append(text(0, 14, UNIT, fill=INK2))
+    parts.append(text(0, TOP - 12, UNIT, fill=INK2))
     if coming:
         ring = [place(s + DAY_MS, high) for s, _, high in coming] + [place(s + DAY_MS, low) for s, low, _ in reversed(coming)]
         parts.append(polygon([ring], fill=SILT, opacity=".35", stroke=INK2))
@@ -55,8 +55,9 @@ def soil(depths: Sequence[Days], ahead: Days | None, chances: Sequence[str], *, 
         parts.extend(_depth(d, dash, place))
     if threshold is not None:
         y = place(now, threshold)[1]
-        parts += [polyline([[(LEFT, y), (RIGHT, y)]], stroke=INK, stroke_width=2, stroke_dasharray="5 4")]
-        parts.append(text(RIGHT, y - 5, say(lang, "soil.chart.bears"), anchor="end", halo=True))
+        legend = [(0.0, 10.0), (28.0, 10.0)]  # its words stand above: beside the line they would lie on the names of the depths
+        parts.append(polyline([legend, [(LEFT, y), (RIGHT, y)]], stroke=INK, stroke_width=2, stroke_dasharray="5 4"))
+        parts.append(text(34, 15, say(lang, "soil.chart.bears", most=plain(threshold, lang, unit=UNIT)), fill=INK2))
     x = place(now, 0.0)[0]
     parts.append(polyline([[(x, TOP - 4), (x, BOTTOM)]], stroke=INK, stroke_width=1.5))
     parts.append(text(min(x, RIGHT - 14), TOP - 9, say(lang, "chart.now"), anchor="middle", bold=True))
@@ -105,14 +106,17 @@ def _depth(d: Days, dash: str | None, place: Place) -> list[Markup]:
 
 
 def _names(depths: Sequence[Days], x: float, place: Place) -> list[Markup]:
-    """Each depth's name where its line ends, beside the line of now at `x`; two that would touch stand apart."""
+    """Each depth's name where its line ends, beside the line of now at `x`; two that would touch stand apart, none lower than the ground line."""
     ends = sorted((place(0.0, (d.low[-1] + d.high[-1]) / 2)[1], d.name) for d in depths)
     beside, anchor = (x + 5, None) if RIGHT - x > ROOM else (x - 5, "end")
-    parts, before = [], -math.inf
-    for y, name in ends:
-        before = max(y + 5, before + APART)
-        parts.append(text(beside, before, name, anchor=anchor, halo=True, size=13))
-    return parts
+    lines: list[float] = []
+    for y, _ in ends:
+        lines.append(max(y + 5, lines[-1] + APART if lines else TOP + APART))
+    lowest = BOTTOM - 3.0
+    for i in reversed(range(len(lines))):
+        lines[i] = min(lines[i], lowest)
+        lowest = lines[i] - APART
+    return [text(beside, y, name, anchor=anchor, halo=True, size=13) for y, (_, name) in zip(lines, ends, strict=True)]
 
 
 def _sentence(depths: Sequence[Days], coming: Known, lang: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from api.web.charts.chart import Chart
-from api.web.charts.course import beyond
-from api.web.charts.fan import fan, paint_name, paints
+from api.web.charts.course import beyond, cut
+from api.web.charts.fan import fan, paints
 from api.web.charts.frame import Frame, behind, limit_line
 from api.web.charts.runs import Runs, runs, thin
+from api.web.charts.scale import ticks_for
 from api.web.charts.svg import CARD, EDGE, INK, INK2, element, fill_of, hatch, picture, polyline, text
 from api.web.charts.week_words import DAY_MS, Coming, days_ahead, rows, sentence
 from api.web.words import local, plain
@@ -24,6 +25,8 @@ from core.texts import say
 from core.verdict import UNIT
 
 WIDTH, LEFT, RIGHT = 304, 38, 298
+TOP, HIGH, BETWEEN = 50, 110, 60  # of the panels [px]
+STEP = 18  # of the scale has at least so much room [px]
 BACK_DAYS = 7
 
 
@@ -47,20 +50,24 @@ def week(
     found = runs(times, values, flags, start=now - BACK_DAYS * DAY_MS, end=now)
     told = days_ahead(days_max, hours, now, timezone)
     days = told.rows
-    past = Frame(left=LEFT, right=RIGHT, top=50, bottom=160, start=now - BACK_DAYS * DAY_MS, end=now, timezone=timezone)
+    ticks = ticks_for([limit, *(v for line in found.lines for _, v in line), *(v for _, q in days for v in q)])
+    high = max(HIGH, STEP * (len(ticks) - 1))
+    past = Frame(left=LEFT, right=RIGHT, top=TOP, bottom=TOP + high, start=now - BACK_DAYS * DAY_MS, end=now, timezone=timezone, ticks=ticks)
     frames = [past]
     if days:
-        first, last = days[0][0], days[-1][0]
-        frames.append(Frame(left=LEFT, right=RIGHT, top=220, bottom=330, start=first, end=last + DAY_MS, timezone=timezone))
-    parts = [paints([(f.top, f.bottom) for f in frames]), _legend(limit, lang, bool(found.bad)), *behind(frames, lang)]
-    parts.append(text(0, 42, say(lang, "chart.week.past", days=BACK_DAYS), size=15, bold=True))
+        top = past.bottom + BETWEEN
+        frames.append(Frame(left=LEFT, right=RIGHT, top=top, bottom=top + high, start=days[0][0], end=days[-1][0] + DAY_MS, timezone=timezone, ticks=ticks))
+    parts = [paints([(f.top, f.bottom) for f in frames], len(ticks) - 1), _legend(limit, lang, bool(found.bad)), *behind(frames, lang)]
+    parts.append(text(0, TOP - 8, say(lang, "chart.week.past", days=BACK_DAYS), size=15, bold=True))
     parts.extend(_measured(found, past, now, lang))
     parts.extend(_day_names(past))
     if days:
-        parts.append(text(0, 212, say(lang, "chart.week.days", days=len(days)), size=15, bold=True))
+        parts.append(text(0, frames[1].top - 8, say(lang, "chart.week.days", days=len(days)), size=15, bold=True))
         parts.extend(_highest(days, frames[1], lang))
     parts.append(limit_line(frames, limit))
     words = sentence(found, told, old=old, now=now, timezone=timezone, lang=lang)
+    if days:
+        words = f"{words} {cut(days, frames[1], lang)}".strip()
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range"))
     table = rows(found, days, timezone=timezone, lang=lang)
     return Chart(svg=picture(WIDTH, frames[-1].bottom + 24, words, "week", *parts), sentence=words, head=head, rows=table)
@@ -108,7 +115,7 @@ def _highest(days: Coming, frame: Frame, lang: str) -> list[Markup]:
         then = local(start, frame.timezone)
         if n % 2 == 0:
             names.append(text(x, frame.bottom + 17, f"{then.day}/{then.month}", anchor="middle", fill=INK2))
-    parts = [fan(bars, paint_name(frame.top, frame.bottom))]
+    parts = [fan(bars, frame.paint)]
     parts += [polyline(marks, stroke=colour, stroke_width=thick) for colour, thick in ((CARD, 5.5), (INK, 3))]
     top = max(((start + DAY_MS // 2, q[MEDIAN]) for start, q in days), key=lambda s: s[1])
     return [*parts, *names, *beyond(top, frame, lang)]

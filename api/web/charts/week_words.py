@@ -27,11 +27,23 @@ def ahead_of(forecast: Forecast | None, now: int, span: int) -> list[tuple[int, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """The coming local days with the quantiles of their highest value; the first `hourly` of them are told by the hours. `issued` [ms]: the days' issue."""
+    """The coming local days with the quantiles of their highest value; those that begin at `whole` [ms] are told by the hours.
+
+    `issued` [ms]: the days' issue.
+    """
 
     rows: Coming = ()
-    hourly: int = 0
+    whole: frozenset[int] = frozenset()
     issued: int = 0
+
+    @property
+    def hourly(self) -> int:
+        """How many days the hours tell."""
+        return len(self.whole)
+
+    def by_hours(self) -> dict[int, tuple[float, ...]]:
+        """Of these days, by their start: what every table of a page says of them, lest two ranges are told of one day."""
+        return {start: q for start, q in self.rows if start in self.whole}
 
 
 def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone: str) -> Days:
@@ -44,7 +56,7 @@ def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone
     coming = ahead_of(hours, now, HOUR_MS)
     if days is None or hours is None or not coming or hours.issued_at <= days.issued_at - HOUR_MS:
         return Days(rows=rows, issued=days.issued_at if days is not None else 0)
-    told, hourly = [], 0
+    told, hourly = [], set()
     for start, q in rows:
         end = midnight(start, timezone, 1)
         inside = [row for row in coming if start <= row[0] < end]
@@ -54,10 +66,10 @@ def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone
             top = tuple(max(values) for values in zip(*(row[1] for row in inside), strict=True))
             steps = [start - HOUR_MS, *(row[0] for row in inside), end]
             whole = all(b - a <= 2 * HOUR_MS for a, b in pairwise(steps))
-            hourly += whole
+            hourly |= {start} if whole else set()
             q = (min(top[0], q[0]), *top[1:-1], max(top[-1], q[-1])) if whole else tuple(map(max, top, q))
         told.append((start, q))
-    return Days(rows=told, hourly=hourly, issued=days.issued_at)
+    return Days(rows=told, whole=frozenset(hourly), issued=days.issued_at)
 
 
 def sentence(found: Runs, days: Days, *, old: int | None = None, now: int, timezone: str, lang: str) -> str:

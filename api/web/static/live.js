@@ -1,6 +1,6 @@
 // Keeps a page true while it stands open: ages grow, a verdict is withdrawn once its data are too old, new data are fetched.
 // Time is the server's: its now at the answer, and how fast its clock runs. The phone's clock only measures differences.
-import { words } from "./age.js";
+import { printed, words } from "./age.js";
 import { exchange } from "./exchange.js";
 
 const state = JSON.parse(document.body.dataset.livePage);
@@ -29,6 +29,7 @@ function withdraw(card) {
     sign.firstElementChild.setAttribute("height", size);
   }
   for (const name of ["title", "instead"]) if (part(name)) part(name).textContent = document.getElementById("live").dataset.stale;
+  for (const each of card.querySelectorAll("template")) each.parentElement.replaceChildren(each.content.cloneNode(true)); // what the server would show then
   for (const name of ["until", "detail", "word", "ahead"]) for (const each of card.querySelectorAll(`[data-part="${name}"]`)) each.remove();
 }
 
@@ -38,6 +39,7 @@ function tick() {
     const text = words(state.words, each.dataset.form, at - Number(each.dataset.age));
     if (each.textContent !== text) each.textContent = text;
   }
+  document.getElementById("printed").textContent = printed(state.words, at, state.offset);
   for (const card of document.querySelectorAll("[data-good-for]")) {
     if (at - Number(card.dataset.asOf) > Number(card.dataset.goodFor)) withdraw(card);
   }

@@ -13,11 +13,12 @@ from pictures import SVG, check, read, words
 
 from api.web.charts.ahead import ahead
 from api.web.charts.chart import Chart
+from api.web.charts.week_words import Days
 from core.forecast import Forecast
 from core.tide import port_of_zone, shipped_ports
 from core.window import Window
 
-HOUR = 3_600_000
+HOUR, DAY = 3_600_000, 86_400_000
 NOW = 1_772_670_240_000  # Thursday 5 March 2026, 7:24 in Việt Nam
 FIRST = NOW - NOW % HOUR
 ZONE = "Asia/Ho_Chi_Minh"
@@ -145,9 +146,34 @@ def test_what_is_over_or_beyond_three_days_is_not_drawn() -> None:
     assert draw(forecast([FIRST + i * HOUR for i in range(-30, 120)]), EBBS).rows == draw(hourly(), EBBS).rows
 
 
-def test_above_the_scale_is_marked() -> None:
-    """What is saltier than 8 g/L is drawn at the top with an arrow and its value."""
-    assert any(w.startswith("16,2") for w in words(draw(hourly(mean=9.0)).svg))
+def test_the_scale_grows_with_the_water() -> None:
+    """Up to 29 g/L: lines at 8 and 16, no mark, and no part of the fan is cut at the frame."""
+    chart = draw(hourly(mean=9.0))
+    assert {"8", "16"} <= set(words(chart.svg))
+    assert not any(w.startswith("16,2") for w in words(chart.svg))
+    fan = next(p.get("d", "") for p in read(chart.svg).iter(f"{SVG}path") if p.get("fill") == "url(#bands-30-180-7)" and p.get("stroke-width") == ".8")
+    numbers = [float(n) for n in re.findall(r"-?(?:\d+\.\d+|\.\d+|\d+)", fan)]
+    heights = [sum(numbers[1 : i + 2 : 2]) for i in range(0, len(numbers), 2)]
+    assert min(heights) == pytest.approx(30 + 150 * (32 - 16.2 * 1.8) / 16 / 7, abs=0.5)
+    assert "nằm ngoài hình" not in chart.sentence
+
+
+def test_above_every_scale_is_marked() -> None:
+    """What is saltier than 64 g/L is drawn at the top with an arrow and its value, and the sentence does not claim that all is in the picture."""
+    chart = draw(hourly(mean=60.0))
+    assert any(w.startswith("10") for w in words(chart.svg))
+    assert "Chỗ cao hơn 64\u00a0g/L nằm ngoài hình" in chart.sentence
+
+
+def test_a_whole_day_has_one_range_in_both_tables() -> None:
+    """Tomorrow's is that of the chart of days, with its name as there; today and the last day say of which hours they are."""
+    tomorrow = FIRST - FIRST % DAY + DAY - 7 * HOUR  # by the clock of Việt Nam, before 17 o'clock UTC
+    days = Days(rows=((tomorrow, (0.1, 1.0, 3.0, 5.0, 7.7)), (tomorrow + DAY, (0.2, 1.0, 3.0, 5.0, 9.9))), whole=frozenset({tomorrow}))
+    chart = ahead(hourly(), [], now=NOW, limit=1.0, last=None, port=None, days=days, lang="vi", timezone=ZONE)
+    assert [row[0] for row in chart.rows] == ["Thứ Năm 5/3, từ 7 giờ sáng", "Thứ Sáu 6/3", "Thứ Bảy 7/3", "Chủ Nhật 8/3, đến 7 giờ sáng"]
+    assert chart.rows[1][2:4] == ("3,0\u00a0g/L", "0,1–7,7\u00a0g/L")
+    assert chart.rows[2][3] != "0,2–9,9\u00a0g/L", "that day the hours do not tell whole"
+    assert chart.head[3] == "Cao nhất, 9 trên 10 lần"
 
 
 def test_a_long_window_has_its_box_and_no_hours() -> None:

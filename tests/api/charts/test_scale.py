@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.web.charts.scale import BANDS, TICKS, TOP, is_beyond, position
+from api.web.charts.scale import BANDS, FARTHER, TICKS, TOP, is_beyond, position, ticks_for
 from core.bands import band
 
 
@@ -38,6 +38,16 @@ def test_what_is_off_the_scale(value: float, place: float, beyond: bool) -> None
     """What is saltier than 8 stands at the end and is marked; less than nothing is nothing."""
     assert position(value) == place
     assert is_beyond(value) == beyond
+
+
+@given(st.lists(st.floats(-5, 200) | st.just(math.nan), max_size=5))
+def test_it_grows_with_what_is_shown(values: list[float]) -> None:
+    """Law: it holds every value up to where scales end, in steps of equal room, and is no longer than that needs."""
+    ticks = ticks_for(values)
+    assert ticks[: len(TICKS)] == TICKS
+    assert [position(tick, ticks) for tick in ticks] == pytest.approx([i / (len(ticks) - 1) for i in range(len(ticks))])
+    assert all(is_beyond(v, ticks) == (v > FARTHER[-1]) for v in values if not math.isnan(v))
+    assert len(ticks) == len(TICKS) or any(is_beyond(v, ticks[:-1]) for v in values)
 
 
 def test_no_number_has_no_place() -> None:

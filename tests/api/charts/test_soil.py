@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import check, words
+from pictures import SVG, check, read, words
 
 from api.web.charts.chart import Chart
 from api.web.charts.soil import Days, soil
@@ -38,12 +39,22 @@ def draw(depths: list[Days], coming: Days | None = None, threshold: float | None
 def test_everything_there() -> None:
     """Names of the depths, the line of now, what the crop bears, the scale; sentence and table say the spans."""
     chart = draw([depth(), depth("30 cm", 1.0, 3.0)], ahead())
-    assert {"10 cm", "30 cm", "nay", "cây chịu tới đây", "dS/m", "0", "2", "4", "17/2"} <= set(words(chart.svg))
+    assert {"10 cm", "30 cm", "nay", "cây chịu tới 3\u00a0dS/m", "dS/m", "0", "2", "4", "17/2"} <= set(words(chart.svg))
     assert chart.sentence == "Ở 10 cm: 2,0–4,0\u00a0dS/m. Ở 30 cm: 1,0–3,0\u00a0dS/m. 14 ngày tới, vùng rễ: 2,0–5,0\u00a0dS/m."
     assert len(chart.head) == 5
     assert chart.rows[0] == ("17/2", "2,0–4,0", "1,0–3,0", "–", "–")
     assert chart.rows[-1] == ("16/3", "–", "–", "2,0–5,0", "1/10")
     assert len(chart.rows) == 28
+
+
+@given(st.lists(st.floats(0, 80), min_size=1, max_size=4), st.floats(0.5, 60))
+def test_no_words_lie_on_each_other(values: list[float], threshold: float) -> None:
+    """Law: names of the depths, what the crop bears and the days stand apart, however near the lines are."""
+    chart = draw([depth(f"{i}0 cm", v, v) for i, v in enumerate(values)], ahead(), threshold)
+    found = {t.text or "": float(t.get("y", "0")) for t in read(chart.svg).iter(f"{SVG}text")}
+    names = sorted(y for words, y in found.items() if words.endswith(" cm"))
+    bears = next(y for words, y in found.items() if words.startswith("cây chịu tới"))
+    assert all(b - a >= 13 for a, b in pairwise([bears, *names, found["17/2"]]))
 
 
 def test_no_colour_of_a_band() -> None:

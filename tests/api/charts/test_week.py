@@ -111,7 +111,7 @@ def test_it_says_from_when_the_days_are() -> None:
     """The hour of their issue, and which days are the hours'."""
     times, values, flags = readings(15 * MIN)
     told = week(times, values, flags, daily(), hourly(), now=NOW, limit=1, lang="vi", timezone=ZONE).sentence.replace("\u00a0", " ")
-    assert "Báo từng ngày lúc 7 giờ sáng nay. 2 ngày đầu lấy theo báo từng giờ ở trên." in told
+    assert "Báo từng ngày lúc 7 giờ sáng nay. 2 ngày đầu lấy theo báo từng giờ ở trên, khoảng gồm cả báo từng ngày; hai bảng ghi như nhau." in told
     assert "mặn nhất 5,8 g/L" in told
     assert "Báo từng ngày lúc 7 giờ sáng nay. Vạch đậm" in draw(times, values, flags, daily()).sentence.replace("\u00a0", " ")
 
@@ -176,9 +176,24 @@ def test_one_reading() -> None:
     assert chart.rows == (("Thứ Năm 5/3", "0,4\u00a0g/L", "0,4\u00a0g/L", "đo được"),)
 
 
-def test_above_the_scale_is_marked() -> None:
-    """What is saltier than 8 g/L is drawn at the top with an arrow and its value."""
-    assert any(w.startswith("16,2") for w in words(draw(*readings(15 * MIN, 9)).svg))
+def test_the_scale_grows_with_the_water() -> None:
+    """Both panels go on to 32 g/L where a day may have 29: lines at 8 and 16 in both, no mark, and each bar has its ends inside."""
+    chart = draw(*readings(15 * MIN, 9), daily(9))
+    drawn = words(chart.svg)
+    assert (drawn.count("8"), drawn.count("16"), drawn.count("32")) == (2, 2, 0)
+    assert not any(w.startswith("16,2") for w in drawn)
+    bars = next(p.get("d", "") for p in read(chart.svg).iter(f"{SVG}path") if "bands-236-362-7" in str(p.get("fill")) and p.get("stroke-width") == ".8")
+    tops = [float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)", bars)]
+    assert len(tops) == 14
+    assert min(tops) > 236.5
+    assert "nằm ngoài hình" not in chart.sentence
+
+
+def test_above_every_scale_is_marked() -> None:
+    """What is saltier than 64 g/L is drawn at the top with an arrow and its value, and said to lie outside."""
+    chart = draw(*readings(15 * MIN, 60), daily(60))
+    assert any(w.startswith("108,0") for w in words(chart.svg))
+    assert "Chỗ cao hơn 64\u00a0g/L nằm ngoài hình" in chart.sentence
 
 
 VALUE = st.floats(-1, 60) | st.just(math.nan)

@@ -135,6 +135,12 @@ def test_of_one_field(field: Rig, case: Case, limit: str, crop: str) -> None:
         assert not main.all("svg", class_="strip")
         assert not main.one(class_="say").all("b")
         assert not [e for e in main.all() if {"k0", "k1", "k2", "k3", "k4"} & set(e.attributes.get("class", "").split())]
+    if "giờ tới không có giờ nào đủ chắc" in main.text:  # who is told to measure and then to take is not told to keep to what is stored
+        assert ("Giữ nước đang có." in main.text) == (risk["verdict"] == "stop")
+        assert ("mới lấy, không thì giữ nước đang có." in main.text) == (risk["verdict"] != "stop")
+    until = " ".join(e.text for e in shown.one("article").all(class_="until"))
+    if until.startswith("đến khoảng") and hours["windows"]:
+        assert hours["windows"][0]["end"] <= risk["until"]
     # the days
     believed = case.later + 5 <= 24
     assert ("ngày tới, mặn nhất mỗi ngày" in main.one("svg", class_="week").text) == believed

@@ -36,7 +36,7 @@ def test_all_of_it(pages: Rig) -> None:
     assert page.one("article").one(data_part="title").text == "Đừng lấy nước"
     assert page.one(class_="until").text == "bơm được: tối nay 19–20 giờ"
     assert page.one(class_="big").text == "3,1 g/L ba phẩy một gam trên lít"
-    assert page.one(class_="say").text.startswith("Mặn, đang lên 1 giờ trước: 1,9 g/L Đo 9:55, 5 phút trước")
+    assert page.one(class_="say").text.startswith("Mặn, đang lên 1 giờ trước đó: 1,9 g/L Đo 9:55, 5 phút trước")
     for kind in ("ruler", "strip", "week"):
         chart = page.one("svg", class_=kind)
         assert chart.attributes["role"] == "img"
@@ -66,17 +66,54 @@ def test_a_limit_that_is_none(pages: Rig, limit: str) -> None:
 
 
 def test_why_to_believe_it(pages: Rig) -> None:
-    """Age, interval, check, sensor, what the check sensor read, forecast, and that nobody approved the thresholds."""
-    trust = station(pages, "kenh-lau").one("ul", class_="trust").text
+    """Age, interval, check, what the check sensor read, forecast, and that nobody approved the thresholds: without a name, version or hash."""
+    page = station(pages, "kenh-lau")
+    trust = page.one("ul", class_="trust").text
     for words in (
         "Đo 9:55, 5 phút trước. Máy gửi 15 phút một lần.",
         "Kiểm tra tự động: tốt.",
-        "Máy đo d-kenh-lau.",
-        "Máy đối chứng d-check: 0,8 g/L, 15 phút trước.",
-        "Báo trước lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1.",
+        "Máy đối chứng: 0,8 g/L, 15 phút trước.",
+        "Báo trước lúc 9:30 theo cách “hôm nay sao mai vậy”.",
         "chưa được duyệt",
     ):
         assert words in trust
+    assert not [words for words in ("d-kenh-lau", "d-check", "bản 1", pages.backend.risk().hash) if words and words in trust]
+    technical = page.one("details", id="technical")
+    assert "open" not in technical.attributes
+    for words in (
+        "Máy đo d-kenh-lau.",
+        "Máy đối chứng d-check.",
+        "Báo từng giờ: cách “hôm nay sao mai vậy”, bản 1.",
+        "Báo từng ngày: cách “hôm nay sao mai vậy”, bản 1.",
+        "Ngưỡng kết luận: ",
+    ):
+        assert words in technical.text
+
+
+def test_ages_and_ticks_of_the_trust_follow_the_clock(pages: Rig) -> None:
+    """Each age is one the script lets grow; the only tick stands at a check of a fresh good reading, and has a time to go."""
+    lines = station(pages, "kenh-lau").one("ul", class_="trust").all("li")
+    assert {a.attributes["data-age"] for line in lines for a in line.all("span", data_form="ago")} == {str(NOW - 5 * 60_000), str(NOW - 15 * 60_000)}
+    ticked = [line for line in lines if is_ticked(line)]
+    assert [line.text for line in ticked] == ["Kiểm tra tự động: tốt."]
+    assert (ticked[0].attributes["data-as-of"], ticked[0].attributes["data-good-for"]) == (str(NOW - 5 * 60_000), str(HOUR_MS))
+    pages.clock.now = NOW + 18 * HOUR_MS
+    pages.app.state.present._read_at = 0.0
+    later = station(pages, "kenh-lau").one("ul", class_="trust").all("li")
+    assert "Kiểm tra tự động: tốt." in [line.text for line in later]
+    assert not [line for line in later if is_ticked(line)]
+
+
+def is_ticked(line: Element) -> bool:
+    """Whether a check-mark stands before it."""
+    return bool(line.all("path", d="M5 12.6l4.6 4.6L19.2 7"))
+
+
+def test_paper_has_its_dates(pages: Rig) -> None:
+    """When it was printed, and the full date of the reading."""
+    page = station(pages, "kenh-lau")
+    assert [e.text for e in page.all(class_="paper")] == ["In lúc 10:00, ngày 02/03/2026", "(02/03/2026)"]
+    assert station(pages, "kenh-lau?lang=en").one("p", class_="paper").text == "Printed at 10:00, 2026-03-02"
 
 
 def test_the_record_of_this_place(pages: Rig) -> None:
@@ -97,6 +134,7 @@ def test_being_right_where_it_is_easy(events: int, words: str) -> None:
     two = [replace(score, events=min(events, 15)), replace(score, model="other", events=max(0, events - 15))]
     text = record_line(two, lang="vi").text
     assert "đúng 100 trên 100 lần" in text
+    assert record_line(two, lang="vi").icon != "check"
     assert text.endswith(words or "ngày).")
 
 
@@ -107,12 +145,15 @@ def test_the_season() -> None:
 
 
 def test_why_the_forecast_says_so(pages: Rig) -> None:
-    """Reasons in words with the days they are about, the silent driver, and whose word it is; where the model gives none, that."""
+    """Reasons in words with the hours or days they are about, the nearest first, the silent driver once, and whose word each is; where none is given, that."""
     page = station(pages, "cai-tu").text
-    assert "Vì sao báo vậy? 7 ngày nữa: Con nước đang vào kỳ đẩy mặn lên, mặn thêm chừng 1,2\u00a0g/L. Ngày mai:".replace("\u00a0", " ") in page
+    nearest = ("Vì sao báo vậy? Từng giờ: Con nước đang vào kỳ đẩy mặn lên, mặn thêm chừng 1,2 g/L.", "Ngày mai: Sau những ngày", "7 ngày nữa: Con nước")
+    assert all(words in page for words in nearest)
+    assert sorted(nearest, key=page.index) == list(nearest)
     assert "Mực nước my tho nghiêng về ngọt" in page
-    assert "Thiếu số liệu lưu lượng thượng nguồn, nên khoảng báo rộng hơn." in page
-    assert "Báo lúc 9:30 theo cách “hôm nay sao mai vậy”, bản 1; số liệu đến 9:00." in page
+    assert page.count("Thiếu số liệu lưu lượng thượng nguồn, nên khoảng báo rộng hơn.") == 1
+    for kind in ("giờ", "ngày"):
+        assert f"Báo từng {kind} lúc 9:30 theo cách “hôm nay sao mai vậy”; số liệu đến 9:00." in page
     assert "Không có lý do nào nổi bật." in station(pages, "kenh-lau").text
     assert "Vì sao báo vậy?" not in station(pages, "tram-moi").text
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,24 @@ HTML = {"Accept": "text/html"}
 def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """The app of the pages, for tests that change nothing in it."""
     made = Rig(pages_backend(tmp_path_factory.mktemp("pages")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rising(tmp_path: Path) -> Iterator[Rig]:
+    """Likewise, and at kenh-nam the newest issue has fresh hours until 19 o'clock and salt after."""
+    backend = pages_backend(tmp_path)
+    calm = coming(next(w for w in WATER if w.station == "kenh-nam"))
+    salt = [start >= NOW + 9 * HOUR_MS for start in calm.times]
+    issue = dataclasses.replace(
+        calm,
+        issued_at=calm.issued_at + 60_000,
+        quantiles=tuple((3.0, 3.2, 3.5, 3.8, 4.0) if s else q for s, q in zip(salt, calm.quantiles, strict=True)),
+        p_gt=tuple((0.98, 0.98, 0.98, 0.02) if s else (0.01,) * 4 for s in salt),
+    )
+    asyncio.run(backend.forecasts.issue([issue]))
+    made = Rig(backend)
     yield made
     made.close()
 
@@ -89,6 +109,29 @@ def test_the_chart_ticks_the_same_hours(still: Rig) -> None:
 def test_none_sure_enough(still: Rig) -> None:
     """Said with the limit, and to keep what one has."""
     assert "72 giờ tới không có giờ nào đủ chắc dưới 1 g/L. Giữ nước đang có." in pump(still, "/stations/go-quao").text
+
+
+@pytest.mark.parametrize(("station", "limit"), [("cai-tu", "0.5"), ("kenh-lau", "0.5")])
+def test_none_sure_enough_where_the_headline_bids_to_measure(still: Rig, station: str, limit: str) -> None:
+    """To wait for the ebb and measure is not to keep what one has: under which number it may be taken, and what else."""
+    found = page(still, f"/stations/{station}?limit={limit}")
+    title = found.one("article").one(data_part="title").text
+    said = section(found, "Khi nào bơm được?").text
+    assert (title, "để hẹn trước" in said) in (("Chờ nước ròng, đo rồi mới lấy", True), ("Đừng lấy nước", False))
+    assert ("đo: dưới 0,5 g/L mới lấy, không thì giữ nước đang có." in said) == ("Chờ" in title)
+    assert ("Giữ nước đang có." in said) == ("Đừng" in title)
+
+
+def test_what_may_be_taken_does_not_end_within_hours_to_pump(rising: Rig) -> None:
+    """Salt comes in nine hours: six before that the verdict ends, and the headline bids to measure then; it does not bid to stop."""
+    found = page(rising, "/stations/kenh-nam")
+    assert found.one("article").one(data_part="title").text == "Lấy và trữ nước được"
+    assert section(found, "Khi nào bơm được?").one(class_="when").text.endswith("10–19 giờ")
+    until = found.one("article").one(class_="until").text
+    assert until.startswith("đo lại từ khoảng ")
+    row = next(e for e in page(rising, "/?station=kenh-nam").all("article"))
+    assert until in row.text
+    assert "đến khoảng" not in row.text
 
 
 @pytest.mark.parametrize(
