@@ -308,10 +308,10 @@ def test_a_cut_network_withdraws_the_hours_to_pump(browser: Browser, address: st
 
 
 def test_a_withdrawn_page_is_as_the_servers_own(browser: Browser, address: str, hands: Hands) -> None:
-    """The number turns pale, the ruler's pointer dashed, the tick goes, every age grows; as on a page that is opened then."""
+    """Why stands under what to do, the number turns pale, the ruler's pointer dashed, the tick goes, every age grows; as on a page that is opened then."""
     look = """() => ({
       number: getComputedStyle(document.querySelector(".big")).color, ruler: document.querySelector(".ruler").getAttribute("aria-label"),
-      say: document.querySelector(".say").innerText.trim(),
+      say: document.querySelector(".say").innerText.trim(), why: document.querySelector(".verdict .body").innerText.trim(),
       trust: [...document.querySelectorAll(".trust li")].slice(0, 2).map((l) => l.innerHTML),
     })"""
     with opened(browser, PHONE) as page:
@@ -330,6 +330,7 @@ def test_a_withdrawn_page_is_as_the_servers_own(browser: Browser, address: str, 
     assert then["number"] == after["number"] != before["number"]
     assert then["ruler"] == after["ruler"] != before["ruler"]
     assert then["say"] == after["say"] != before["say"]
+    assert then["why"] == after["why"] == "Số cũ 2 giờ 5 phút. Đo lại trước khi lấy nước."
     assert [t.split("<span", 1)[1].split(">", 1)[1] for t in then["trust"]] == [t.split("<span", 1)[1].split(">", 1)[1] for t in after["trust"]]
 
 

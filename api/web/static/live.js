@@ -35,13 +35,13 @@ function withdraw(card) {
 
 function tick() {
   const at = now();
-  for (const each of document.querySelectorAll("[data-age]")) {
-    const text = words(state.words, each.dataset.form, at - Number(each.dataset.age));
-    if (each.textContent !== text) each.textContent = text;
-  }
   document.getElementById("printed").textContent = printed(state.words, at, state.offset);
   for (const card of document.querySelectorAll("[data-good-for]")) {
     if (at - Number(card.dataset.asOf) > Number(card.dataset.goodFor)) withdraw(card);
+  }
+  for (const each of document.querySelectorAll("[data-age]")) {
+    const text = words(state.words, each.dataset.form, at - Number(each.dataset.age));
+    if (each.textContent !== text) each.textContent = text;
   }
   if (failed) tell();
 }

@@ -69,6 +69,7 @@ def test_with_a_crop_it_says_what_to_do(field: Rig) -> None:
         "Có số chưa ai đối chiếu với nguồn.",
     ):
         assert words in found.text
+    assert found.one("ul", class_="ticks").one("span", data_form="ago").attributes["data-age"], "the script lets it grow"
     chosen = [b.attributes["value"] for b in found.all("button", name="stage") if b.attributes["aria-pressed"] == "true"]
     assert chosen == ["ripening"]
     assert [b.attributes["value"] for b in found.all("button", name="crop") if b.attributes["aria-pressed"] == "true"] == ["rice"]
