@@ -7,6 +7,7 @@ second scorer scores nothing twice. Readings that come later than `SETTLE_MS` af
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,6 +31,7 @@ POINTS = 8  # in one round
 LEADS = 14  # days ahead that are forecast at most
 DAYS = 7  # of a point in one round
 _SAID_BEFORE_MS = {"hour": 4 * DAY_MS, "day_max": 16 * DAY_MS, "day_min": 16 * DAY_MS}  # how long before its interval a forecast may have been issued
+AHEAD_MS = 60_000  # two services may issue side by side
 _MOST = 100_000  # issues of one point in one read
 
 
@@ -69,7 +71,7 @@ class Scorer:
                 return 0
             self._newest = {}
             for target in TARGETS:
-                for f in await self._db.latest_forecasts(target=target):
+                for f in await self._db.latest_forecasts(target=target, until=now):
                     self._newest[f.station, f.point] = max(f.issued_at, self._newest.get((f.station, f.point), 0))
             self._queue.extend(sorted(self._newest))
             self._hour = now // HOUR_MS
@@ -130,8 +132,21 @@ class Scorer:
         found: list[Forecast] = []
         for target in TARGETS:
             since = max(0, after - _SAID_BEFORE_MS[target])
-            found += await self._db.forecasts(station=station, point=point, target=target, since=since, until=until, limit=_MOST)
-        return [f for f in found if not f.hindcast]
+            issues = await self._db.forecasts(station=station, point=point, target=target, since=since, until=until, limit=_MOST)
+            found += in_time([f for f in issues if not f.hindcast])
+        return found
+
+
+def in_time(issues: Sequence[Forecast]) -> list[Forecast]:
+    """Of one point and target without those that bear a later time than one that came after them, but for a minute: our clock was ahead when they were
+    made, and what was said then was not said at the time they bear. In the order of their numbers."""
+    kept: list[Forecast] = []
+    earliest = math.inf
+    for f in sorted(issues, key=lambda f: f.id, reverse=True):
+        if f.issued_at <= earliest + AHEAD_MS:
+            kept.append(f)
+        earliest = min(earliest, f.issued_at)
+    return kept[::-1]
 
 
 def midnight(at: int, zone: str, *, days: int = 0) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,26 @@ def test_a_clock_that_ran_ahead_leaves_later_days_to_be_scored(world: World) -> 
     world.clock.now = MIDNIGHT + 32 * DAY + SETTLE_MS
     drain(world)
     assert (record(world)[1].n, record(world)[1].missing) == (1, 1)
+
+
+def test_what_a_clock_ahead_of_time_said_is_not_scored(world: World) -> None:
+    """Made at 05:00 by a clock that stood at 10:00, then right again: of 10:00 the issue that was made then counts, and only that."""
+    a = world.station("a")
+    world.measure(a, FIVE - 40 * DAY, FIVE)
+    world.clock.now = FIVE + 5 * HOUR
+    world.round()
+    world.clock.now = FIVE + 5 * MINUTE
+    world.measure(a, FIVE, FIVE + 5 * MINUTE)
+    world.again()
+    world.round()
+    false, true = sorted(world.issued("a", "hour"), key=lambda f: f.id)
+    assert (false.issued_at, true.issued_at) == (FIVE + 5 * HOUR, FIVE + 5 * MINUTE)
+    assert scoring.in_time([true, false]) == [true]
+    assert scoring.in_time([replace(false, id=9), true]) == [true, replace(false, id=9)], "in order"
+    world.measure(a, FIVE + 5 * MINUTE, MIDNIGHT + 2 * DAY)
+    world.clock.now = MIDNIGHT + 2 * DAY + SETTLE_MS
+    drain(world)
+    assert sum(r.n for r in record(world, "hour").values()) == 43  # from 05:00 on: those of one issue
 
 
 def test_a_fault_at_one_point_keeps_no_other_from_its_scores(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
