@@ -182,7 +182,8 @@ def test_an_installation_of_ones_own(installed: Clone) -> None:
         _while_read(up, clone.is_ready, lambda: up.shown[-2000:])
         shown = clone.type_in(block("README.md", "Your own installation", 1))
         assert "acknowledged" in shown
-        assert "water.salinity" in shown
+        show = block("README.md", "Your own installation", 1).splitlines()[-1]
+        until(lambda: "water.salinity" in clone.type_in(show), 10, lambda: f"acknowledged, and stored soon after:\n{shown}\n{up.shown[-2000:]}")
         assert "kl01" in clone.page("/")
 
         assert "8064 of 8064" in clone.type_in(block("docs/running.md", "Simulated and recorded data"))
