@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from core.bands import LINES
 from core.model_card import ModelCard
-from core.record import VALUES, Score
+from core.record import AHEAD, VALUES, Score
 
 DAYS = 30  # that are looked back on; the record adds up by months, so a part of one more
 LEAST = 50  # scored forecasts: fewer tell nothing
@@ -24,9 +24,9 @@ LOW_COVERAGE = 0.75  # of the 90 % interval
 HIGH_ERROR = 1.5  # times that of the held-out days
 FALSE_ALARM = 0.05  # of one look at a model that is what it claims, at most
 BLOCK = 2  # days that a block is longer than the days ahead: issues of days this far apart err alike, however near what they tell of
-WITHIN = {"hour": {"max_6h": "within 6 h", "max_24h": "within 24 h"}}  # what is said of a model's forecasts besides, as the record names it
-NEAR = {"hour": 24, "max_6h": 24, "max_24h": 24}  # the lead that stands for the next day in the record; 1 of days
-A_DAY = {"hour": 24 * 24, "max_6h": 24, "max_24h": 24}  # forecasts of one day, point and lead at most: each hour by each of 24 issues; 1 of days
+WITHIN = {"hour": {target: f"within {hours} h" for target, hours in AHEAD.items()}}  # what is said of a model's forecasts besides, as the record names it
+NEAR = dict.fromkeys(("hour", *AHEAD), 24)  # the lead that stands for the next day in the record; 1 of days
+A_DAY = {"hour": 24 * 24} | dict.fromkeys(AHEAD, 24)  # forecasts of one day, point and lead at most: each hour by each of 24 issues; 1 of days
 _INTERVAL, _Z = 0.9, 3.0  # what the interval claims; of a mean error, one in a thousand were it normal, and it is skew
 
 

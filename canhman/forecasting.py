@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.sql.database import SqlDatabase
-from analytics.daily.model import day_models
 from analytics.forecast_config import ForecastConfig
-from analytics.hourly.model import hour_models
 from analytics.issuing import PATIENCE_MS, Issuer, Round
 from analytics.mirroring import Mirroring
 from analytics.readings import QUANTITY
@@ -23,6 +21,7 @@ from canhman.clocks import FollowedClock
 from canhman.configuration import read_crops, read_forecast
 from canhman.drifting import of_database
 from canhman.judge_lock import JudgeLock
+from canhman.lessons import codes
 from canhman.loops import for_ever, tell, unless_stopped
 from canhman.reloading import Reloaded
 from canhman.settings import Settings
@@ -147,7 +146,7 @@ class _Service:
         self._config = config
         self._used = config.current
         self._issuer = parts.issuer(config.current)
-        self._codes = {name: one.version for name, one in (day_models() | hour_models()).items()}
+        self._codes = codes()
         self._schedule = Schedule(settings, parts.clock, newest=self._newest, enough=self._enough)
         self._drift_at = self._learn_at = 0.0
         self._mirroring = Mirroring(parts.db, parts.store)
