@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+import structlog
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
@@ -24,6 +25,8 @@ from core.clock import Clock, SystemClock
 from core.errors import RefusedError, UnavailableError
 from core.message import Message
 from registry.permissions import BROKER_STATE, FILTERS
+
+log = structlog.get_logger(__name__)
 
 _UNREADABLE_TOPIC = "\ufffd"
 
@@ -60,6 +63,7 @@ class PahoSource:
         self._arrivals = 0
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}  # mid of a SUBSCRIBE or UNSUBSCRIBE
         self._opened = self._clean = False
+        self._renewing: asyncio.Task[None] | None = None  # held, so that it is not collected
         self.found_session = False  # whether the broker still had our session when `open` connected
         self._link = Link(
             endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost, left=self._left), reads=max_batch
@@ -140,12 +144,25 @@ class PahoSource:
         return client
 
     async def _up(self, connack: Connack) -> None:
-        """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
-        if self._clean or (connack.session_present and self._opened):
+        """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
+        if self._clean:
             return
         if not self._opened:
             self.found_session = connack.session_present
-        await self._hold()
+        if connack.session_present and self._opened:
+            # The answers come behind all that waits there, which is read as fast as it is stored: nobody waits for them.
+            self._renewing = asyncio.get_running_loop().create_task(self._renew(), name=f"{self._link.endpoint} subscriptions")
+        else:
+            await self._hold()
+
+    async def _renew(self) -> None:
+        try:
+            await self._hold()
+        except RefusedError as error:
+            log.error("mqtt subscription refused", client=self._link.endpoint.client_id, error=str(error))
+            self._link.lose("a subscription is refused")
+        except UnavailableError:
+            pass  # the line is lost, and the next one subscribes
 
     async def _hold(self) -> None:
         client = self._link.client

@@ -95,7 +95,7 @@ class Link:
         await self._keeper.close()
         if self._sock is not None:
             await self._say_goodbye(self._sock)
-            self._lose("closed by us")
+            self.lose("closed by us")
 
     def flush(self) -> None:
         """Write what paho has queued, now as far as the socket takes it."""
@@ -158,7 +158,7 @@ class Link:
             if self._sock is None:
                 raise UnavailableError(f"{self.endpoint} closed the connection: {self._keeper.reason}")
         except BaseException as error:
-            self._lose("given up")
+            self.lose("given up")
             if isinstance(error, TimeoutError):
                 raise UnavailableError(f"{self.endpoint} gave no answer within {self.endpoint.timeout_s:g} s") from error
             raise
@@ -241,7 +241,7 @@ class Link:
             for _ in range(self._reads):
                 before = self.events
                 if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    self._lose("the connection broke")
+                    self.lose("the connection broke")
                 if self._sock is None or (self.events == before and not _pending(self._sock)):
                     more = False
                     break
@@ -263,10 +263,10 @@ class Link:
 
     def _broken(self, error: Exception) -> None:
         log.error("mqtt client failed, connecting again", client=self.endpoint.client_id, error=repr(error))
-        self._lose(repr(error))
+        self.lose(repr(error))
 
-    def _lose(self, reason: str) -> None:
-        """Close the socket where it is open; tell the owner and the keeper once."""
+    def lose(self, reason: str) -> None:
+        """End the connection where there is one: close the socket, tell the owner and the keeper once."""
         sock = self._sock
         if sock is not None:
             self._detach()
@@ -300,14 +300,14 @@ class Link:
             self._connack.set_result(connack)
 
     def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
-        self._lose(str(reason))
+        self.lose(str(reason))
 
     def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
         """Paho closes the socket: out of the selector first. It calls this from the dialling thread too, for an old socket."""
         if sock is self._sock:
             if self._hooks.left is not None and self._sock is not None:
                 self._hooks.left(_begun(client) + _left_in(self._sock))
-            self._lose("closed by the broker")
+            self.lose("closed by the broker")
 
 
 def _pending(sock: socket.socket) -> bool:

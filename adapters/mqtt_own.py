@@ -70,6 +70,7 @@ class OwnSource:
         self._numbers = itertools.count()
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}  # packet identifier of a SUBSCRIBE or UNSUBSCRIBE
         self._opened = self._clean = False
+        self._renewing: asyncio.Task[None] | None = None  # held, so that it is not collected
         self._tls: ssl.SSLContext | None = None
         self.found_session = False  # whether the broker still had our session when `open` connected
 
@@ -170,8 +171,8 @@ class OwnSource:
         )
 
     async def _subscribe(self, line: Line, connack: Connack) -> None:
-        """Subscribe where the broker does not know us any more, and always at `open`: the filters may have changed."""
-        if self._clean or (connack.session_present and self._opened):
+        """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
+        if self._clean:
             return
         where, says = self._endpoint, connack.properties
         if not self._opened:
@@ -180,11 +181,24 @@ class OwnSource:
             raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
         if says.session_expiry_interval is not None:
             log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
-        await self._hold(line)
+        if connack.session_present and self._opened:
+            # The answers come behind all that waits there, which is read as fast as it is stored: nobody waits for them.
+            self._renewing = asyncio.get_running_loop().create_task(self._renew(line), name=f"{where} subscriptions")
+        else:
+            await self._hold(line)
 
-    async def _hold(self, line: Line) -> None:
+    async def _renew(self, line: Line) -> None:
+        try:
+            await self._hold(line, again=True)
+        except RefusedError as error:
+            log.error("mqtt subscription refused", client=self._endpoint.client_id, error=str(error))
+            line.lose("a subscription is refused")
+        except UnavailableError:
+            pass  # the line is lost, and the next one subscribes
+
+    async def _hold(self, line: Line, *, again: bool = False) -> None:
         where = self._endpoint
-        asked = [(f, self._ask(line, f, 1)) for f in self._wanted]
+        asked = [(f, self._ask(line, f, 1, again=again)) for f in self._wanted]
         self._ask(line, BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
         # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.
         number, gone = self._answer()
@@ -197,9 +211,11 @@ class OwnSource:
                 log.warning("the broker delivers without acknowledgement (QoS 0)", broker=str(where), filter=topic_filter)
         await gone
 
-    def _ask(self, line: Line, topic_filter: str, qos: int) -> asyncio.Future[Sequence[int]]:
+    def _ask(self, line: Line, topic_filter: str, qos: int, *, again: bool = False) -> asyncio.Future[Sequence[int]]:
+        """`again`: retained messages come only where the broker had lost the subscription."""
         number, answer = self._answer()
-        line.send(encode(Subscribe(packet_id=number, subscriptions=(Subscription(topic_filter=topic_filter, qos=qos),))))
+        wanted = Subscription(topic_filter=topic_filter, qos=qos, retain_handling=int(again))
+        line.send(encode(Subscribe(packet_id=number, subscriptions=(wanted,))))
         return answer
 
     def _answer(self) -> tuple[int, asyncio.Future[Sequence[int]]]:

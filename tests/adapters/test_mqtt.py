@@ -13,6 +13,7 @@ import pytest
 from servers.fake_mqtt import FakeMqtt, Line, connack5
 from servers.mosquitto import Mosquitto
 from servers.ports import free_port
+from structlog.testing import capture_logs
 
 from adapters.mqtt import PahoSource
 from adapters.mqtt_filters import is_shared, shared_form
@@ -185,6 +186,7 @@ def test_acks_of_an_old_connection_never_touch_a_new_one(source_of: Maker) -> No
             line.publish(b"a", 7)
             await opened.wait()
             return
+        await line.subscribed()
         line.publish(b"b", 7)
         while True:
             first, body = await line.packet()
@@ -481,6 +483,98 @@ def test_comes_back_by_itself_after_a_killed_broker(source_of: Maker, tmp_path: 
 
     with Mosquitto(tmp_path) as server:
         run(test(server))
+
+
+@pytest.mark.servers
+def test_a_session_that_came_back_without_its_subscriptions_gets_them_again(source_of: Maker, tmp_path: Path) -> None:
+    """A broker saves a session when it likes, also between CONNECT and SUBSCRIBE: killed, it knows us and sends us nothing."""
+
+    async def test(server: Mosquitto) -> None:
+        early = source_of(server.port, filters=["elsewhere"])
+        await early.open()
+        await early.close()
+        server.stop()
+        saved = (server.folder / "mosquitto.db").read_bytes()
+        server.start()
+        source = source_of(server.port)
+        await source.open()
+        assert source.found_session
+        server.kill()
+        (server.folder / "mosquitto.db").write_bytes(saved)
+        server.start()
+        publisher = PahoPublisher("127.0.0.1", server.port, client_id="p")
+        await publisher.open()
+        while await publisher.publish(TOPIC, b"x") is Delivery.NO_SUBSCRIBERS:
+            await asyncio.sleep(0.01)  # until the source has subscribed again: the broker is the only one to know
+        assert (await source.batch())[0].payload == b"x"
+        await source.close()
+        await publisher.close()
+
+    with Mosquitto(tmp_path) as server:
+        run(test(server))
+
+
+@pytest.mark.sockets
+def test_a_subscription_refused_later_ends_the_connection(source_of: Maker) -> None:
+    """An ingest that hears nothing any more must not look connected: the refusal is said, and it comes back until it is granted."""
+    opened = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.greet(session=line.number > 0)
+        await line.subscribed(0x80 if line.number == 1 else 1)
+        if line.number == 0:
+            await opened.wait()
+        elif line.number == 1:
+            await line.packet()
+        else:
+            line.publish(b"granted", 1)
+            await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port)
+            await source.open()
+            opened.set()
+            assert (await source.batch())[0].payload == b"granted"
+            assert source.connections == 3
+            await source.close()
+
+    with capture_logs() as logs:
+        run(test())
+    (said,) = [line["error"] for line in logs if line["event"] == "mqtt subscription refused"]
+    assert "the subscription to canhman/" in said
+
+
+@pytest.mark.sockets
+def test_what_waits_in_a_session_is_stored_before_the_answer_to_its_subscription(source_of: Maker) -> None:
+    """Coming back is not held up by a broker that sends a long queue before its SUBACK, of which only so much is read at a time."""
+    opened, stored = asyncio.Event(), asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.greet(session=line.number > 0)
+        if line.number == 0:
+            await line.subscribed()
+            await opened.wait()
+            return
+        for i in range(500):
+            line.publish(str(i).encode(), i + 1, dup=True)
+        await stored.wait()
+        await line.subscribed()
+        line.publish(b"live", 600)
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(server.port, max_batch=4)
+            await source.open()
+            opened.set()
+            assert [int(m.payload) for m in await receive(source, 500)] == list(range(500))
+            stored.set()
+            assert (await source.batch())[0].payload == b"live"
+            assert source.connections == 2
+            await source.close()
+
+    run(test())
 
 
 @pytest.mark.sockets
