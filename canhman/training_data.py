@@ -12,7 +12,7 @@ from adapters.sql.database import SqlDatabase
 from analytics.daily.dataset import Dataset
 from analytics.daily.histories import ISSUE_HOUR, daily_of
 from analytics.daily.panel import Daily
-from analytics.daily.units import SALINITY
+from analytics.daily.units import SALINITY, same_unit
 from analytics.forecast_config import DriverSource
 from analytics.history import DAY_MS, History, local_times
 from analytics.hourly.histories import hourly_of
@@ -108,8 +108,8 @@ async def _whole(store: SeriesStore, place: Place, directory: Directory, at: int
 
 
 def holds_salinity(found: Dataset) -> Dataset:
-    """Raises ConfigError for another unit than that of the stations."""
-    if found.unit != SALINITY:
+    """Raises ConfigError for another unit than that of the stations, in whatever spelling."""
+    if not same_unit(found.unit, SALINITY):
         raise ConfigError(f"{found.source}: its unit is {found.unit}, and stations are forecast in {SALINITY}: train on salinity or conductivity")
     return found
 

@@ -15,7 +15,8 @@ from analytics.forecast_config import Training
 from analytics.history import History
 from analytics.training_hours import HourExam
 from canhman.lessons import Lesson, lesson
-from canhman.training_data import Known, dataset_daily, has_one_value_a_day
+from canhman.training_data import Known, dataset_daily, has_one_value_a_day, holds_salinity
+from core.errors import ConfigError
 
 RULES = Training()
 TARGETS = ("day_max", "day_min", "hour")
@@ -120,6 +121,17 @@ def test_a_station_that_begins_after_the_last_test_day_shifts_no_other(tmp_path:
     assert asked.until <= "2021-04-06"
     said = asked.persistence().quantiles[:, 2]
     assert np.array_equal(said[np.isfinite(said)], asked.came[np.isfinite(said)])
+
+
+@pytest.mark.parametrize(("unit", "taken"), [("g/l", True), ("G/L", True), ("g·L-1", True), ("gram/m3", False), ("mg/L", False), ("kg", False)])
+def test_salinity_is_taken_in_every_spelling_that_a_backtest_takes(unit: str, taken: bool, made: Dataset) -> None:
+    """The unit counts, not how it is written; another unit is refused by its name."""
+    told = replace(made, unit=unit)
+    if taken:
+        assert holds_salinity(told) is told
+    else:
+        with pytest.raises(ConfigError, match=f"its unit is {unit}"):
+            holds_salinity(told)
 
 
 def test_a_datasets_days_are_those_of_operation(made: Dataset) -> None:
