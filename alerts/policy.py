@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from alerts.config import AlertRules
 from core.alert import Alert, AlertEvent, AlertKey, Step
 from core.bands import LINES, band, level
+from core.clock import AHEAD_MS
 from core.flags import Flag
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.highest import chance_within, covered, touching
 from core.risk import Risk
 from core.state import Latest
+from core.told import is_told
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * HOUR_MS
-AHEAD_MS = 600_000  # a reading or an issue may be this far ahead of us, as ingest takes it
 ARRIVING_MS = 600_000  # who was heard within this time is sending a backlog, and is not silent
 RAISED_BY = 1.25  # a new peak in the same band is told when it is this many times the one told last
 BAD = (Flag.SUSPECT, Flag.FAIL)
@@ -163,7 +164,7 @@ def _silent(key: AlertKey, at: _Point) -> _Found:
 
 def _forecast(key: AlertKey, at: _Point) -> _Found:
     issue = at.facts.forecast
-    if issue is None or key.line is None or not -AHEAD_MS <= at.now - issue.issued_at <= at.rules.forecast_max_age_h * HOUR_MS:
+    if issue is None or key.line is None or not is_told(issue, at.now, at.rules.forecast_max_age_h):
         return _Found()
     until = at.now + at.rules.ahead_h * HOUR_MS
     hours = touching(issue, at.now, until)

@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 
 from alerts.config import AlertRules
-from alerts.policy import AHEAD_MS, ARRIVING_MS, BAD, Facts, reach_back_ms, step
+from alerts.policy import ARRIVING_MS, BAD, Facts, reach_back_ms, step
 from alerts.telling import with_intents
 from core.alert import Alert, AlertKey, Step
 from core.batch import Batch
-from core.clock import Clock
+from core.clock import AHEAD_MS, Clock
 from core.flags import Flag
 from core.forecast import HOUR_MS, Forecast
 from core.ports import Alerts, Cursors, Forecasts, Registry, SeriesStore, States

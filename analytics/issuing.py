@@ -31,6 +31,7 @@ from core.forecast import HINDCAST, HOUR_MS, TARGETS, WITHDRAWN, Forecast
 from core.ports import Forecasts, Registry, SeriesStore, States
 from core.series import SeriesKey
 from core.state import SeriesState
+from core.told import told_until
 from registry.directory import Directory
 
 ISSUE_HOUR = 5  # of the days, local
@@ -39,7 +40,7 @@ FRESH_MS = 6 * HOUR_MS  # a point whose newest good reading is older gets no for
 LITTLE_MS = QUARTER_MS  # of readings that wait for the judge: an issue goes without them
 PATIENCE_MS = 5 * MINUTE_MS  # with a judge who has more than that to see yet; then it goes without
 SEEN_AGAIN_MS = 7 * DAY_MS  # since an issue, so long all that it had seen is read again
-BELIEVED_MS = DAY_MS  # the most `forecast_max_age_h` of risk.toml may be: what is older is told nowhere
+TOLD_H = 24.0  # the most `forecast_max_age_h` of risk.toml may be: what is older is told nowhere
 DOUBT_AGAIN_MS = 5 * MINUTE_MS  # between two looks at a point's past, where old readings trickle in: each costs all of its days
 
 
@@ -178,7 +179,7 @@ class Issuer:
         """Where only a day's highest or lowest was made just now: the other one as it stands and may be believed, unless it is `gone`."""
         made = {key_of(f) for f in forecasts}
         lacking = {(station, point, OTHER[target]) for station, point, target in made if target in OTHER} - made - gone
-        stands = {key for key in lacking if (last := self._last.get(key)) is not None and last.speaks and now - last.issued_at <= BELIEVED_MS}
+        stands = {key for key in lacking if (last := self._last.get(key)) is not None and last.speaks and now <= told_until(last.issued_at, TOLD_H)}
         found = [f for target in {target for _, _, target in stands} for f in await self._db.latest_forecasts(target=target, until=now)]
         return [f for f in found if key_of(f) in stands]
 

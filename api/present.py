@@ -6,10 +6,10 @@ import asyncio
 import time
 
 from api.backend import Backend
+from core.clock import AHEAD_MS
 from core.forecast import Forecast
 from core.series import SeriesKey
 from core.state import SeriesState
-from core.verdict import AHEAD_MS
 from registry.directory import Directory
 from registry.situation import Situation
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 VIETNAM = timezone(timedelta(hours=7))
 Y2000_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
+AHEAD_MS = 600_000  # a reading or an issue may be this far ahead of us, as ingest takes it: no two clocks are one
 
 
 class Clock(Protocol):

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.bands import band
-from core.clock import rfc3339
+from core.clock import AHEAD_MS, rfc3339
 from core.flags import Flag
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.highest import covered, highest_chance
 from core.risk import Risk
 from core.state import Latest
+from core.told import is_told
 
 UNIT = "g/L"
-AHEAD_MS = 600_000  # a reading may be this far ahead of us, as ingest takes it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +174,7 @@ class _Hours:
 
     @classmethod
     def of(cls, forecast: Forecast | None, limit: float, now: int, risk: Risk) -> _Hours | None:
-        if forecast is None or forecast.target != "hour":
-            return None
-        age = now - forecast.issued_at
-        if not -AHEAD_MS <= age <= risk.forecast_max_age_h * HOUR_MS:
+        if forecast is None or forecast.target != "hour" or not is_told(forecast, now, risk.forecast_max_age_h):
             return None
         ahead, until = round(risk.ahead_h * HOUR_MS), round(risk.until_h * HOUR_MS)
         wanted = ((i, start) for i, start in enumerate(forecast.times) if now - HOUR_MS < start < now + until + ahead)

@@ -153,7 +153,7 @@ class Mirroring:
 def _next_pump(situation: Situation, reading: Reading, now: int, until: int) -> Pump:
     """The first window at a point; none where its forecast is too old before the row ends: a board cannot tell how old a forecast is."""
     issue = situation.forecast(reading.station, reading.point)
-    if issue is None or until - issue.issued_at > situation.risk.forecast_max_age_h * HOUR_MS or situation.source_of(reading.station) != reading.station:
+    if issue is None or until > situation.told_until(issue) or situation.source_of(reading.station) != reading.station:
         return NO_PUMP
     found = situation.windows(reading.station, now, point=reading.point)
     if not found.windows:

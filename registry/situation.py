@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from core import verdict as rule
+from core.clock import AHEAD_MS
 from core.flags import Flag
-from core.forecast import HOUR_MS, Forecast
+from core.forecast import Forecast
 from core.outlook import Outlook, outlook
 from core.place import MAIN
 from core.risk import Risk
 from core.series import SeriesKey
 from core.sluice import INSIDE, OUTSIDE, Sluice, sluice
 from core.state import Latest, SeriesState
-from core.verdict import AHEAD_MS, Verdict, WaterState
+from core.told import is_told, told_until
+from core.verdict import Verdict, WaterState
 from core.window import Windows, windows
 from registry.directory import Directory
 from registry.items import DEVICE_POINT
@@ -113,11 +115,12 @@ class Situation:
         return self._forecasts.get((station, point))
 
     def believes(self, issue: Forecast, now: int) -> bool:
-        """Whether anything may still be told of an issue at `now` [ms], be it of hours or days: while the verdict would still use one as old.
+        """Whether anything may be told of an issue of hours or days at `now` [ms]: as long as the verdict uses one (`core.told`)."""
+        return is_told(issue, now, self.risk.forecast_max_age_h)
 
-        One without leads took back what was said before, and says nothing.
-        """
-        return bool(issue.leads) and -AHEAD_MS <= now - issue.issued_at <= self.risk.forecast_max_age_h * HOUR_MS
+    def told_until(self, issue: Forecast) -> int:
+        """The last instant [ms] at which it may be."""
+        return told_until(issue.issued_at, self.risk.forecast_max_age_h)
 
     def source_of(self, station: str) -> str:
         """The station whose water is judged: a field's intake, else itself."""

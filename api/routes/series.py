@@ -19,12 +19,11 @@ from api.present import Present
 from api.problem import Problem, bad_value
 from api.schemas.series import SeriesPage, Version
 from api.times import End, Start
-from core.clock import rfc3339
+from core.clock import AHEAD_MS, rfc3339
 from core.flags import Flag
 from core.quantities import QUANTITIES
 from core.series import SeriesKey
 from core.texts import NO_NUMBER
-from core.verdict import AHEAD_MS
 from registry.directory import Directory
 from registry.situation import SALINITY, Situation
 

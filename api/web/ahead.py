@@ -8,7 +8,7 @@ from api.web.charts.week_words import days_ahead
 from api.web.moment import Moment
 from api.web.view import Card
 from api.web.windows import gate, port_for, pumping
-from core.forecast import HOUR_MS, Forecast
+from core.forecast import Forecast
 from core.place import Station
 from core.window import Windows
 from registry.situation import Situation
@@ -54,5 +54,5 @@ def believed(situation: Situation, station: str, point: str, now: int) -> Foreca
 
 def told_for(situation: Situation, *issues: Forecast | None) -> tuple[int | None, int | None]:
     """As of when, and how much longer [ms], a page may tell of these issues: as long as the oldest of them may be believed."""
-    made = min((issue.issued_at for issue in issues if issue is not None), default=None)
-    return made, None if made is None else round(situation.risk.forecast_max_age_h * HOUR_MS)
+    oldest = min((issue for issue in issues if issue is not None), key=lambda issue: issue.issued_at, default=None)
+    return (None, None) if oldest is None else (oldest.issued_at, situation.told_until(oldest) - oldest.issued_at)

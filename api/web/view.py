@@ -17,7 +17,6 @@ from registry.situation import SALINITY, Reading, Situation
 WORDS = {"take": 0, "measure": 1, "wait": 2, "stop": 3}  # the text verdict.N and the traffic sign of a verdict
 GRAVEST = ("stop", "wait", "measure", "take", "unknown")
 BAD = (3, 4, 9)
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,5 +195,5 @@ def _good_for(situation: Situation, reading: Reading | None, v: Verdict, coming:
         ends.append(coming.end)
     issue = situation.forecast(reading.station, reading.point)
     if issue is not None and (v.verdict == "take" or coming is not None):
-        ends.append(issue.issued_at + round(risk.forecast_max_age_h * HOUR_MS))
+        ends.append(situation.told_until(issue))
     return min(ends) - v.as_of

@@ -111,7 +111,7 @@ def lasts(situation: Situation, of: str, points: tuple[str, ...], until: int) ->
             return None, None
         seen.append(reading.judged.time)
         ends.append(reading.judged.time + risk.stale_after_ms(reading.interval_s or risk.interval_s))
-        ends.append(issue.issued_at + round(risk.forecast_max_age_h * HOUR_MS))
+        ends.append(situation.told_until(issue))
     return min(seen), min(ends) - min(seen)
 
 

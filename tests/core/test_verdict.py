@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.bands import LINES, band
+from core.clock import AHEAD_MS
 from core.forecast import QUANTILES, Forecast
 from core.risk import Risk
 from core.state import Latest
-from core.verdict import AHEAD_MS, Verdict, WaterState, shape, verdict
+from core.verdict import Verdict, WaterState, shape, verdict
 
 HOUR = 3_600_000
 NOW = 1_772_420_400_000  # 2026-03-02T03:00:00Z

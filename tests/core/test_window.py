@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.bands import LINES
+from core.clock import AHEAD_MS
 from core.forecast import HOUR_MS, MEDIAN, QUANTILES, Forecast
 from core.risk import Risk
 from core.state import Latest
-from core.verdict import AHEAD_MS, Verdict, WaterState, verdict
+from core.verdict import Verdict, WaterState, verdict
 from core.window import AHEAD_H, PROMISED, Window, Windows, windows
 
 NOW = 1_772_422_200_000  # 2026-03-02T03:30:00Z
