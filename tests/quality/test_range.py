@@ -59,8 +59,8 @@ def test_a_wrong_configuration_is_named(document: dict[str, object], words: str)
         parse(document)
 
 
-@pytest.mark.parametrize("quantity", ["water.ec", "water.ec_raw"])
-def test_a_cell_out_of_the_water_is_suspect_by_the_shipped_numbers(quantity: str) -> None:
-    """0 mS/cm is air, not fresh water: a probe that fell dry must not lead to `take`. The freshest canal water stays good."""
+@pytest.mark.parametrize(("quantity", "low"), [("water.ec", 0.01), ("water.ec_raw", 0.01), ("water.salinity", 0.009)])
+def test_a_cell_out_of_the_water_is_suspect_by_the_shipped_numbers(quantity: str, low: float) -> None:
+    """0 is air, not fresh water, whatever the device makes of it: a probe that fell dry must not lead to `take`. The freshest canal water stays good."""
     shipped = tomllib.loads((files(config) / "qc.toml").read_text("utf-8"))
-    assert flags(quantity, [0.0, 0.01, 0.05, 0.1], shipped) == [3, 3, 1, 1]
+    assert flags(quantity, [0.0, -0.0, low, 0.05, 0.1], shipped) == [3, 3, 3, 1, 1]
