@@ -30,7 +30,7 @@ from adapters.influx_send import Sender, V1Sender, deliver
 from adapters.rows import last_rows, survivors
 from core.alert import Alert
 from core.batch import Batch
-from core.board import Shown
+from core.board import Shown, TakenBack
 from core.errors import ConfigError, RefusedError
 from core.forecast import Forecast
 from core.place import Station
@@ -155,9 +155,9 @@ class InfluxStore:
         """See the port; reads the oldest row of every series."""
         return stored_series(self._ask, station)
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
+    async def mirror_forecasts(self, rows: Sequence[Forecast | TakenBack]) -> list[RefusedRow]:
         """See the port `Mirror`."""
-        return send_rows(self._out, forecasts, forecast_lines, self._where, self._database)
+        return send_rows(self._out, rows, forecast_lines, self._where, self._database)
 
     async def mirror_alerts(self, alerts: Sequence[Alert]) -> list[RefusedRow]:
         """See the port `Mirror`."""

@@ -1,6 +1,7 @@
 """Forecasts and alerts as lines for Grafana: measurements `forecast` and `alert` beside the readings.
 
-`forecast,lead=latest,org=o,point=main,station=kl-01,target=hour q05=0.1,…,p_gt_4=0.02,issued=1772402400000i,model="persistence" 1772406000000`
+`forecast,lead=latest,org=o,point=main,station=kl-01,target=hour q05=0.1,…,p_gt_4=0.02,issued=1772402400000i,model="persistence" 1772406000000`,
+and with `issued=0i` alone where that was taken back: nothing is deleted, and a field that is left out keeps its value
 `alert,kind=observed,line=4,org=o,point=main,station=kl-01 level=4i,state="open",value=4.2,p=0.7 1772402400000`
 """
 
@@ -15,26 +16,29 @@ from adapters.influx_send import Sender, deliver
 from adapters.line_protocol import Lines, escape_tag
 from core.alert import Alert
 from core.bands import LINES
+from core.board import TakenBack, forecast_rows
 from core.errors import RefusedError
 from core.forecast import QUANTILES, Forecast
 from core.ports import RefusedRow
 
-DAY_LEADS = (1, 3, 7, 14)  # kept by their lead, so that a board can show what was said so many days before
 _BODY_LINES = 5000
 _FIELDS = tuple(f"q{round(100 * q):02d}" for q in QUANTILES) + tuple("p_gt_" + f"{line:g}".replace(".", "_") for line in LINES)
 
 T = TypeVar("T")
 
 
-def forecast_lines(f: Forecast) -> Iterator[str]:
+def forecast_lines(f: Forecast | TakenBack) -> Iterator[str]:
     """Every lead as `latest` (a later issue overwrites it), and days ahead also as d01, d03, d07, d14. Raises ValueError for what no line can hold."""
     tags = f"org={escape_tag(f.org)},point={escape_tag(f.point)},station={escape_tag(f.station)},target={escape_tag(f.target)}"
+    if isinstance(f, TakenBack):
+        yield from (f"forecast,lead={lead},{tags} issued=0i {time}" for lead, time in f.rows)
+        return
     end = f"issued={f.issued_at}i,model={_text(f.model)}"
-    for lead, time, quantiles, p_gt in zip(f.leads, f.times, f.quantiles, f.p_gt, strict=True):
-        fields = ",".join(f"{name}={float(x)!r}" for name, x in zip(_FIELDS, (*quantiles, *p_gt), strict=True))
-        yield f"forecast,lead=latest,{tags} {fields},{end} {time}"
-        if f.target != "hour" and lead in DAY_LEADS:
-            yield f"forecast,lead=d{lead:02d},{tags} {fields},{end} {time}"
+    fields = {
+        time: ",".join(f"{name}={float(x)!r}" for name, x in zip(_FIELDS, (*quantiles, *p_gt), strict=True))
+        for time, quantiles, p_gt in zip(f.times, f.quantiles, f.p_gt, strict=True)
+    }
+    yield from (f"forecast,lead={lead},{tags} {fields[time]},{end} {time}" for lead, time in forecast_rows(f.target, f.leads, f.times))
 
 
 def alert_lines(a: Alert) -> Iterator[str]:

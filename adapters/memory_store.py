@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from adapters.rows import survivors
 from core.alert import Alert
 from core.batch import Batch
-from core.board import Shown
+from core.board import Shown, TakenBack
 from core.errors import UnavailableError
 from core.forecast import Forecast
 from core.place import Station
@@ -105,7 +105,7 @@ class MemoryStore:
         self._check()
         return sorted(key for key, cells in self._rows.items() if cells and station in (None, key.station))
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
+    async def mirror_forecasts(self, rows: Sequence[Forecast | TakenBack]) -> list[RefusedRow]:
         """Takes nothing."""
         self._check()
         return []

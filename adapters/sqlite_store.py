@@ -23,7 +23,7 @@ from adapters.private import make_private
 from adapters.rows import survivors
 from core.alert import Alert
 from core.batch import Batch
-from core.board import Shown
+from core.board import Shown, TakenBack
 from core.errors import FormatError, UnavailableError
 from core.forecast import Forecast
 from core.place import Station
@@ -195,7 +195,7 @@ class SqliteStore:
             found = self._db.execute("SELECT org, station, point, sensor, quantity FROM series WHERE station = ?1 OR ?1 IS NULL", (station,)).fetchall()
         return sorted(SeriesKey(*row) for row in found)
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
+    async def mirror_forecasts(self, rows: Sequence[Forecast | TakenBack]) -> list[RefusedRow]:
         """Takes nothing: no Grafana reads this file."""
         return []
 

@@ -18,7 +18,7 @@ from analytics.readings import QUANTITY
 from analytics.scoring import Scorer, water_limits
 from canhman import heartbeat, wiring
 from canhman.clocks import FollowedClock
-from canhman.configuration import read_crops, read_forecast
+from canhman.configuration import read_crops, read_forecast, read_risk
 from canhman.drifting import of_database
 from canhman.judge_lock import JudgeLock
 from canhman.lessons import codes
@@ -34,6 +34,7 @@ from core.clock import Clock, local, rfc3339
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.forecast import TARGETS, Forecast
 from core.ports import ModelFiles
+from core.risk import Risk
 from ingest.health import Health
 
 log = structlog.get_logger()
@@ -60,6 +61,10 @@ class _Parts:
         """With the models that speak now."""
         return Issuer(database=self.db, store=self.store, clock=self.clock, models=self.speakers.models, drivers=config.drivers, patience_ms=patience_ms)
 
+    def mirroring(self, risk: Risk) -> Mirroring:
+        """Of what may be told by these numbers."""
+        return Mirroring(self.db, self.store, self.clock, max_age_h=risk.forecast_max_age_h)
+
     def scorer(self, settings: Settings) -> Scorer:
         """At the lines, and at crops' limits as they are at its start. Raises ConfigError."""
         return Scorer(database=self.db, store=self.store, clock=self.clock, limits=water_limits(read_crops(settings.config)))
@@ -69,8 +74,10 @@ async def forecast(settings: Settings, *, wait_s: float, signals: Signals, start
     """Until a stop: issue what is due and mirror it. Raises only at start, while a server is missing or refuses us."""
     config = Reloaded(lambda: read_forecast(settings.config), lambda found: {"forecast": found.digest})
     config.on_hangup(signals)
+    risk = Reloaded(lambda: read_risk(settings.config), lambda found: {"risk": found.hash})
+    risk.on_hangup(signals)
     async with _opened(settings, wait_s) as parts, _alone(settings):
-        service = _Service(settings, parts, config)
+        service = _Service(settings, parts, config, risk)
         words = f"forecasting ({', '.join(dict.fromkeys(m.name for m in parts.speakers.models))}), it is {local(parts.clock.now_ms())}"
         started(Doubt("; ".join((words, *parts.speakers.troubles.values()))) if parts.speakers.troubles else words)
         beats = [asyncio.create_task(for_ever(service.beat))]
@@ -91,7 +98,7 @@ async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
     """Issue what is due now, mirror it, score what is over, and end. Raises UnavailableError, or RefusedError while the service runs."""
     async with _opened(settings, wait_s) as parts, _alone(settings):
         done = await parts.issuer(read_forecast(settings.config), patience_ms=0).round(moved=moved)  # there is no second round
-        await Mirroring(parts.db, parts.store).run()
+        await parts.mirroring(read_risk(settings.config)).run()
         scorer = parts.scorer(settings)
         while await scorer.run():
             pass
@@ -140,7 +147,7 @@ async def _alone(settings: Settings) -> AsyncIterator[None]:
 class _Service:
     """One step after the other; what goes wrong is told once, and tried again."""
 
-    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded[ForecastConfig]) -> None:
+    def __init__(self, settings: Settings, parts: _Parts, config: Reloaded[ForecastConfig], risk: Reloaded[Risk]) -> None:
         self._folder = wiring.data_folder(settings)
         self._parts = parts
         self._config = config
@@ -149,7 +156,8 @@ class _Service:
         self._codes = codes()
         self._schedule = Schedule(settings, parts.clock, newest=self._newest, enough=self._enough)
         self._drift_at = self._learn_at = 0.0
-        self._mirroring = Mirroring(parts.db, parts.store)
+        self._risk = risk
+        self._mirroring = parts.mirroring(risk.current)
         self._mirror_at = 0.0
         self._scorer = parts.scorer(settings)
         self._score_at = 0.0
@@ -213,6 +221,7 @@ class _Service:
             log.info("forecasts issued", issued=done.issued, due=done.due, points=done.points, read=done.read, ms=self._figures["last_round_ms"])
 
     async def _mirror(self) -> None:
+        self._mirroring.max_age_h = self._risk.current.forecast_max_age_h
         try:
             self._figures["mirrored"] += await self._mirroring.run()
         except (UnavailableError, RefusedError) as error:

@@ -1,4 +1,4 @@
-"""What a board of Grafana shows of a point beside its readings: the newest salinity, and until when it may be believed.
+"""What a board of Grafana shows of a point beside its readings: the newest salinity and until when it may be believed, and what is forecast.
 
 InfluxQL compares times with now() and nothing else, and how old a reading may be differs from station to station. So the
 row stands at the instant *until* which it holds: one query for `time > now() AND "fresh" = 1` finds every value that is
@@ -7,9 +7,12 @@ fresh and good now, and what nobody renews leaves it by itself. Why: docs/decisi
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MEASUREMENT = "latest"
+LATEST = "latest"  # the tag `lead` of what the newest issue says
+DAY_LEADS = (1, 3, 7, 14)  # of days also kept by their lead, so that a board can show what was said so many days before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +53,22 @@ class Shown:
     name: str
     waterway: str = ""
     pump: Pump = NO_PUMP
+
+
+def forecast_rows(target: str, leads: Sequence[int], times: Sequence[int]) -> Iterator[tuple[str, int]]:
+    """The rows of `forecast` that an issue has: the tag `lead`, and the start of the interval [ms]."""
+    for lead, time in zip(leads, times, strict=True):
+        yield LATEST, time
+        if target != "hour" and lead in DAY_LEADS:
+            yield f"d{lead:02d}", time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """Rows of `forecast` that stand no more, as `forecast_rows` names them: a board shows none of them, whatever numbers stand in them."""
+
+    org: str
+    station: str
+    point: str
+    target: str
+    rows: tuple[tuple[str, int], ...]

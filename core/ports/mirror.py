@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from core.alert import Alert
-from core.board import Shown
+from core.board import Shown, TakenBack
 from core.forecast import Forecast
 from core.place import Station
 from core.ports.store import RefusedRow
@@ -15,8 +15,9 @@ from core.ports.store import RefusedRow
 class Mirror(Protocol):
     """What Grafana reads beside the readings, in InfluxDB: measurements `forecast`, `alert`, `station` and `latest`. Other stores take nothing."""
 
-    async def mirror_forecasts(self, forecasts: Sequence[Forecast]) -> list[RefusedRow]:
-        """Upsert them, as `latest` and as the leads d01, d03, d07, d14; returns those that were not taken whole and never will be.
+    async def mirror_forecasts(self, rows: Sequence[Forecast | TakenBack]) -> list[RefusedRow]:
+        """Upsert issues, as `latest` and as the leads d01, d03, d07, d14, and mark what was taken back, in their order; returns what was not taken whole
+        and never will be.
 
         Raises UnavailableError, or RefusedError where it refuses us.
         """

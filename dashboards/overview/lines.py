@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import INK, LINES, PALE, UNKNOWN
-from dashboards.overview.where import CHOSEN, NO_FORECAST, NO_WATER, NOT_FLAGGED
+from dashboards.overview.where import CHOSEN, NO_FORECAST, NO_WATER, NOT_FLAGGED, STANDS
 from dashboards.panels import (
     CHART_OPTIONS,
     SALINITY,
@@ -62,7 +62,7 @@ SALINITY_LINES = Panel(
         Query(
             ref="D",
             text='SELECT "q05", "q50", "q95" FROM "forecast" WHERE $timeFilter AND time > now() - 1h'
-            f' AND "target" = \'hour\' AND "lead" = \'latest\' AND {CHOSEN} GROUP BY "station", "point"',
+            f' AND "target" = \'hour\' AND {STANDS} AND {CHOSEN} GROUP BY "station", "point"',
             form="time_series",
             alias="$tag_point $col",
             may_be_empty=NO_FORECAST,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dashboards.board import Panel, Query, Words
 from dashboards.colours import SHAPES
-from dashboards.overview.where import AGE, CHOSEN, HOURS, NO_ALERT, NO_FORECAST, NO_HOURS, OPEN_ALERTS, STATION_LINK
+from dashboards.overview.where import AGE, CHOSEN, HOURS, NO_ALERT, NO_FORECAST, NO_HOURS, OPEN_ALERTS, STANDS, STANDS_NOT, STATION_LINK, heads
 from dashboards.panels import (
     AS_LINK,
+    MERGE,
     PLAIN,
     in_order,
     in_words,
@@ -14,6 +15,7 @@ from dashboards.panels import (
     table_options,
     unit,
     without,
+    without_heads,
 )
 
 ALERT_KINDS = {kind: Words(f"board.kind.{kind}") for kind in ("observed", "forecast", "silent", "fault")}
@@ -49,16 +51,24 @@ FORECAST = Panel(
     about="board.days.about",
     at=(12, 18, 12, 9),
     queries=(
+        Query(ref="H", text=heads("station", "point")),
         Query(
             ref="A",
             text='SELECT "station", "point", "q50", "q95", 10 * "p_gt_1" AS "over1", 10 * "p_gt_4" AS "over4", "issued" FROM "forecast"'
-            " WHERE time > now() - 1d AND time < now() + 10d AND \"target\" = 'day_max' AND \"lead\" = 'latest' AND " + CHOSEN,
+            f" WHERE time > now() - 1d AND time < now() + 10d AND \"target\" = 'day_max' AND {STANDS} AND {CHOSEN}",
             may_be_empty=NO_FORECAST,
         ),
+        # today and tomorrow only: who has no forecast is told once or twice, not for each day it once reached
+        Query(
+            ref="B",
+            text='SELECT "station", "point", "issued" FROM "forecast"'
+            f" WHERE time > now() - 1d AND time < now() + 1d AND \"target\" = 'day_max' AND {STANDS_NOT} AND {CHOSEN}",
+            may_be_empty="no forecast was taken back",
+        ),
     ),
-    transformations=(in_order(("Time", "station", "point", "q50", "q95", "over1", "over4", "issued")),),
+    transformations=(MERGE, without_heads(), in_order(("Time", "station", "point", "q50", "q95", "over1", "over4", "issued"))),
     options=table_options("board.day"),
-    defaults=PLAIN,
+    defaults={**PLAIN, "noValue": Words("board.days.none")},
     overrides=(
         override("Time", unit="time:ddd DD/MM", displayName=Words("board.day")),
         override("station", unit="string", displayName=Words("board.station")),
@@ -67,7 +77,7 @@ FORECAST = Panel(
         override("q95", unit=unit("water.salinity"), decimals=1, displayName=Words("board.q95")),
         override("over1", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p1")),
         override("over4", unit=Words("board.of_ten", before="suffix:"), decimals=0, displayName=Words("board.p4")),
-        override("issued", **AGE, displayName=Words("board.issued")),
+        override("issued", **AGE, mappings=[in_words({"0": Words("board.taken_back")})], displayName=Words("board.issued")),
     ),
 )
 
@@ -86,7 +96,7 @@ PUMP = Panel(
     ),
     transformations=(without("Time"), in_order(("station", "point", "pump_from", "pump_to", "pump_of_ten", "pump_limit"))),
     options=table_options("board.pump_from"),
-    defaults=PLAIN,
+    defaults={**PLAIN, "noValue": Words("board.pump.none")},
     overrides=(
         override("station", unit="string", displayName=Words("board.station"), links=[STATION_LINK], custom__cellOptions=AS_LINK),
         override("point", unit="string", displayName=Words("board.point")),

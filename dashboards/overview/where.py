@@ -12,7 +12,7 @@ NO_WATER = "no salinity measured: a farm with soil probes alone has none, else d
 NO_LATEST = "no point has a newest salinity: a farm with soil probes alone has none, else does canhman alerts run?"
 NO_FRESH = "no salinity is fresh and good now"
 NO_HOURS = "no hours to pump: nothing is fresh, good and forecast to stay under the limit"
-NO_FORECAST = "no forecast: the first comes after days of data, from canhman forecast"
+NO_FORECAST = "no forecast that stands: the first comes after days of data, from canhman forecast, and one that is taken back or a day old is none"
 NO_SOIL = "no soil probe"
 NO_ALERT = "no alert is open"
 NOT_FLAGGED = "nothing is flagged"
@@ -22,6 +22,10 @@ NO_PLACE = "no station has a position"
 HERE = '"station" =~ /^${of_waterway:regex}$/'  # the stations of the chosen waterway
 CHOSEN = '"station" =~ /^${station:regex}$/ AND "point" =~ /^${point:regex}$/'
 OF_WATERWAY = '"waterway_name" =~ /^${waterway:regex}$/'
+
+# what is forecast and stands; what was taken back, or grew too old to be told: docs/influxdb.md
+STANDS = '"lead" = \'latest\' AND "issued" > 0'
+STANDS_NOT = '"lead" = \'latest\' AND "issued" = 0'
 
 STATIONS = '(SELECT last("name") AS "name", "lat", "lon", "km", "waterway_name" FROM "station" GROUP BY "station")'
 # the rows a colour may be taken from: good, and not older than the point's stale_after (docs/decisions/0018)

@@ -20,6 +20,7 @@ from adapters.sql.database import open_database
 from adapters.sql.schema import prepare
 from adapters.sqlite_store import SqliteStore
 from core.alert import Alert
+from core.board import TakenBack, forecast_rows
 from core.errors import UnavailableError
 from core.forecast import Forecast
 from core.instant import parse_rfc3339
@@ -145,6 +146,26 @@ def test_the_newest_issue_is_the_latest_and_the_leads_keep_the_earlier_ones(worl
         kept = world.ask(f'SELECT "q05" FROM "forecast" WHERE "lead" = \'d{lead:02d}\'')
         assert [(r["time"], r["q05"]) for r in kept] == [(first.times[lead - 1], float(lead)), (second.times[lead - 1], 20.0 + lead)]
     assert {r["lead"] for r in world.ask('SELECT "q05" FROM "forecast" GROUP BY "lead"')} == {"latest", "d01", "d03", "d07", "d14"}
+
+
+@pytest.mark.servers
+def test_what_was_taken_back_is_marked_and_nothing_is_deleted(world: World) -> None:
+    """Its rows have `issued` 0, as often as it is told, and keep their numbers; a later issue stands where it speaks."""
+    first = days()
+    marks = tuple(forecast_rows(first.target, first.leads, first.times))
+    taken_back = TakenBack(org="default", station="kl-01", point="main", target="day_max", rows=marks)
+    world.mirror(first, taken_back)
+    world.mirror(taken_back)
+    assert world.ask('SELECT "q05" FROM "forecast" WHERE "issued" > 0') == []
+    rows = world.ask('SELECT "q05", "issued", "model" FROM "forecast" WHERE "lead" = \'latest\'')
+    assert [(r["q05"], r["issued"], r["model"]) for r in rows] == [(float(lead), 0, "persistence") for lead in first.leads]
+    assert len(world.ask('SELECT "q05" FROM "forecast" WHERE "issued" = 0')) == 14 + 4
+    types = {r["fieldKey"]: r["fieldType"] for r in world.ask('SHOW FIELD KEYS FROM "forecast"')}
+    assert types["issued"] == "integer"
+    second = days(later=1, offset=20.0)
+    world.mirror(second)
+    stands = world.ask('SELECT "q05" FROM "forecast" WHERE "lead" = \'latest\' AND "issued" > 0')
+    assert [(r["time"], r["q05"]) for r in stands] == [(t, q[0]) for t, q in zip(second.times, second.quantiles, strict=True)]
 
 
 @pytest.mark.servers

@@ -23,7 +23,7 @@ from adapters.model_folder import ModelFolder
 from analytics.forecast_config import Training
 from analytics.promotion import Claim, Ruling, judge
 from canhman import checks, forecasting, heartbeat, last_training, model_checks, train_schedule, training
-from canhman.configuration import read_forecast
+from canhman.configuration import read_forecast, read_risk
 from canhman.judge_lock import JudgeLock
 from canhman.last_training import LastTraining
 from canhman.lessons import codes
@@ -775,7 +775,7 @@ def test_drivers_are_read_again_at_sighup(filled: Path, use: Any, monkeypatch: p
     async def work() -> None:
         async with forecasting._opened(settings, 5) as parts:
             config = Reloaded(lambda: read_forecast(settings.config), lambda found: {})
-            service = forecasting._Service(settings, parts, config)
+            service = forecasting._Service(settings, parts, config, Reloaded(lambda: read_risk(settings.config), lambda found: {}))
             first = service._issuer
             file.write_text('[[driver]]\nname = "q"\nstation = "tan-chau"\nquantity = "water.level"\n')
             assert config.again()

@@ -15,7 +15,7 @@ from servers.influxd import InfluxD
 from adapters.influx import InfluxStore
 from core.alert import Alert
 from core.batch import Batch
-from core.board import NO_PUMP, Pump, Shown
+from core.board import NO_PUMP, Pump, Shown, TakenBack, forecast_rows
 from core.forecast import Forecast
 from core.place import Station
 from core.series import SeriesKey
@@ -42,6 +42,7 @@ Row = dict[str, Any]
 # station: (points, salinity of each now, minutes since the newest reading, fresh, flag of the newest)
 FRESH = {("0012", "main"): 0.4, ("cong-ba", "in"): 0.3, ("cong-ba", "out"): 5.2, ("hai-tang", "top"): 1.0, ("hai-tang", "bottom"): 3.9, ("la", "main"): 0.8}
 NOT_FRESH = {"1e5": (3.1, 2 * DAY, 1), "im": (2.7, 3 * DAY, 1), "nghi": (4.4, MINUTE, 3), "cu": (6.1, 90 * MINUTE, 1), "chua-xet": (1.4, 2 * HOUR, 2)}
+GONE = ("ruong", "main")  # its forecasts were taken back
 WATERWAYS = {"cai-lon": "Sông Cái Lớn", "hau": ODD}
 MIRRORED_ODD = ODD.replace("$", "＄")  # Grafana up to 11 would look for a variable in it
 
@@ -95,7 +96,7 @@ def readings() -> tuple[Batch, list[SeriesKey]]:
 
 def forecasts() -> list[Forecast]:
     found = []
-    for station, point in FRESH:
+    for station, point in (*FRESH, GONE):
         for target, step, n in (("hour", HOUR, 72), ("day_max", DAY, 5)):
             first = NOW - NOW % step + (step if target == "hour" else 0)
             given: Row = {"org": "default", "model": "persistence", "version": "1", "issued_at": NOW, "data_until": NOW, "inputs": ""}
@@ -127,7 +128,10 @@ async def fill(store: InfluxStore) -> None:
     assert await store.write(batch, keys) == []
     await store.mirror_stations(stations(), WATERWAYS, NOW - 30 * DAY)
     await store.mirror_latest(rows())
-    await store.mirror_forecasts(forecasts())
+    said = forecasts()
+    gone = [f for f in said if (f.station, f.point) == GONE]
+    marks = [TakenBack(org=f.org, station=f.station, point=f.point, target=f.target, rows=tuple(forecast_rows(f.target, f.leads, f.times))) for f in gone]
+    await store.mirror_forecasts([*said, *marks])
     await store.mirror_alerts(alerts())
     await store.close()
 
@@ -212,6 +216,21 @@ def test_the_forecast_begins_now(influxd: InfluxD) -> None:
         assert len(series["values"]) >= 70
 
 
+def test_a_forecast_that_was_taken_back_is_told_as_none(influxd: InfluxD) -> None:
+    """No hour and no day of it is shown; the table of days has a row for it without numbers, whose age says why, and no row of any other station."""
+    assert ("ruong", "main", "") not in lines(influxd, 10, "D")
+    days, none = table(influxd, 9, "A"), table(influxd, 9, "B")
+    assert {r["station"] for r in days} == {"cong-ba", "hai-tang"}
+    assert min(r["issued"] for r in days) > 0
+    assert {(r["station"], r["point"], r["issued"]) for r in none} == {("ruong", "main", 0)}
+    assert 1 <= len(none) <= 2
+    panel = BOARD_PANELS[9]
+    assert panel["fieldConfig"]["defaults"]["noValue"] == "không có dự báo"
+    of_issued = next(o["properties"] for o in panel["fieldConfig"]["overrides"] if o["matcher"]["options"] == "issued")
+    mapped = next(p["value"] for p in of_issued if p["id"] == "mappings")
+    assert mapped[0]["options"]["0"]["text"] == "đã rút, hoặc đã cũ"
+
+
 def colouring() -> list[Bound]:
     """Every query of every panel that fills by band."""
     panels = {p["id"] for p in BOARD["panels"] if colours_by_band(p)}
@@ -292,7 +311,7 @@ def test_a_waterway_of_any_name(influxd: InfluxD) -> None:
     assert table(influxd, 0, "of_waterway", waterway=["Sông"]) == []
 
 
-@pytest.mark.parametrize("panel", [6, 7, 14])
+@pytest.mark.parametrize("panel", [6, 7, 9, 14])
 def test_heads_are_texts_of_their_own(influxd: InfluxD, panel: int) -> None:
     """The first frame of a merge is one row of texts that are no numbers, which gives the columns their type; no station is called so."""
     rows = table(influxd, panel, "H")
