@@ -248,10 +248,13 @@ def test_an_issue_of_a_clock_ahead_leaves_with_its_time(shown: Shown) -> None:
 
 
 def test_an_issue_that_came_before_the_clock_was_seen_to_be_set_back(shown: Shown) -> None:
-    """The right one came in the same breath: it stands alone, though an older time is on it."""
+    """The right one came in the same breath: it stands alone, though an older time is on it; no lead of days is left either."""
     ahead, right = said(FIVE + 3 * DAY), said(FIVE)
-    board = shown.at(FIVE, ahead, right)
+    days = said(FIVE, target="day_max", leads=14)
+    board = shown.at(FIVE, ahead, right, said(FIVE + 3 * DAY, target="day_max", leads=14), days)
     assert board.stands() == rows_of(right)
+    assert board.stands("day_max") == rows_of(days)
+    assert set(board.rows.values()) == {0, FIVE}
 
 
 def test_an_issue_that_grows_too_old_stands_no_more(shown: Shown) -> None:
