@@ -101,6 +101,14 @@ class Listener:
         """Whether so much waits for its acknowledgement that nothing more is read."""
         return self._shared.inbox.paused
 
+    @property
+    def trouble(self) -> str:
+        """Why devices cannot reach us, in words; empty where nothing is known to be wrong."""
+        most = self._shared.limits.max_connections
+        if len(self._shared.sockets) >= most:
+            return f"{most} connections are the most it takes, and they are taken: who comes new is closed at once (files a process may open: ulimit -n)"
+        return ""
+
     async def open(self) -> None:
         """Listen. Raises UnavailableError where the port is taken, ConfigError where the address cannot be used."""
         where = f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"

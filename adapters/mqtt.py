@@ -11,22 +11,20 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import structlog
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.mqtt_codec import V311, MqttError, Publish, StreamDecoder
+from adapters.mqtt_echo import Echo
 from adapters.mqtt_endpoint import Endpoint, Login
-from adapters.mqtt_filters import other_forms, shared_form
+from adapters.mqtt_held import Held, Wire
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_loop import Connack, Hooks, Link
 from core.clock import Clock, SystemClock
-from core.errors import RefusedError, UnavailableError
+from core.errors import UnavailableError
 from core.message import Message
-from registry.permissions import BROKER_STATE, FILTERS
-
-log = structlog.get_logger(__name__)
+from registry.permissions import BROKER_STATE, ECHO_PREFIXES, FILTERS
 
 _UNREADABLE_TOPIC = "\ufffd"
 
@@ -54,20 +52,20 @@ class PahoSource:
     ) -> None:
         endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._clock: Clock = clock or SystemClock()
-        self._share = share
-        self._want(filters)
         self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch)
         self.counters = self._inbox.counters
         self._read: list[Message] = []  # in this turn of the loop
         self._duplicates = 0  # of them
         self._arrivals = 0
-        self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}  # mid of a SUBSCRIBE or UNSUBSCRIBE
         self._opened = self._clean = False
-        self._renewing: asyncio.Task[None] | None = None  # held, so that it is not collected
         self.found_session = False  # whether the broker still had our session when `open` connected
         self._link = Link(
             endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost, left=self._left), reads=max_batch
         )
+        link = self._link
+        wire = Wire(subscribe=self._ask, unsubscribe=self._give_up, publish=self._say, flush=link.flush, lose=link.lose, heard_at=lambda: link.heard_at)
+        self._held = Held(endpoint, wire, filters, share=share)
+        self.echo = Echo(client_id, self._held, wire)
 
     @property
     def connected(self) -> bool:
@@ -101,15 +99,26 @@ class PahoSource:
 
     async def change(self, filters: Sequence[str]) -> None:
         """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
-        self._want(filters)
+        self._held.want(filters)
         if self.connected:
-            await self._hold()
+            await self._held.hold(again=True)
         elif self._opened:
             raise UnavailableError(f"{self._link.endpoint} is away")
 
-    def _want(self, filters: Sequence[str]) -> None:
-        self._wanted = tuple(shared_form(f, self._share) for f in filters)
-        self._unwanted = other_forms({*filters, *FILTERS}, self._share, self._wanted)
+    @property
+    def sessions_lost(self) -> int:
+        """How often the broker had forgotten our session when we came back, and with it what devices sent meanwhile."""
+        return self._held.sessions_lost
+
+    def probe(self) -> None:
+        """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
+        if self.connected and not self._inbox.enough:
+            self.echo.speak(asyncio.get_running_loop().time())
+
+    @property
+    def trouble(self) -> str:
+        """Why what devices send may not reach us, in words; empty where nothing is known to be wrong."""
+        return self._link.trouble or self._held.trouble or self.echo.trouble
 
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
@@ -147,42 +156,29 @@ class PahoSource:
         """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
         if self._clean:
             return
-        if not self._opened:
-            self.found_session = connack.session_present
-        if connack.session_present and self._opened:
-            # The answers come behind all that waits there, which is read as fast as it is stored: nobody waits for them.
-            self._renewing = asyncio.get_running_loop().create_task(self._renew(), name=f"{self._link.endpoint} subscriptions")
+        self.echo.connected()
+        if self._opened:
+            self._held.renew(session=connack.session_present)
         else:
-            await self._hold()
+            self.found_session = connack.session_present
+            await self._held.hold()
 
-    async def _renew(self) -> None:
-        try:
-            await self._hold()
-        except RefusedError as error:
-            log.error("mqtt subscription refused", client=self._link.endpoint.client_id, error=str(error))
-            self._link.lose("a subscription is refused")
-        except UnavailableError:
-            pass  # the line is lost, and the next one subscribes
+    # ------------------------------------------------------------ the wire of `Held` and `Echo`
 
-    async def _hold(self) -> None:
-        client = self._link.client
-        asked = [(f, self._ask(*client.subscribe(f, 1))) for f in self._wanted]
-        client.subscribe(BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
-        # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.
-        gone = self._ask(*client.unsubscribe(list(self._unwanted)))
-        self._link.flush()
-        for topic_filter, answer in asked:
-            if any(code.is_failure for code in await answer):
-                where = self._link.endpoint
-                raise RefusedError(f"{where} refuses {where.who} the subscription to {topic_filter}")
-        await gone
+    def _ask(self, topic_filter: str, qos: int, again: bool) -> int:
+        """`again` has no form in MQTT 3.1.1: retained messages come once more."""
+        return self._sent(*self._link.client.subscribe(topic_filter, qos))
 
-    def _ask(self, code: MQTTErrorCode, mid: int | None) -> asyncio.Future[list[ReasonCode]]:
-        answer: asyncio.Future[list[ReasonCode]] = asyncio.get_running_loop().create_future()
+    def _give_up(self, filters: Sequence[str]) -> int:
+        return self._sent(*self._link.client.unsubscribe(list(filters)))
+
+    def _say(self, topic: str, payload: bytes) -> None:
+        self._link.client.publish(topic, payload)
+
+    def _sent(self, code: MQTTErrorCode, mid: int | None) -> int:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise UnavailableError(f"{self._link.endpoint} is gone again")
-        self._answers[mid] = answer
-        return answer
+        return mid
 
     def _after_read(self) -> bool:
         """Wake `batch`; read on while what waits stays within a few batches.
@@ -201,7 +197,7 @@ class PahoSource:
         decoder.feed(data)
         with contextlib.suppress(MqttError):  # what comes before the fault is taken
             for packet in decoder:
-                if isinstance(packet, Publish) and packet.topic != BROKER_STATE:
+                if isinstance(packet, Publish) and packet.topic != BROKER_STATE and not (packet.qos == 0 and packet.topic.startswith(ECHO_PREFIXES)):
                     self._arrivals += 1
                     self._read.append(
                         Message(
@@ -220,11 +216,7 @@ class PahoSource:
         """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
         self._after_read()  # what paho gave us before it lost the line
         self._inbox.lost()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(UnavailableError(f"{self._link.endpoint} closed the connection"))
-                answer.exception()  # seen: of several answers only the first is awaited
-        self._answers.clear()
+        self._held.lost(self._link.reason)
 
     # ------------------------------------------------------------ paho's callbacks
 
@@ -236,6 +228,9 @@ class PahoSource:
             topic = _UNREADABLE_TOPIC
         if topic == BROKER_STATE:
             self.counters["broker_dropped"] = int(message.payload) if message.payload.isdigit() else 0
+            return
+        if not message.qos and topic.startswith(ECHO_PREFIXES):
+            self.echo.heard(topic, bytes(message.payload), asyncio.get_running_loop().time())
             return
         self._arrivals += 1
         self._read.append(
@@ -253,9 +248,7 @@ class PahoSource:
 
     def _on_answer(self, client: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Any) -> None:
         self._link.events += 1
-        answer = self._answers.pop(mid, None)
-        if answer is not None and not answer.done():
-            answer.set_result(codes)
+        self._held.answered(mid, [code.value for code in codes])
 
 
 def _ignore(connack: Connack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -15,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
+GRACE_S = 5.0  # a broker that is started again, or a line that breaks, is back by then
+_OFTEN, _OFTEN_S = 4, 60.0  # so often within so long: it does not last
 
 
 class Keeper:
@@ -32,6 +35,8 @@ class Keeper:
         self._ready = ready
         self._down = asyncio.Event()
         self._reason = ""
+        self._why = ""  # it cannot be made again, by the last attempt
+        self._lost_at: deque[float] = deque(maxlen=_OFTEN)
         self._since = 0.0
         self._unwelcome = False
         self._task: asyncio.Task[None] | None = None
@@ -40,6 +45,16 @@ class Keeper:
     def reason(self) -> str:
         """Why the last connection went."""
         return self._reason
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the connection, in words; empty where it stands and lasts, or went but now."""
+        now, where = asyncio.get_running_loop().time(), self._endpoint
+        if self._lost_at and not self.connected and now - self._lost_at[-1] >= GRACE_S:
+            return f"no connection; a broker keeps what devices send for us meanwhile. {self._why or f'{where}: {self._reason}'}"
+        if len(self._lost_at) == _OFTEN and now - self._lost_at[0] < _OFTEN_S:
+            return f"the connection to {where} is lost again and again ({self._reason}): does somebody else connect as {where.client_id!r}?"
+        return ""
 
     async def open(self) -> None:
         """Connect, and keep connected from now on. Raises what `connect` raises."""
@@ -56,8 +71,10 @@ class Keeper:
 
     def lost(self, reason: str, *, unwelcome: bool = False) -> None:
         """The connection is gone; `unwelcome`: it will go again where we come back at once."""
+        if self.connected:
+            self._lost_at.append(asyncio.get_running_loop().time())
         self.connected = False
-        self._reason = reason
+        self._reason, self._why = reason, ""
         self._unwelcome = unwelcome
         self._down.set()
 
@@ -86,9 +103,10 @@ class Keeper:
                 delay = min(2 * delay, LAST_DELAY_S)
                 try:
                     await self._once()
-                except UnavailableError:
-                    continue
+                except UnavailableError as error:
+                    self._why = str(error)
                 except Exception as error:  # noqa: BLE001 - a fault in here must not end the reconnecting
+                    self._why = str(error)
                     if not told:
                         log.error("mqtt cannot connect again", client=where.client_id, error=str(error))
                     told = True

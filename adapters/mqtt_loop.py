@@ -67,6 +67,7 @@ class Link:
         self._gone = asyncio.Event()
         self._paused = self._writing = self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
         self._patience: asyncio.Timeout | None = None  # of a connection that is being made
 
     @property
@@ -78,6 +79,21 @@ class Link:
     def connections(self) -> int:
         """How many connections there have been."""
         return self._keeper.connections
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the connection, in words; empty where it stands and lasts, or went but now."""
+        return self._keeper.trouble
+
+    @property
+    def reason(self) -> str:
+        """Why the last connection went."""
+        return self._keeper.reason
+
+    @property
+    def heard_at(self) -> float:
+        """When a packet for the owner was last read [s of the loop]; now, while nothing is read."""
+        return self._loop.time() if self._paused else self._heard_at
 
     @property
     def client(self) -> Client:
@@ -125,6 +141,7 @@ class Link:
         """Read again after `Hooks.read` said no."""
         if self._paused:
             self._paused = False
+            self._heard_at = self._loop.time()
             if self._sock is not None:
                 self._loop.add_reader(self._sock, self._readable)
                 self._loop.call_soon(self._readable)  # TLS may hold decrypted bytes that no selector sees
@@ -212,6 +229,7 @@ class Link:
     def _attach(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a PUBACK waits for nobody
         self._sock = sock
+        self._heard_at = self._loop.time()
         self._paused = self._writing = False
         self._loop.add_reader(sock, self._readable)
         self._timer = self._loop.call_later(self._tick_s, self._tick)
@@ -247,6 +265,8 @@ class Link:
                     break
         except Exception as error:  # noqa: BLE001 - see flush
             self._broken(error)
+        if self.events != begun:
+            self._heard_at = self._loop.time()
         if self._patience is not None and self.events != begun:
             # the answer comes behind what a session kept for us: whoever goes on sending is no server that does not answer
             with contextlib.suppress(RuntimeError):  # the time is up already

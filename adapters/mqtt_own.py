@@ -15,9 +15,10 @@ from typing import Unpack
 
 import structlog
 
-from adapters.mqtt_codec import Connack, Connect, Properties, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, encode
+from adapters.mqtt_codec import Connack, Connect, Properties, Publish, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, encode
+from adapters.mqtt_echo import Echo
 from adapters.mqtt_endpoint import AWAY, Endpoint, Login, tls_context
-from adapters.mqtt_filters import other_forms, shared_form
+from adapters.mqtt_held import Held, Wire
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_keeper import Keeper
 from adapters.mqtt_own_line import Line, LineHooks
@@ -26,7 +27,7 @@ from adapters.mqtt_packets import reason_text
 from core.clock import Clock, SystemClock
 from core.errors import RefusedError, UnavailableError
 from core.message import Message
-from registry.permissions import BROKER_STATE, FILTERS
+from registry.permissions import FILTERS
 
 log = structlog.get_logger(__name__)
 
@@ -61,16 +62,16 @@ class OwnSource:
         self._clock: Clock = clock or SystemClock()
         self._share = share
         self._receive_maximum = receive_maximum
-        self._want(filters)
         self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum, wake=self._read_on)
         self.counters = self._inbox.counters
         self._keeper = Keeper(self._endpoint, self._connect, self._read_on)
         self._line: Line | None = None
         self._stream = BrokerStream()
         self._numbers = itertools.count()
-        self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}  # packet identifier of a SUBSCRIBE or UNSUBSCRIBE
+        wire = Wire(subscribe=self._ask, unsubscribe=self._give_up, publish=self._say, flush=_at_once, lose=self._give_up_line, heard_at=self._heard_at)
+        self._held = Held(self._endpoint, wire, filters, share=share)
+        self.echo = Echo(client_id, self._held, wire)
         self._opened = self._clean = False
-        self._renewing: asyncio.Task[None] | None = None  # held, so that it is not collected
         self._tls: ssl.SSLContext | None = None
         self.found_session = False  # whether the broker still had our session when `open` connected
 
@@ -105,15 +106,26 @@ class OwnSource:
 
     async def change(self, filters: Sequence[str]) -> None:
         """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
-        self._want(filters)
+        self._held.want(filters)
         if self._line is not None and self.connected:
-            await self._hold(self._line)
+            await self._held.hold(again=True)
         elif self._opened:
             raise UnavailableError(f"{self._endpoint} is away")
 
-    def _want(self, filters: Sequence[str]) -> None:
-        self._wanted = tuple(shared_form(f, self._share) for f in filters)
-        self._unwanted = other_forms({*filters, *FILTERS}, self._share, self._wanted)
+    @property
+    def sessions_lost(self) -> int:
+        """How often the broker had forgotten our session when we came back, and with it what devices sent meanwhile."""
+        return self._held.sessions_lost
+
+    def probe(self) -> None:
+        """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
+        if self.connected and not self._inbox.enough:
+            self.echo.speak(asyncio.get_running_loop().time())
+
+    @property
+    def trouble(self) -> str:
+        """Why what devices send may not reach us, in words; empty where nothing is known to be wrong."""
+        return self._keeper.trouble or self._held.trouble or self.echo.trouble
 
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
@@ -145,7 +157,7 @@ class OwnSource:
                 if connack.reason:
                     said = ": ".join(filter(None, (reason_text(connack.reason), connack.properties.reason_string)))
                     raise where.refusal(said, away=connack.reason in AWAY)
-                await self._subscribe(line, connack)
+                await self._subscribe(connack)
             if line.gone:
                 raise UnavailableError(f"{where} closed the connection: {line.reason}")
         except BaseException as error:
@@ -170,59 +182,53 @@ class OwnSource:
             ),
         )
 
-    async def _subscribe(self, line: Line, connack: Connack) -> None:
-        """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
+    async def _subscribe(self, connack: Connack) -> None:
+        """Over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
         if self._clean:
             return
         where, says = self._endpoint, connack.properties
-        if not self._opened:
-            self.found_session = connack.session_present
         if says.shared_subscription_available == 0 and self._share is not None:
             raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
         if says.session_expiry_interval is not None:
             log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
-        if connack.session_present and self._opened:
-            # The answers come behind all that waits there, which is read as fast as it is stored: nobody waits for them.
-            self._renewing = asyncio.get_running_loop().create_task(self._renew(line), name=f"{where} subscriptions")
+        self.echo.connected()
+        if self._opened:
+            self._held.renew(session=connack.session_present)
         else:
-            await self._hold(line)
+            self.found_session = connack.session_present
+            await self._held.hold()
 
-    async def _renew(self, line: Line) -> None:
-        try:
-            await self._hold(line, again=True)
-        except RefusedError as error:
-            log.error("mqtt subscription refused", client=self._endpoint.client_id, error=str(error))
-            line.lose("a subscription is refused")
-        except UnavailableError:
-            pass  # the line is lost, and the next one subscribes
+    # ------------------------------------------------------------ the wire of `Held` and `Echo`
 
-    async def _hold(self, line: Line, *, again: bool = False) -> None:
-        where = self._endpoint
-        asked = [(f, self._ask(line, f, 1, again=again)) for f in self._wanted]
-        self._ask(line, BROKER_STATE, 0)  # where a broker does not tell, or not us, nothing comes
-        # Afterwards, so that there is no moment without a subscription: a few messages twice, but none lost.
-        number, gone = self._answer()
-        line.send(encode(Unsubscribe(packet_id=number, topic_filters=self._unwanted)))
-        for topic_filter, answer in asked:
-            granted = (await answer)[0]
-            if granted >= 0x80:
-                raise RefusedError(f"{where} refuses {where.who} the subscription to {topic_filter}: {reason_text(granted)}")
-            if granted == 0:
-                log.warning("the broker delivers without acknowledgement (QoS 0)", broker=str(where), filter=topic_filter)
-        await gone
-
-    def _ask(self, line: Line, topic_filter: str, qos: int, *, again: bool = False) -> asyncio.Future[Sequence[int]]:
+    def _ask(self, topic_filter: str, qos: int, again: bool) -> int:
         """`again`: retained messages come only where the broker had lost the subscription."""
-        number, answer = self._answer()
+        number = self._number()
         wanted = Subscription(topic_filter=topic_filter, qos=qos, retain_handling=int(again))
-        line.send(encode(Subscribe(packet_id=number, subscriptions=(wanted,))))
-        return answer
+        self._send(encode(Subscribe(packet_id=number, subscriptions=(wanted,))))
+        return number
 
-    def _answer(self) -> tuple[int, asyncio.Future[Sequence[int]]]:
-        number = next(self._numbers) % 0xFFFF + 1
-        answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        return number, answer
+    def _give_up(self, filters: Sequence[str]) -> int:
+        number = self._number()
+        self._send(encode(Unsubscribe(packet_id=number, topic_filters=tuple(filters))))
+        return number
+
+    def _say(self, topic: str, payload: bytes) -> None:
+        self._send(encode(Publish(topic, payload)))
+
+    def _number(self) -> int:
+        return next(self._numbers) % 0xFFFF + 1
+
+    def _give_up_line(self, reason: str) -> None:
+        if self._line is not None:
+            self._line.lose(reason)
+
+    def _heard_at(self) -> float:
+        return self._line.heard_at if self._line is not None else 0.0
+
+    def _send(self, data: bytes) -> None:
+        if self._line is None or self._line.gone:
+            raise UnavailableError(f"{self._endpoint} is gone again")
+        self._line.send(data)
 
     # ------------------------------------------------------------ the line's events
 
@@ -236,25 +242,26 @@ class OwnSource:
         if messages:
             self._inbox.put(messages, duplicates=stream.duplicates)
             stream.duplicates = 0
+        for topic, payload in stream.echoes:
+            self.echo.heard(topic, payload, asyncio.get_running_loop().time())
+        stream.echoes.clear()
         if stream.broker_dropped is not None:
             self.counters["broker_dropped"] = stream.broker_dropped
         return not self._opened or not (self._inbox.enough or self._inbox.rests)
 
     def _answered(self, packet: Suback | Unsuback) -> None:
-        answer = self._answers.pop(packet.packet_id, None)
-        if answer is not None and not answer.done():
-            answer.set_result(packet.reasons)
+        self._held.answered(packet.packet_id, packet.reasons)
 
     def _lost(self, reason: str, unwelcome: bool) -> None:
         """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
         self._inbox.lost()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(UnavailableError(f"{self._endpoint} closed the connection: {reason}"))
-                answer.exception()  # seen: of several answers only the first is awaited
-        self._answers.clear()
+        self._held.lost(reason)
         self._keeper.lost(reason, unwelcome=unwelcome)
 
     def _read_on(self) -> None:
         if self._line is not None and not self._inbox.enough:
             self._line.resume()
+
+
+def _at_once() -> None:
+    """A line sends what it is given when it is given it."""

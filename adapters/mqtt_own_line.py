@@ -58,6 +58,11 @@ class Line(asyncio.Protocol):
         self._asked_at: float | None = None  # when a PINGREQ went out that nothing was heard since
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def heard_at(self) -> float:
+        """When the broker was last heard [s of the loop]; now, while nothing is read of it."""
+        return self._loop.time() if self._paused else self._heard_at
+
     # ------------------------------------------------------------ what its owner does
 
     async def open(self, connect: Connect, tls: ssl.SSLContext | None) -> Connack:

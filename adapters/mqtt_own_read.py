@@ -5,15 +5,17 @@ from __future__ import annotations
 import struct
 
 from adapters.mqtt_codec import StreamDecoder
+from adapters.mqtt_decode import check_first_byte
 from adapters.mqtt_fields import Reader, malformed, protocol_error, read_properties
 from adapters.mqtt_packets import V5, MqttError, Packet, Reason
 from core.message import Message
-from registry.permissions import BROKER_STATE
+from registry.permissions import BROKER_STATE, ECHO_PREFIXES
 
 UNREADABLE_TOPIC = "\ufffd"
 _MOST_TOPICS = 100_000  # remembered as text; a sender that invents topics must not fill our memory
 _LONGEST_TOPIC = 256  # bytes of one that is remembered; those of the contract are shorter
 _STATE = BROKER_STATE.encode()
+_ECHOES = tuple(prefix.encode() for prefix in ECHO_PREFIXES)
 _HEAD_BYTES = 5
 _HEAD = struct.Struct(">BBBH").unpack_from  # first byte, two of remaining length, size of the topic
 _MIDDLE = struct.Struct(">HB").unpack_from  # packet identifier, size of the properties
@@ -26,6 +28,7 @@ class BrokerStream:
         self.serial = serial
         self.duplicates = 0  # of the messages so far
         self.broker_dropped: int | None = None  # the broker's last word on what it dropped
+        self.echoes: list[tuple[str, bytes]] = []  # words of an ingest to itself: topic, payload
         self._topics: dict[bytes, str] = {}
         self._decoder = StreamDecoder(version=V5)
         self._tail = bytearray()  # the beginning of a packet, until _need bytes of it are there
@@ -43,6 +46,8 @@ class BrokerStream:
         while (at := self._usual(data, at, now, messages)) < size:
             end = _end(data, at)
             if not end or end > size:
+                if data[at] >> 4 != 3:
+                    check_first_byte(data[at], V5)  # before anything is kept of what cannot be a packet
                 self._tail += data[at:]
                 self._need = end - at if end else size - at + 1
                 return
@@ -99,6 +104,9 @@ class BrokerStream:
             self.broker_dropped = int(payload[:18]) if payload.isdigit() else 0
             return
         topic = self._topics.get(raw) or self._name(raw)
+        if not qos and raw.startswith(_ECHOES):
+            self.echoes.append((topic, payload))
+            return
         self.duplicates += dup
         self.serial += 1
         messages.append(Message(topic, payload, now, "", qos, first & 1 != 0, dup, False, self.serial << 16 | packet_id if qos else 0))

@@ -79,6 +79,12 @@ def has_session(settings: Settings) -> bool:
     return not settings.broker_address.embedded and (read(settings).session == where(settings) or bool(workers(settings)))
 
 
+def knows_session(settings: Settings, worker: str = "") -> bool:
+    """Whether the session of the lone ingest, or of this `worker`, was ever made at CANHMAN_BROKER."""
+    record = read(settings)
+    return (record.workers.get(worker) if worker else record.session) == where(settings)
+
+
 def _write(settings: Settings, record: BrokerRecord) -> None:
     if record == read(settings):
         return

@@ -28,6 +28,7 @@ from registry.directory import Directory
 from registry.permissions import BROKER_STATE
 
 LOOK_S = 5.0  # how long doctor waits for an answer of the store
+QUIET_S = 6 * 3600  # as long as the busiest station may be silent (`silent_after` of risk.toml): then it is no pause of one device
 LOW_SPACE = 512 << 20  # bytes: under this the journal has hours, not days
 
 Mark = Literal["ok", "warn", "red"]
@@ -218,7 +219,23 @@ def _one_ingest(settings: Settings, name: str, beat: heartbeat.Heartbeat | None)
         return [Finding(part=f"{name}: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]
     behind = beat.figures.get("bytes_behind", 0)
     text = f"{behind} bytes of the journal not stored yet" if behind else "everything in the journal is stored"
-    return [Finding(part=name, mark="ok", text=f"process {beat.pid}, {text}", figures=beat.figures)]
+    found = [Finding(part=name, mark="ok", text=f"process {beat.pid}, {text}{_heard(beat.figures)}", figures=beat.figures)]
+    if lost := beat.figures.get("broker_sessions_lost"):
+        text = f"the broker had forgotten ingest's session {counted(lost, 'time')} since ingest started, and with it what devices sent while ingest was away"
+        found.append(Finding(part=name, mark="warn", text=f"{text}: does it keep sessions (persistence true)? canhman devices gaps names what is missing"))
+    if (quiet_s := beat.figures.get("quiet_s", 0)) >= QUIET_S:
+        text = f"no message has come for {quiet_s / 3600:.0f} h: are all devices silent, or does their way end before us (a bridge, a network, its rules)?"
+        found.append(Finding(part=name, mark="warn", text=text))
+    return found
+
+
+def _heard(figures: Mapping[str, int]) -> str:
+    """How a word of ingest to itself goes, which alone tells that what devices send would reach it."""
+    if "broker_connected" not in figures:
+        return ""
+    if "broker_echo_ms" in figures:
+        return f"; it hears itself through the broker within {figures['broker_echo_ms']} ms"
+    return "; whether it hears what is published is not known yet: its account has had no word of its own back (canhman broker sync lets it publish one)"
 
 
 def _services(settings: Settings) -> list[Finding]:

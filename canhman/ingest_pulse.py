@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -12,8 +13,9 @@ from adapters.journal import FileJournal
 from adapters.listener import Listener
 from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
-from canhman import heartbeat, journal_house, wiring
+from canhman import echo_record, heartbeat, journal_house, wiring
 from canhman.settings import Settings
+from core.errors import UnavailableError
 from core.ports import MessageSource
 from ingest.health import Health
 from ingest.meters import Meters, Watch, lag_messages
@@ -28,6 +30,7 @@ class Pulse:
     def __init__(
         self, settings: Settings, *, journal: FileJournal, processor: Processor, source: MessageSource, meters: Meters, health: Health, now: float
     ) -> None:
+        self._settings = settings
         self._folder = wiring.data_folder(settings)
         self._worker = settings.worker
         self._journal = journal
@@ -37,6 +40,10 @@ class Pulse:
         self._health = health
         self._began_at = journal.end
         self._watch = Watch(meters, now=now)
+        self._received, self._received_at = 0, now
+        if isinstance(source, PahoSource | OwnSource):
+            source.echo.known |= echo_record.read(settings)
+            self._echoes = len(source.echo.known)  # that are remembered
 
     @property
     def lag_s(self) -> float:
@@ -61,6 +68,8 @@ class Pulse:
         if isinstance(self._source, Listener | PahoSource | OwnSource):
             kind = "listener" if isinstance(self._source, Listener) else "broker"
             found |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in self._source.counters.items()}
+        if isinstance(self._source, PahoSource | OwnSource):
+            found |= _of_broker(self._source)
         return found
 
     async def follow(self) -> None:
@@ -71,7 +80,11 @@ class Pulse:
 
     async def beat(self, now: float) -> None:
         """Say it once, at `now` [s]."""
-        figures = self.figures()
+        if isinstance(self._source, PahoSource | OwnSource):
+            await self._probe(self._source)
+        if self._received != self._meters.received:
+            self._received, self._received_at = self._meters.received, now
+        figures = self.figures() | {"quiet_s": round(now - self._received_at)}
         self._watch.look(now, self.lag_s)
         self._tell_troubles(figures)
         recent = self._watch.recent()
@@ -80,13 +93,35 @@ class Pulse:
         name, histograms = heartbeat.ingest_name(self._worker), self._meters.histograms()
         await asyncio.to_thread(heartbeat.write, self._folder, name, self._health.troubles, figures, None, recent=recent, histograms=histograms)
 
+    async def _probe(self, source: PahoSource | OwnSource) -> None:
+        """A word to ourselves; by what filters one came back once is remembered, so that silence tells something after a restart too."""
+        with contextlib.suppress(UnavailableError):
+            source.probe()
+        if len(source.echo.known) > self._echoes:
+            self._echoes = len(source.echo.known)
+            await asyncio.to_thread(echo_record.write, self._settings, frozenset(source.echo.known))
+
     def _tell_troubles(self, figures: dict[str, int]) -> None:
+        said = []
         if dropped := figures.get("broker_dropped"):
-            self._health.red("broker", f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
+            said.append(f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
+        if isinstance(self._source, Listener | PahoSource | OwnSource):
+            said.append(self._source.trouble)
+        part = "listener" if isinstance(self._source, Listener) else "broker"
+        if found := "; ".join(filter(None, said)):
+            self._health.red(part, found)
+        else:
+            self._health.green(part)
         if trouble := self._watch.trouble():
             self._health.red("lag", trouble)
         else:
             self._health.green("lag")
+
+
+def _of_broker(source: PahoSource | OwnSource) -> dict[str, int]:
+    """How the connection is; of words to ourselves nothing while none came back yet."""
+    found = {"broker_connected": int(source.connected), "broker_connections": source.connections, "broker_sessions_lost": source.sessions_lost}
+    return found if source.echo.took_s is None else found | {"broker_echo_ms": round(1000 * source.echo.took_s), "broker_echo_filters": len(source.echo.known)}
 
 
 def _line(figures: dict[str, int], recent: dict[str, float], troubles: dict[str, str]) -> dict[str, Any]:

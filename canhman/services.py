@@ -155,7 +155,9 @@ async def _opened(
         if isinstance(source, Listener):  # a broker asks its own files who may log in
             await asyncio.to_thread(authority.read)
         await wiring.patient(source.open, wait_s=wait_s, say=say)
-        if not settings.broker_address.embedded:
+        if isinstance(source, PahoSource | OwnSource):
+            if not source.found_session and broker_record.knows_session(settings, settings.worker):
+                log.error("the broker had forgotten our session: what devices sent while ingest was away is lost", broker=broker_record.where(settings))
             broker_record.remember_session(settings, settings.worker)
         yield journal, store, source, authority
     finally:

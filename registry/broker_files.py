@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.errors import ConfigError, ConflictError
 from core.place import Device
 from core.ports import RegistrySnapshot
-from registry.permissions import BROKER_STATE, COMMANDS, DEVICE_READS, DEVICE_WRITES, FILTERS, JOIN_PREFIX, JOIN_WRITES
+from registry.permissions import BROKER_STATE, COMMANDS, DEVICE_READS, DEVICE_WRITES, ECHOES, FILTERS, JOIN_PREFIX, JOIN_WRITES
 
 INGEST_USER = "canhman-ingest"
 
@@ -80,7 +80,7 @@ def acl_file(snapshot: RegistrySnapshot, *, closed: bool) -> str:
     A join key is denied every device that has its own credential or belongs to another org, so the file has a line per
     org for each of these. Mosquitto looks at denials first, wherever they stand; they come first all the same.
     """
-    blocks = [_block(INGEST_USER, [*(f"topic read {f}" for f in (*FILTERS, BROKER_STATE)), f"topic write {COMMANDS}"])]
+    blocks = [_block(INGEST_USER, [*(f"topic read {f}" for f in (*FILTERS, BROKER_STATE)), *(f"topic write {t}" for t in (COMMANDS, *ECHOES))])]
     if not closed:
         devices = sorted(snapshot.devices, key=lambda d: d.id)
         for org in sorted(snapshot.orgs, key=lambda o: o.id):

@@ -22,6 +22,10 @@ FILTERS: tuple[str, ...] = (
 # What `doctor` reads: Mosquitto's own count of messages it dropped after it had acknowledged them.
 BROKER_STATE = "$SYS/broker/publish/messages/dropped"
 COMMANDS = "canhman/+/+/command"  # where ingest's own user may publish
+# Where ingest says a word to itself, to know that it is heard: below an org that cannot be (a slug has no `_`), or an application.
+ECHO = "_echo"
+ECHOES: tuple[str, ...] = tuple(f.replace("+", ECHO, 1) for f in FILTERS)  # and there
+ECHO_PREFIXES: tuple[str, ...] = tuple(sorted({f"{f.partition('/')[0]}/{ECHO}/" for f in FILTERS}))
 
 # Below `canhman/ORG/DEVICE/`. A join key announces new devices; nobody sends a command to one of those.
 JOIN_WRITES: tuple[str, ...] = ("telemetry", "senml", "frame/+", "status")
@@ -31,6 +35,11 @@ DEVICE_READS = "command"
 JOIN_PREFIX = "org:"
 
 Owner = Callable[[str], Device | None]
+
+
+def echo_topic(topic_filter: str, client_id: str) -> str:
+    """A topic of this filter where the ingest of this client id, and no device, may publish."""
+    return topic_filter.replace("+", ECHO, 1).replace("+", client_id)
 
 
 def principal_of(username: str) -> str:

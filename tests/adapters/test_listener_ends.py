@@ -178,15 +178,19 @@ def test_a_login_in_time_outlives_the_connect_timeout() -> None:
 
 
 def test_max_connections() -> None:
-    """One too many is closed at once; when another goes there is room."""
+    """One too many is closed at once, and that nobody new gets in is a trouble; when another goes there is room."""
 
     async def scene() -> None:
         async with bench(max_connections=2) as b:
-            first, _second, third = await b.login(device="a"), await b.login(device="b"), await b.dial()
+            first = await b.login(device="a")
+            assert b.listener.trouble == ""
+            _second, third = await b.login(device="b"), await b.dial()
             assert await third.receive() is None
             b.delta(refused_connections=1)
+            assert "2 connections are the most" in b.listener.trouble
             await first.send(Disconnect())
             assert await first.receive() is None
+            assert b.listener.trouble == ""
             assert await (await b.login(device="c")).quiet()
 
     run(scene())

@@ -30,7 +30,7 @@ from registry.broker_files import (
     password_file,
     verify_password,
 )
-from registry.permissions import BROKER_STATE, FILTERS, may_publish, may_subscribe, principal_of
+from registry.permissions import BROKER_STATE, ECHOES, FILTERS, may_publish, may_subscribe, principal_of
 
 SECRET = b"s" * 32
 SALT = b"0123456789ab"
@@ -112,7 +112,11 @@ def test_no_wildcard_for_an_org_outside_the_join_users() -> None:
         "topic read canhman/default/kl01/command",
     ]
     assert [r for r in blocks["org/default"] if "deny" in r] == blocks["org/default"][:3]
-    assert blocks[INGEST_USER] == [*(f"topic read {f}" for f in (*FILTERS, BROKER_STATE)), "topic write canhman/+/+/command"]
+    assert blocks[INGEST_USER] == [
+        *(f"topic read {f}" for f in (*FILTERS, BROKER_STATE)),
+        "topic write canhman/+/+/command",
+        *(f"topic write {t}" for t in ECHOES),
+    ]
 
 
 @pytest.mark.parametrize("id", [INGEST_USER, "org:default"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 
 from servers.ports import free_port
@@ -73,15 +73,16 @@ class Line:
         packet = publish5 if self.version == 5 else publish3
         self.send(packet(topic, payload, mid, qos=qos, dup=dup, retain=retain))
 
-    async def subscribed(self, code: int = 1) -> list[str]:
-        """Answer SUBSCRIBEs (with `code`) up to the UNSUBSCRIBE; returns what was asked, `-` before what was given up."""
+    async def subscribed(self, code: int = 1, *, but: Mapping[str, int] | None = None) -> list[str]:
+        """Answer SUBSCRIBEs (with `code`, `but` those of single filters) up to the UNSUBSCRIBE; returns what was asked, `-` before what was given up."""
         asked: list[str] = []
         while True:
             first, body = await self.packet()
             mid, names = body[:2], body[3:] if self.version == 5 else body[2:]  # the properties are none, one byte
             if first & 0xF0 == 0x80:
                 asked.append(names[2:-1].decode())
-                self.send(b"\x90\x04" + mid + bytes([0, code]) if self.version == 5 else b"\x90\x03" + mid + bytes([code]))
+                says = (but or {}).get(asked[-1], code)
+                self.send(b"\x90\x04" + mid + bytes([0, says]) if self.version == 5 else b"\x90\x03" + mid + bytes([says]))
             elif first & 0xF0 == 0xA0:
                 rest = names
                 while rest:
