@@ -1,59 +1,94 @@
-"""Columns of a CSV file, plain or gzipped, parted by comma, semicolon or tab (whichever its first line has most of)."""
+"""Columns of a CSV file, plain or packed (gzip, xz, bzip2, a zip of it alone), parted by comma, semicolon or tab (whichever its first line has most of)."""
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
+import re
+import unicodedata
+import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import FormatError
 from core.table import Table
 
-_GZIP = b"\x1f\x8b"
 _CELL = 1 << 20
+_QUOTED = re.compile(r'"[^"]*"')  # what parts columns does not stand in quotes
+_WRITTEN = re.compile(r"[^\r\n]*[^\s,;][^\r\n]*")  # a line that is not blank
+
+
+def _only_file(data: bytes) -> bytes:
+    """A workbook is a zip too, of many files."""
+    with zipfile.ZipFile(io.BytesIO(data)) as whole:
+        names = [name for name in whole.namelist() if not name.endswith("/")]
+        if len(names) != 1:
+            raise ValueError(f"a zip of {len(names)} files, or a workbook: name a CSV file, or pack it alone")
+        return whole.read(names[0])
+
+
+# how it begins → what unpacks it
+_PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"\xfd7zXZ\x00": lzma.decompress,
+    b"BZh": bz2.decompress,
+    b"PK\x03\x04": _only_file,
+}
+# a password is a RuntimeError, a way of packing that is not known a NotImplementedError
+_BROKEN = (EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def read_columns(path: Path, wanted: Sequence[str]) -> Table:
     """The wanted columns of `path` as text; those that are not there are left out.
 
+    The first line that is not blank names them; an accent may be composed or not.
     Raises FormatError for what is no such file, OSError where it cannot be opened.
     """
     text = _text(path)
-    first = text.partition("\n")[0]
-    comma = max(",;\t", key=first.count)
+    first = _WRITTEN.search(text)
+    comma = max(",;\t", key=_QUOTED.sub("", first[0] if first else "").count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
     csv.field_size_limit(_CELL)
     line = 1  # in which a row begins: a quote left open is reported by the reader where the file ends
     try:
-        header = tuple(cell.strip() for cell in next(reader, []))
+        header: tuple[str, ...] = ()
         rows, lines = [], []
-        line = reader.line_num + 1
         for row in reader:
-            if row:
-                if len(row) != len(header):
-                    raise FormatError(f"{path.name} line {line}: {len(row)} cells where the first line has {len(header)} columns")
+            if not any(cell and not cell.isspace() for cell in row):
+                pass  # a blank line, or the empty rows a spreadsheet leaves
+            elif not header:
+                header = tuple(_name(cell) for cell in row)
+            elif len(row) != len(header):
+                raise FormatError(f"{path.name} line {line}: {len(row)} cells where the first line has {len(header)} columns")
+            else:
                 rows.append(row)
                 lines.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
         raise FormatError(f"{path.name} line {line} is no CSV: {error}") from error
-    for name in wanted:
-        if header.count(name) > 1:
-            raise FormatError(f"{path.name} has {header.count(name)} columns {name!r}: give each a name of its own")
-    columns = {name: [row[at] for row in rows] for name, at in ((name, header.index(name)) for name in dict.fromkeys(wanted) if name in header)}
+    places = {name: [at for at, column in enumerate(header) if column == _name(name)] for name in dict.fromkeys(wanted)}
+    for name, found in places.items():
+        if len(found) > 1:
+            raise FormatError(f"{path.name} has {len(found)} columns {name!r}: give each a name of its own")
+    columns = {name: [row[found[0]] for row in rows] for name, found in places.items() if found}
     return Table(file=path.name, header=header, columns=columns, lines=lines, decimal_comma=comma != ",")
+
+
+def _name(cell: str) -> str:
+    return unicodedata.normalize("NFC", cell.strip())
 
 
 def _text(path: Path) -> str:
     data = path.read_bytes()
     try:
-        if data.startswith(_GZIP):
-            data = gzip.decompress(data)
+        data = next((unpack(data) for begins, unpack in _PACKED.items() if data.startswith(begins)), data)
+    except _BROKEN as error:
+        raise FormatError(f"{path.name} is cut short or broken: {error}") from error
+    try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"{path.name} is no UTF-8 text (byte {error.start}): save it as CSV in UTF-8") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path.name} is cut short or broken: {error}") from error

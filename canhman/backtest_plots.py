@@ -19,7 +19,7 @@ from analytics.daily.panel import Floats
 from analytics.daily.reliability import Bin, reliability_table
 from analytics.daily.verify import POOLED
 from canhman import backtest_places
-from canhman.backtest_words import SAME, line_name
+from canhman.backtest_words import SAME, shortest
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ STYLE: dict[str, Any] = {
     "xtick.color": INK2,
     "ytick.color": INK2,
     "text.color": INK,
+    "text.parse_math": False,  # a name may hold two dollars
     "font.size": 11,
     "lines.linewidth": 2.2,
 }
@@ -117,7 +118,7 @@ def _reliability(result: Result, held: Held) -> Figure:
         size = [24 + 400 * b.n / len(truth) for b in bins]
         axes.scatter([b.said for b in bins], [b.observed for b in bins], s=size, color=INK, edgecolor="white", linewidth=1.2, zorder=3, clip_on=False)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="Said (probability)", ylabel="Came (share of days)" if not at else "")
-        axes.set_title(f"> {line_name(line)} {unit}, {_days(held.pairs.lead)} ahead:\n{_odds(bins)}")
+        axes.set_title(f"> {shortest(line)} {unit}, {_days(held.pairs.lead)} ahead:\n{_odds(bins)}")
     _foot(figure, f"{result.dataset.name}; {result.model} {result.version}; n = {len(truth)}, in the size of each dot; bars: 95 % intervals")
     return figure
 
@@ -216,7 +217,7 @@ def _skill(result: Result) -> Figure:
         axes.vlines(place, found[:, 1], found[:, 2], color=colour, linewidth=1.4)
         intervals += [(lo, hi) for lo, hi in found[:, 1:].tolist() if np.isfinite(lo)]
         if np.isfinite(found[-1, 0]):
-            ends.append((float(found[-1, 0]), f"> {line_name(line)} {result.dataset.unit}", colour))
+            ends.append((float(found[-1, 0]), f"> {shortest(line)} {result.dataset.unit}", colour))
     low, high = axes.get_ylim()
     low, high = max(min(low, -0.1), FLOOR), max(high, 0.1)
     axes.set(ylim=(low, high), xlabel="Days ahead", ylabel="Skill (1 is perfect)", xticks=leads)

@@ -16,10 +16,10 @@ VALUES = ("Days ahead", "n", "RMSE", "Persistence", "Climatology", "Against pers
 EVENTS = ("Days ahead", "Over", "Came", "Brier", "Reliab.", "Resol.", "Uncert.", "vs climat.", "vs persist.", "vs logistic (95 %)", "That is", "Hits", "False")
 
 
-def line_name(line: float) -> str:
-    """A threshold as short as it can be written and still be told from every other."""
-    short = f"{line:g}"
-    return short if float(short) == line else repr(line)
+def shortest(value: float) -> str:
+    """A number as short as it can be written and still be told from every other."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def head(result: Result) -> str:
@@ -53,7 +53,7 @@ def event_rows(result: Result) -> list[tuple[object, ...]]:
             against = f"{_n(one.bss_logistic)} ({_n(one.bss_logistic_lo)} to {_n(one.bss_logistic_hi)})"
             skills = (_n(one.bss_climatology), _n(one.bss_persistence), against, _verdict(one))
             warned = (_percent(one.hit_rate), _percent(one.false_alarm_ratio))
-            rows.append((one.lead_days, line_name(one.threshold), _percent(one.prevalence), *brier, *skills, *warned))
+            rows.append((one.lead_days, shortest(one.threshold), _percent(one.prevalence), *brier, *skills, *warned))
     return rows
 
 

@@ -19,7 +19,7 @@ from analytics.daily.dataset import Dataset, dataset
 from analytics.daily.model import LEVELS, DayModel, day_models
 from analytics.daily.spec import Spec, parse_spec
 from canhman import backtest_places, terminal
-from canhman.backtest_words import line_name
+from canhman.backtest_words import shortest
 from canhman.usage import UsageError, one_of
 from core.errors import ConfigError
 from core.table import ReadTable, Table
@@ -87,7 +87,7 @@ def _as_training(other: Spec, spec: Spec) -> Spec:
 def read_spec(path: Path) -> Spec:
     """Read a dataset's file. Raises ConfigError."""
     try:
-        return parse_spec(tomllib.loads(path.read_text("utf-8")), path.name)
+        return parse_spec(tomllib.loads(path.read_text("utf-8-sig")), path.name)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} is no TOML: {error}") from error
 
@@ -131,7 +131,10 @@ def write_json(path: Path, result: Result) -> None:
 
 
 def write_forecasts(path: Path, result: Result) -> None:
-    """`--forecasts`: a row for each station, issue and lead."""
+    """`--forecasts`: a row for each station, issue and lead.
+
+    Values to ten digits, so that what lies on an end of an interval but for rounding lies on it; odds with all of theirs, so that a warning is one.
+    """
 
     def fill(draft: Path) -> None:
         with draft.open("w", encoding="utf-8", newline="") as file:
@@ -145,13 +148,14 @@ def write_forecasts(path: Path, result: Result) -> None:
 
 def forecast_columns(lines: Sequence[float]) -> list[str]:
     """The first row of `--forecasts`."""
-    return ["station", "issued", "lead_days", "valid", "observed", *(f"q{round(100 * q):02d}" for q in SHOWN), *(f"p_gt_{line_name(line)}" for line in lines)]
+    return ["station", "issued", "lead_days", "valid", "observed", *(f"q{round(100 * q):02d}" for q in SHOWN), *(f"p_gt_{shortest(line)}" for line in lines)]
 
 
 def _forecast_rows(result: Result, held: Held) -> Iterator[list[object]]:
     daily, pairs = result.daily, held.pairs
     issued = np.datetime_as_string(daily.days[pairs.day])
     valid = np.datetime_as_string(daily.days[pairs.day + pairs.lead])
-    numbers = np.column_stack((pairs.truth(daily), held.said.quantiles[:, [LEVELS.index(q) for q in SHOWN]], held.said.p_gt))
+    values = np.column_stack((pairs.truth(daily), held.said.quantiles[:, [LEVELS.index(q) for q in SHOWN]]))
     for row in np.lexsort((pairs.day, pairs.station)).tolist():
-        yield [daily.stations[pairs.station[row]], issued[row], pairs.lead, valid[row], *(f"{x:.6g}" for x in numbers[row])]
+        said = (*(f"{x:.10g}" for x in values[row]), *map(shortest, held.said.p_gt[row].tolist()))
+        yield [daily.stations[pairs.station[row]], issued[row], pairs.lead, valid[row], *said]

@@ -15,6 +15,7 @@ from analytics.daily.fills import fills, told
 from analytics.daily.panel import TWELFTHS, Daily, Days, Floats, Index
 from analytics.daily.spec import Driver, Spec
 from analytics.daily.units import CONVERTED, Unit, unit_of
+from analytics.daily.verify import POOLED
 from core.errors import ConfigError
 from core.table import ReadTable
 
@@ -98,6 +99,8 @@ def dataset(spec: Spec, read: ReadTable) -> Dataset:
 def _target(spec: Spec, read: ReadTable) -> tuple[Readings, str, list[str]]:
     where = f"{spec.source}: [target]"
     found = readings(spec.target, where, spec.zone, read)
+    if POOLED in found.names:
+        raise ConfigError(f"{where}: a station of {spec.target.file} is called {POOLED!r}, as all together are in the scores: give it another name")
     unit = unit_of(spec.unit)
     value, notes = _measured(found, unit, spec)
     found = replace(found, value=value).where(np.isfinite(value))

@@ -82,6 +82,30 @@ def test_forecasts_have_the_agreed_columns(front: Front, folder: Path, tmp_path:
     assert [sum(row["lead_days"] == lead for row in found) for lead in ("1", "3")] == counted
 
 
+def test_scores_follow_from_the_forecasts(front: Front, folder: Path, tmp_path: Path) -> None:
+    """Numbers are written with all their digits: what was over a threshold, warned of or within the interval is so in the file too."""
+    lines = [f"an,2021-{1 + n // 28:02d}-{1 + n % 28:02d},{15525.5 + 0.01 * (n % 7 - 3):.2f}" for n in range(190)]
+    (folder / "salinity.csv").write_text("station,time,salinity\n" + "\n".join(lines) + "\n")
+    (folder / "fine.toml").write_text(without(HEAD, {"[1.0, 4.0]": "[15525.5]"}) + without(LONG, {"g/L": "mg/L"}))
+    front.ok("backtest", str(folder / "fine.toml"), "--forecasts", str(tmp_path / "out.csv"), "--json", str(tmp_path / "out.json"))
+    found = rows(tmp_path / "out.csv")
+    assert {float(row["observed"]) for row in found} == {float(line.split(",")[2]) for line in lines}
+    for one in json.loads((tmp_path / "out.json").read_text("utf-8")):
+        said = [(float(row["p_gt_15525.5"]), float(row["observed"]) > 15525.5) for row in found if int(row["lead_days"]) == one["lead_days"]]
+        within = [float(row["q05"]) <= float(row["observed"]) <= float(row["q95"]) for row in found if int(row["lead_days"]) == one["lead_days"]]
+        if one["threshold"] is None:
+            assert one["coverage90"] == pytest.approx(sum(within) / len(within), rel=1e-12)
+        else:
+            assert one["brier"] == pytest.approx(sum((p - came) ** 2 for p, came in said) / len(said), rel=1e-12)
+            assert one["hit_rate"] == pytest.approx(sum(p >= 0.5 for p, came in said if came) / sum(came for _, came in said), rel=1e-12)
+
+
+def test_a_file_of_notepad(front: Front, folder: Path) -> None:
+    """A TOML with a mark before its first letter and lines of Windows is TOML."""
+    (folder / "made.toml").write_bytes(TEXT.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert "made: 3 stations" in front.ok("backtest", str(folder / "made.toml")).out
+
+
 def test_names_of_odds() -> None:
     """p_gt_ and the threshold as short as it is written."""
     assert backtesting.forecast_columns((0.5, 1.0, 2.25, 150.0))[-4:] == ["p_gt_0.5", "p_gt_1", "p_gt_2.25", "p_gt_150"]
@@ -101,6 +125,15 @@ def test_twice_the_same_bytes(front: Front, folder: Path, tmp_path: Path) -> Non
     pictures = {"reliability-01", "reliability-03", "season-00-an", "season-01-binh", "season-02-cai", "skill"}
     assert set(made[0]) == {"s.json", "f.csv"} | {f"pictures/{name}.png" for name in pictures}
     assert all(content.startswith(b"\x89PNG") for name, content in made[0].items() if name.endswith(".png"))
+
+
+def test_names_are_drawn_as_they_stand(front: Front, folder: Path, tmp_path: Path) -> None:
+    """Two dollars in a name are no formula, and what parts folders is no folder."""
+    text = (folder / "salinity.csv").read_text("utf-8").replace("binh", "b/$x_{$")
+    (folder / "salinity.csv").write_text(text, "utf-8")
+    (folder / "odd.toml").write_text(without(HEAD, {'"made"': '"$y^{$"'}) + without(LONG, {"g/L": "$z^{$"}))
+    front.ok("backtest", str(folder / "odd.toml"), "--plots", str(tmp_path / "p"))
+    assert (tmp_path / "p/season-01-b-x_-.png").is_file()
 
 
 def test_the_tables_say_it_in_words(front: Front, folder: Path) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import tomllib
+import unicodedata
+import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -115,6 +122,12 @@ def test_names_are_compared_as_they_look(tmp_path: Path) -> None:
     rows = [("Kênh Lầu", "2021-04-01", 1.0), ("Ke\u0302nh La\u0302\u0300u ", "2021-04-02", 2.0)]
     found = of(tmp_path, rows, HEAD + LONG + 'stations = ["Ke\u0302nh Lầu"]\n')
     assert found.daily.target.tolist() == [[1.0], [2.0]]
+
+
+def test_no_station_is_called_as_all_are(tmp_path: Path) -> None:
+    """`*` is all stations together in the scores."""
+    with pytest.raises(ConfigError, match=r"made.toml: \[target\]: a station of salinity.csv is called '\*', as all together are in the scores"):
+        of(tmp_path, [("*", "2021-04-01", 1.0)], HEAD + LONG)
 
 
 SPELT = ("US/CM", "uS/cm @25C", "uS/cm at 25 °C", "microS/cm", "microsiemens/cm", "μS.cm-1", "µS cm⁻¹")  # all of them µS/cm
@@ -247,6 +260,52 @@ def test_files_of_a_spreadsheet(tmp_path: Path, comma: str) -> None:
     (tmp_path / "salinity.csv").write_bytes("\r\n".join(comma.join(row) for row in cells).encode("utf-8-sig"))
     found = read(tmp_path, HEAD + LONG)
     assert (found.daily.stations, found.daily.low.tolist(), found.daily.high.tolist()) == (("Trạm",), [[1.8]], [[13.3]])
+
+
+def zipped(data: bytes, *names: str) -> bytes:
+    """A zip with this in each of its files."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names or ("folder/", "folder/salinity.csv"):
+            file.writestr(name, b"" if name.endswith("/") else data)
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, zipped], ids=["gzip", "xz", "bzip2", "zip"])
+def test_packed_files(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A table is read through what it is packed in, whatever its name; one cut short is told."""
+    packed = pack(b"station,time,salinity\nan,2021-04-01,1.5\n")
+    (tmp_path / "salinity.csv").write_bytes(packed)
+    assert read(tmp_path, HEAD + LONG).daily.target.tolist() == [[1.5]]
+    (tmp_path / "salinity.csv").write_bytes(packed[:-9])
+    with pytest.raises(CanhManError, match=r"^salinity.csv is cut short or broken"):
+        read(tmp_path, HEAD + LONG)
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    """Above the names of the columns, between rows, and the empty rows a spreadsheet leaves; a mistake is found in its line nonetheless."""
+    text = "\n  \nstation;time;salinity\n\nan;2021-04-01;1,5\n;;\n   \nan;2021-04-02;2\n;;\n;;;;\n"
+    (tmp_path / "salinity.csv").write_text(text)
+    assert read(tmp_path, HEAD + LONG).daily.target.tolist() == [[1.5], [2.0]]
+    (tmp_path / "salinity.csv").write_text(text + "an;2021-04-03;wet\n")
+    with pytest.raises(ConfigError, match=r"salinity.csv line 11, column salinity"):
+        read(tmp_path, HEAD + LONG)
+
+
+def test_what_stands_in_quotes_parts_no_columns(tmp_path: Path) -> None:
+    """Names of columns with commas in a file of semicolons."""
+    (tmp_path / "salinity.csv").write_text('station;time;"highest, of the day, at 1 m, ‰"\nan;2021-04-01;1,5\n')
+    text = without(HEAD + LONG, {'value = "salinity"': 'value = "highest, of the day, at 1 m, ‰"'})
+    assert read(tmp_path, text).daily.target.tolist() == [[1.5]]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_columns_are_compared_as_they_look(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    """An accent composed or not, a blank around: one column, in the file and in the TOML."""
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    (tmp_path / "salinity.csv").write_text(f"station,time, {unicodedata.normalize(form, 'Độ mặn')} \nan,2021-04-01,1.5\n", "utf-8")
+    text = without(HEAD + LONG, {'value = "salinity"': f'value = "{unicodedata.normalize(other, "Độ mặn")} "'})
+    assert read(tmp_path, text).daily.target.tolist() == [[1.5]]
 
 
 # ------------------------------------------------------------ local days
@@ -392,8 +451,9 @@ def test_a_cell_that_cannot_be_read_is_found(tmp_path: Path, row: str, told: lis
         (b"station,time,time,salinity\n", "2 columns 'time'"),
         ("station,time,salinity\nTrạm,2021-04-01,1\n".encode("cp1258", "replace").replace(b"?", b"\xf2"), "no UTF-8"),
         (gzip.compress(b"station,time,salinity\nan,2021-04-01,1\n" * 99)[:-20], "cut short"),
+        (zipped(b"", "a.csv", "b.csv"), "a zip of 2 files"),
     ],
-    ids=["empty", "head only", "no number", "twice", "not UTF-8", "cut short"],
+    ids=["empty", "head only", "no number", "twice", "not UTF-8", "cut short", "a workbook"],
 )
 def test_files_that_hold_nothing(tmp_path: Path, content: bytes, told: str) -> None:
     """A file without what is looked for is told of, by its name."""
