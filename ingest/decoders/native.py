@@ -12,9 +12,7 @@ so that one bad value never costs its neighbours; only a message that is not JSO
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import re
 from typing import Any
 
 import msgspec
@@ -24,6 +22,7 @@ from core.place import MAIN, SLUG
 from core.quantities import QUANTITIES
 from ingest.decoder import LARGEST, Decoder, Example, Plain, Record, Refusal
 from ingest.instants import instant
+from ingest.json_text import bad_channel, finite, parse, shown
 
 _OLDEST_AGE_S = 10 * 366 * 86_400.0
 _DEVICE_KEYS = {"battery": "device.battery", "rssi": "device.rssi", "snr": "device.snr"}
@@ -51,7 +50,7 @@ def record(item: Plain) -> Record:
         channels.append((MAIN, kept))
     for channel, readings in item.channels.items() if item.channels else ():
         if not SLUG.match(channel):
-            refused.append(_bad_channel(channel))
+            refused.append(bad_channel(channel))
         elif readings and (kept := readings if _all_known(readings) else _keep_known(channel, readings, refused)):
             channels.append((channel, kept))
     device: dict[str, float] = {}
@@ -85,39 +84,19 @@ def _keep_known(channel: str, readings: dict[str, Any], refused: list[Refusal]) 
         if name not in QUANTITIES:
             refused.append(Refusal("unknown_quantity", key[:200], f"no quantity is called {name[:80]!r} (see: docs/quantities.md)"))
             continue
-        number = _finite(value)
+        number = finite(value)
         if number is None:
-            refused.append(Refusal("not_a_number", key[:200], f"{name} = {_shown(value)} is not a finite number"))
+            refused.append(Refusal("not_a_number", key[:200], f"{name} = {shown(value)} is not a finite number"))
         else:
             kept[name] = number
     return kept
-
-
-def _finite(value: object) -> float | None:
-    """The number, or None; a bool is an int in Python and never a reading, and text is never guessed at."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:60] + "…"
-
-
-def _bad_channel(channel: str) -> Refusal:
-    return Refusal("bad_channel", channel[:200], f"channel {channel[:80]!r} must be 1–64 of a–z, 0–9 and -")
 
 
 def _number(value: object, name: str, refused: list[Refusal]) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
-        refused.append(Refusal("no_identity", name, f"{name} = {_shown(value)} must be a whole number from 0 to 2^63 − 1"))
+        refused.append(Refusal("no_identity", name, f"{name} = {shown(value)} must be a whole number from 0 to 2^63 − 1"))
         return None
     return value
 
@@ -150,27 +129,18 @@ def _only_device(readings: dict[str, float]) -> bool:
 
 # ---------------------------------------------------------------- the tolerant step
 
-# A bare nan or inf outside a string: not JSON, but printed by every C library, and its neighbours are good values.
-_BARE = re.compile(r'("(?:[^"\\]|\\.)*")|([-+]?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE)
-
 
 def _tolerant(payload: bytes) -> list[Record]:
-    text = payload.decode("utf-8", "replace")  # a name in another encoding, in a key nobody reads, costs no reading
-    try:
-        found = json.loads(_BARE.sub(lambda m: m.group(1) or "NaN", text))
-    except RecursionError as error:
-        raise DecodeError("malformed", "JSON nested too deep") from error
-    except ValueError as error:  # JSONDecodeError, or an integer of over 4,300 digits
-        raise DecodeError("malformed", f"not JSON: {str(error)[:160]}") from error
+    found = parse(payload)
     if isinstance(found, dict):
         return [_tolerant_record(found)]
     if not isinstance(found, list):
-        raise DecodeError("malformed", f"a message is a JSON object or an array of them, not {_shown(found)}")
+        raise DecodeError("malformed", f"a message is a JSON object or an array of them, not {shown(found)}")
     return [_tolerant_record(item) if isinstance(item, dict) else _not_an_object(i, item) for i, item in enumerate(found)]
 
 
 def _not_an_object(i: int, item: object) -> Record:
-    return Record(None, None, None, None, [], [Refusal("malformed", "", f"element {i} is not an object: {_shown(item)}")], b"")
+    return Record(None, None, None, None, [], [Refusal("malformed", "", f"element {i} is not an object: {shown(item)}")], b"")
 
 
 def _tolerant_record(item: dict[str, Any]) -> Record:
@@ -185,9 +155,9 @@ def _tolerant_record(item: dict[str, Any]) -> Record:
         value = item.get(key)
         if value is None:
             continue
-        number = _finite(value)
+        number = finite(value)
         if number is None:
-            refused.append(Refusal("not_a_number", key, f"{key} = {_shown(value)} is not a finite number"))
+            refused.append(Refusal("not_a_number", key, f"{key} = {shown(value)} is not a finite number"))
         else:
             device[quantity] = number
     if device:
@@ -202,17 +172,17 @@ def _channels(item: dict[str, Any], refused: list[Refusal]) -> list[tuple[str, d
     if isinstance(readings, dict):
         found.append((MAIN, readings))
     else:
-        refused.append(Refusal("malformed", "readings", f"readings is not an object: {_shown(readings)}"))
+        refused.append(Refusal("malformed", "readings", f"readings is not an object: {shown(readings)}"))
     if not isinstance(channels, dict):
-        refused.append(Refusal("malformed", "channels", f"channels is not an object: {_shown(channels)}"))
+        refused.append(Refusal("malformed", "channels", f"channels is not an object: {shown(channels)}"))
         return found
     for channel, values in channels.items():
         if not SLUG.match(channel):
-            refused.append(_bad_channel(channel))
+            refused.append(bad_channel(channel))
         elif isinstance(values, dict):
             found.append((channel, values))
         else:
-            refused.append(Refusal("malformed", f"channels.{channel}", f"channel {channel} is not an object: {_shown(values)}"))
+            refused.append(Refusal("malformed", f"channels.{channel}", f"channel {channel} is not an object: {shown(values)}"))
     return found
 
 
@@ -220,7 +190,7 @@ def _time(value: object, refused: list[Refusal]) -> int | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        text = f"time = {_shown(value)}: give text with a zone, such as 2026-03-02T03:05:00Z (numbers are ambiguous: s, ms or ns)"
+        text = f"time = {shown(value)}: give text with a zone, such as 2026-03-02T03:05:00Z (numbers are ambiguous: s, ms or ns)"
         refused.append(Refusal("bad_time", "time", text))
         return None
     time = instant(value)
@@ -232,9 +202,9 @@ def _time(value: object, refused: list[Refusal]) -> int | None:
 def _age(value: object, refused: list[Refusal]) -> float | None:
     if value is None:
         return None
-    number = _finite(value)
+    number = finite(value)
     if number is None:
-        refused.append(Refusal("bad_time", "age_s", f"age_s = {_shown(value)} is not a finite number of seconds"))
+        refused.append(Refusal("bad_time", "age_s", f"age_s = {shown(value)} is not a finite number of seconds"))
     return number
 
 
