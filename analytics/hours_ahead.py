@@ -34,14 +34,17 @@ class _Said:
     p: tuple[float, ...]
 
 
-def hours_ahead(issues: Sequence[Forecast], history: History, *, after: int, until: int, limits: Sequence[float] = ()) -> tuple[list[Score], list[Day]]:
+def hours_ahead(
+    issues: Sequence[Forecast], history: History, *, after: int, until: int, limits: Sequence[float] = (), targets: Sequence[str] = tuple(AHEAD)
+) -> tuple[list[Score], list[Day]]:
     """Of one point's issues: scores, and as said and as they came, of the hours that end in after < end ≤ until [ms]; of 6 h at `limits` [g/L] too.
+    Of those of `AHEAD` that are among `targets`.
 
     Of two issues of one model for the same hours the first counts. Stretches of time that follow each other score each once.
     """
     sums = Sums()
     came: dict[tuple[str, int], Day] = {}
-    for target, hours in AHEAD.items():
+    for target, hours in ((target, hours) for target, hours in AHEAD.items() if target in targets):
         lines = (*LINES, *limits) if target == LIMITED else LINES
         said = list(_first_said(issues, target, lines, after, until))
         starts, ends = (np.array([getattr(one, name) for one in said], dtype=np.int64) for name in ("start", "end"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -22,7 +22,7 @@ from analytics.model import HISTORY_MS
 from analytics.models.persistence import MODEL as PERSISTENCE
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
-from core.record import AHEAD, BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
+from core.record import AS_ONE, BINS, KEY, SUMS, VALUES, WARN_BIN, Day, Score, bin_of, warns
 
 CLIMATE_DAYS = 60  # local days before an issue from which its reference is made
 LEAST_DAYS = 20  # of them, for a reference
@@ -44,6 +44,16 @@ class Sums:
     def scores(self) -> list[Score]:
         """As they are kept."""
         return [Score(**dict(zip(KEY, key, strict=True)), **values) for key, values in self._by_key.items()]  # type: ignore[arg-type]  # KEY names the fields in order
+
+
+def merged(scores: Iterable[Score]) -> list[Score]:
+    """One of each key: those of several stretches, added up."""
+    found: dict[tuple[object, ...], Score] = {}
+    for s in scores:
+        key = tuple(getattr(s, name) for name in KEY)
+        had = found.get(key)
+        found[key] = s if had is None else replace(s, **{name: getattr(had, name) + getattr(s, name) for name in SUMS})
+    return list(found.values())
 
 
 def scored(issues: Sequence[Forecast], history: History, *, after: int, until: int, limits: Sequence[float] = ()) -> list[Score]:
@@ -152,8 +162,8 @@ class Record:
     """One station's point, target, model and lead: n scored, `missing` without data.
 
     `inside`: share within the 90 % interval; `within`: share with an error of at most 30 % of the truth; `error`: mean absolute error [g/L].
-    `lines`: those of LINES in order, then crops' limits, rising. Of `core.record.AHEAD` no value is stated, and so many windows count as one as
-    overlap: a rate stands on FEW that do not, and so does an interval.
+    `lines`: those of LINES in order, then crops' limits, rising. Of `core.record.AS_ONE` no value is stated, and so many count as one as
+    speak of nearly the same hours: a rate stands on FEW that do not, and so does an interval.
     """
 
     station: str
@@ -181,7 +191,7 @@ def _record(key: tuple[str, str, str, str, int], scores: list[Score]) -> Record:
     values = [s for s in scores if s.line == VALUES]
     n = sum(s.n for s in values)
     target = key[2]
-    valued, as_one = n if target not in AHEAD else 0, AHEAD.get(target, 1)
+    valued, as_one = n if target not in AS_ONE else 0, AS_ONE.get(target, 1)
     limits = sorted({s.line for s in scores} - {*LINES, VALUES})
     return Record(
         **dict(zip(("station", "point", "target", "model", "lead"), key, strict=True)),  # type: ignore[arg-type]  # `key` holds them in this order

@@ -242,6 +242,9 @@ class _Service:
             self._score_at = time.monotonic() + FAULT_AGAIN_S
         else:
             self._health.green("record")
+            for anew in self._scorer.anew:
+                log.info("scored anew: a day's readings are others than they were", station=anew.station, point=anew.point, since=rfc3339(anew.time))
+            self._scorer.anew.clear()
 
     async def _follow(self) -> None:
         """The models that speak, and the drivers they are told."""

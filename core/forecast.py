@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -74,21 +75,29 @@ class Forecast:
         A line of `LINES` gives the probability as stated. Between what is stated (lines and quantiles) it is linear in S;
         above the highest it stays at that one's probability: rather too high than too low.
         """
+        return self.exceedances(i, (limit,))[0]
+
+    def exceedances(self, i: int, limits: Sequence[float]) -> list[float]:
+        """The same at each of `limits`."""
         chances, values_at = self.p_gt[i], self.quantiles[i]
         if not (all(map(math.isfinite, values_at)) and all(0.0 <= p <= 1.0 for p in chances)):  # no comparison holds for NaN
-            return math.nan
-        if limit in LINES:
-            return chances[LINES.index(limit)]  # as stated
-        stated = zip(LINES, chances, strict=True)
+            return [math.nan] * len(limits)
+        stated = dict(zip(LINES, chances, strict=True))
+        if all(limit in stated for limit in limits):
+            return [stated[limit] for limit in limits]
         by_quantile = ((value, 1.0 - q) for q, value in zip(QUANTILES, values_at, strict=True))
-        points = sorted([(0.0, 1.0), *stated, *by_quantile], key=lambda point: (point[0], -point[1]))
+        points = sorted([(0.0, 1.0), *stated.items(), *by_quantile], key=lambda point: (point[0], -point[1]))
         values = [x for x, _ in points]
         falling = list(accumulate((p for _, p in points), min))
-        above = bisect_right(values, limit)
-        if above == 0:
-            return 1.0
-        if above == len(points):
-            return falling[-1]
-        low, high = values[above - 1], values[above]
-        share = (limit - low) / (high - low)
-        return falling[above - 1] + share * (falling[above] - falling[above - 1])
+        return [stated[limit] if limit in stated else _between(values, falling, limit) for limit in limits]
+
+
+def _between(values: list[float], falling: list[float], limit: float) -> float:
+    above = bisect_right(values, limit)
+    if above == 0:
+        return 1.0
+    if above == len(values):
+        return falling[-1]
+    low, high = values[above - 1], values[above]
+    share = (limit - low) / (high - low)
+    return falling[above - 1] + share * (falling[above] - falling[above - 1])

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.bands import LINES
+from core.sluice import INSIDE, OPEN, OUTSIDE, SHUT
 
 # targets of the record that no issue carries, and their hours: is the highest of the next so many over a line? See `core.highest`
 AHEAD = {"max_6h": 6, "max_24h": 24}
+# likewise, of a station that measures both sides of a sluice: how sure at least it is, in the hour of each side in which that is surest, that it is better
+# open, or shut; see `core.sluice`. They stand in the record of the point inside, and so do the hours of both points (`Day`) that tell what came
+SLUICE = {OPEN: "sluice_open", SHUT: "sluice_shut"}
+SLUICE_HOURS = {INSIDE: "sluice_in", OUTSIDE: "sluice_out"}
+AS_ONE = {**AHEAD, **dict.fromkeys(SLUICE.values(), 24)}  # so many of what is said of hours count as one: each hour says it again of nearly the same water
 VALUES = -1.0  # `line` of the scores of the value itself; a text or null in a key would be another thing on each database
 BINS = 10  # of probability; a score of the value stands in bin 0
 WARN_BIN = 6  # from here on a forecast counts as a warning: at 6 in 10 an alert opens (config/alerts.toml)
@@ -28,8 +34,8 @@ def warns(p: float) -> bool:
 class Score:
     """The sums over some (issue, lead)s of one point, target and model.
 
-    `lead` is the day ahead; of hours the last of its 24 (24, 48, 72); of `AHEAD` its hours. `line` [g/L] is one of `core.bands.LINES`, a crop's
-    limit, or `VALUES` for the scores of the value (of `AHEAD` only how many there are: no value is stated of the highest). `bin` is the tenth of
+    `lead` is the day ahead; of hours and `SLUICE` the last of its 24 (24, 48, 72); of `AHEAD` its hours. `line` [g/L] is one of `core.bands.LINES`, a crop's
+    limit, or `VALUES` for the scores of the value (of `AHEAD` and `SLUICE` only how many there are: no value is stated). `bin` is the tenth of
     probability, `month` the local month of the interval as 202603, 0 for all. `n` were scored, `missing` could not be: no good readings, or a day
     that does not count. Of a line: `said` is the sum of probabilities, `events` how often it came, `squares` the sum of (p − event)², `right` how
     often it came where it was warned of (see `warns`), and did not where not. `known` of the n had a reference (how often the line was passed in the
@@ -99,3 +105,27 @@ def outcome(day: Day, line: int) -> str:
         return "unread"
     warned, came = warns(day.said[line]), day.came > LINES[line]
     return ("hit" if came else "vain") if warned else ("missed" if came else "quiet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the scores of a local day rest on, remembered so that it is scored anew where that is no more so. `time` is its start [ms].
+
+    `digest` is of the good readings of that day, empty without any. `targets`: those that no issue carries (`AHEAD` …), and `limits` [g/L]: those beside
+    the lines, as they were stated when what ended that day was first scored: made anew, a score is still of what was said then.
+    """
+
+    time: int
+    digest: str
+    targets: tuple[str, ...]
+    limits: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anew:
+    """From when on what stands in the record of a point goes, to be put in again: the local midnight [ms] that begins a month, and that month (202603)."""
+
+    station: str
+    point: str
+    time: int
+    month: int

@@ -117,5 +117,6 @@ def least_below(low: Forecast, i: int, high: Forecast, j: int, *, most: float = 
     stated = {*high.quantiles[j], *LINES}
     if most < max(stated):
         stated.add(most)
-    chances = [high.exceedance(j, x) - low.exceedance(i, x) for x in stated if not (x <= 0 or x > most)]
+    at = [x for x in stated if not (x <= 0 or x > most)]
+    chances = [above - below for above, below in zip(high.exceedances(j, at), low.exceedances(i, at), strict=True)]
     return math.nan if any(math.isnan(c) for c in chances) else max(0.0, *chances)

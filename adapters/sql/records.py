@@ -1,31 +1,58 @@
-"""`forecast_score` and `forecast_day`: sums of scores, and days as said and as they came. New ones are added in one transaction with how far they reach."""
+"""`forecast_score` and `forecast_day`: sums of scores, and days as said and as they came. New ones are added, or take the place of those of some months,
+in one transaction with how far they reach and what they rest on (`forecast_basis`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from adapters.sql import cursors
 from adapters.sql import tables as t
-from adapters.sql.engine import in_chunks, incoming, upsert
-from core.record import COUNTS, KEY, SUMS, Day, Score
+from adapters.sql.engine import in_chunks, incoming, others, upsert
+from core.record import COUNTS, KEY, SUMS, Anew, Basis, Day, Score
 
 _T = t.forecast_score
 _DAY = t.forecast_day
 _DAY_KEY = ("station", "point", "target", "time")
+_BASIS = t.forecast_basis
+_BASIS_KEY = ("station", "point")
 
 
-def add(c: Connection, scores: Sequence[Score], days: Sequence[Day], *, name: str, was: int, value: int) -> bool:
+def add(
+    c: Connection,
+    scores: Sequence[Score],
+    days: Sequence[Day],
+    *,
+    name: str,
+    was: int,
+    value: int,
+    anew: Anew | None,
+    bases: Mapping[tuple[str, str], Sequence[Basis]],
+) -> bool:
     """Add these and move cursor `name` from `was` to `value`; False, and nothing changed, where it stands elsewhere."""
-    if cursors.load(c, name) != was:
+    if not cursors.move(c, name, was, value):
         return False
+    if anew is not None:
+        c.execute(delete(_T).where(_T.c.station == anew.station, _T.c.point == anew.point, _T.c.month >= anew.month))
+        c.execute(delete(_DAY).where(_DAY.c.station == anew.station, _DAY.c.point == anew.point, _DAY.c.time >= anew.time))
     upsert(c, _T, [asdict(s) for s in scores], key=KEY, update={column: _T.c[column] + incoming(_T)[column] for column in SUMS})
     upsert(c, _DAY, [asdict(d) | {"said": list(d.said)} for d in days], key=_DAY_KEY)
-    cursors.save(c, name, value)
+    rows = [{"station": station, "point": point, "days": [_short(b) for b in its]} for (station, point), its in bases.items()]
+    upsert(c, _BASIS, rows, key=_BASIS_KEY, update=others(_BASIS, _BASIS_KEY))
     return True
+
+
+def bases(c: Connection, *, station: str, point: str) -> list[Basis]:
+    """What the scores of that point's newest days rest on, by time."""
+    kept = c.execute(select(_BASIS.c.days).where(_BASIS.c.station == station, _BASIS.c.point == point)).scalar_one_or_none() or []
+    return [Basis(time=time, digest=digest, targets=tuple(targets), limits=tuple(map(float, limits))) for time, digest, targets, limits in kept]
+
+
+def _short(b: Basis) -> list[object]:
+    return [int(b.time), b.digest, list(b.targets), list(b.limits)]
 
 
 def scores(

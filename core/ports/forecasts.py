@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from core.forecast import Forecast
 from core.model_card import ModelCard
-from core.record import Day, Score
+from core.record import Anew, Basis, Day, Score
 
 
 class Forecasts(Protocol):
@@ -73,13 +73,31 @@ class ModelFiles(Protocol):
 
 
 class Records(Protocol):
-    """`forecast_score` and `forecast_day`: how issued forecasts scored, as sums that add up, and day by day; each interval is scored once."""
+    """`forecast_score` and `forecast_day`: how issued forecasts scored, as sums that add up, and day by day; each interval stands in them once.
 
-    async def add_scores(self, scores: Sequence[Score], days: Sequence[Day] = (), *, name: str, was: int, value: int) -> bool:
+    `forecast_basis`: what the newest of them rest on.
+    """
+
+    async def add_scores(
+        self,
+        scores: Sequence[Score],
+        days: Sequence[Day] = (),
+        *,
+        name: str,
+        was: int,
+        value: int,
+        anew: Anew | None = None,
+        bases: Mapping[tuple[str, str], Sequence[Basis]] | None = None,
+    ) -> bool:
         """Add these to what is there and move the cursor `name` from `was` to `value`, in one transaction.
 
+        With `anew` they take the place of what stood there from then on. `bases`, by (station, point), take the place of all that was remembered there.
         Returns False, and changes nothing, where the cursor does not stand at `was`: another has scored that stretch.
         """
+        ...
+
+    async def bases(self, *, station: str, point: str) -> list[Basis]:
+        """What the scores of that point's newest days rest on, by time."""
         ...
 
     async def scores(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adapters.sql import forecasts as issues
 from adapters.sql import records
 from adapters.sql.engine import reading, writing
 from adapters.sql.ports.transactions import Transactions
 from core.forecast import Forecast
-from core.record import Day, Score
+from core.record import Anew, Basis, Day, Score
 
 
 class SqlForecasts(Transactions):
@@ -39,10 +39,25 @@ class SqlForecasts(Transactions):
 
     # ------------------------------------------------------------ Records
 
-    async def add_scores(self, scores: Sequence[Score], days: Sequence[Day] = (), *, name: str, was: int, value: int) -> bool:
-        """Add these to what is there and move cursor `name`, all or nothing; False where it did not stand at `was`."""
+    async def add_scores(
+        self,
+        scores: Sequence[Score],
+        days: Sequence[Day] = (),
+        *,
+        name: str,
+        was: int,
+        value: int,
+        anew: Anew | None = None,
+        bases: Mapping[tuple[str, str], Sequence[Basis]] | None = None,
+    ) -> bool:
+        """Add these to what is there (`anew`: in its place) and move cursor `name`, all or nothing; False where it did not stand at `was`."""
         with writing(self._engine) as c:
-            return records.add(c, scores, days, name=name, was=was, value=value)
+            return records.add(c, scores, days, name=name, was=was, value=value, anew=anew, bases=bases or {})
+
+    async def bases(self, *, station: str, point: str) -> list[Basis]:
+        """What the scores of that point's newest days rest on, by time."""
+        with reading(self._engine) as c:
+            return records.bases(c, station=station, point=point)
 
     async def scores(
         self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0, lines: Sequence[float] = (), over: Sequence[str] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.sql.tables.alerts import alert, alert_event, outbox
 from adapters.sql.tables.columns import metadata
-from adapters.sql.tables.forecasts import forecast_day, forecast_issue, forecast_point, forecast_score
+from adapters.sql.tables.forecasts import forecast_basis, forecast_day, forecast_issue, forecast_point, forecast_score
 from adapters.sql.tables.identities import boot_span, counter, device_clock, device_status, seen
 from adapters.sql.tables.letters import dead_letter, waiting
 from adapters.sql.tables.people import login_failure, person
@@ -25,6 +25,7 @@ __all__ = [
     "device",
     "device_clock",
     "device_status",
+    "forecast_basis",
     "forecast_day",
     "forecast_issue",
     "forecast_point",

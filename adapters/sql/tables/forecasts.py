@@ -61,3 +61,12 @@ forecast_day = Table(
     Column("came", Double),
     sqlite_with_rowid=False,
 )
+
+# see `core.record.Basis`: of a point [time, digest, targets, limits] of each of its newest scored days
+forecast_basis = Table(
+    "forecast_basis",
+    metadata,
+    *(id_column(name, key=True) for name in ("station", "point")),
+    Column("days", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from adapters.sql import SqlDatabase, open_database
-from core.record import VALUES, Day, Score
+from core.record import VALUES, Anew, Basis, Day, Score
 
 ONE = Score(
     station="kenh-lau", point="main", target="day_max", model="m", lead=1, line=1.0, bin=7, month=202603, n=2, said=1.4, events=1, squares=0.58, right=1
@@ -106,3 +106,39 @@ def test_days_come_back(database: SqlDatabase) -> None:
     assert read("kenh-lau", "b") == [others[1], one, others[0]]
     assert read("kenh-lau", target="day_min") == [others[2]]
     assert read("nobody") == []
+
+
+def test_what_is_scored_anew_takes_the_place_of_what_stood_there(url: str, database: SqlDatabase) -> None:
+    """From that month on of that point, of every target; other months, points and stations stay; the cursor may go back."""
+    january, other = replace(ONE, month=202601), replace(ONE, station="b")
+    day = Day(station="kenh-lau", point="main", target="day_max", time=50, model="m", said=(0.9, 0.5, 0.25, 0.0), came=1.5)
+    days = [day, replace(day, time=49), replace(day, target="max_6h", time=70), replace(day, point="in")]
+    assert asyncio.run(database.add_scores([ONE, VALUE, january, replace(ONE, point="in"), other], days, name="r", was=0, value=9))
+    anew = Anew(station="kenh-lau", point="main", time=50, month=202602)
+    new = replace(ONE, n=1, said=0.9)
+    assert not asyncio.run(database.add_scores([new], [], name="r", was=8, value=7, anew=anew))
+    assert VALUE in read(database)
+    assert asyncio.run(database.add_scores([new], [replace(day, came=3.0)], name="r", was=9, value=7, anew=anew))
+    again = open_database(url)
+    assert [(s.point, s.n) for s in read(again)] == [("in", 2), ("main", 2 + 1)]
+    assert read(again, "b") == [other]
+    found = [d for t in ("day_max", "max_6h") for d in asyncio.run(again.scored_days(stations=["kenh-lau"], target=t))]
+    assert found == [replace(day, point="in"), replace(day, time=49), replace(day, came=3.0)]
+    assert asyncio.run(again.load_cursor("r")) == 7
+    again.close()
+
+
+def test_bases_are_replaced_with_the_cursor(database: SqlDatabase) -> None:
+    """What the newest days rest on, as it was given last, of each point; not where the cursor stands elsewhere."""
+    one = Basis(time=5, digest="ab", targets=("max_6h",), limits=(0.32, 0.8))
+    two = Basis(time=6, digest="", targets=(), limits=())
+
+    def bases(point: str) -> list[Basis]:
+        return asyncio.run(database.bases(station="s", point=point))
+
+    assert bases("in") == []
+    assert asyncio.run(database.add_scores([], name="r", was=0, value=1, bases={("s", "in"): [one, two]}))
+    assert not asyncio.run(database.add_scores([], name="r", was=0, value=2, bases={("s", "in"): []}))
+    assert (bases("in"), bases("out")) == ([one, two], [])
+    assert asyncio.run(database.add_scores([], name="r", was=1, value=1, bases={("s", "in"): [two]}))
+    assert bases("in") == [two]
