@@ -14,7 +14,7 @@ from core.place import ALWAYS, FOREVER
 from core.ports import SeriesStore, States
 from core.series import SeriesKey
 from core.state import Judged, Latest, SeriesState
-from quality.flagging import JUDGE, WriteFlags, flags_in_turn, flags_of, take_turn
+from quality.flagging import JUDGE, WriteFlags, flags_of, in_turn
 from quality.intervals import FEW_GAPS, GAPS
 from quality.judge import context, judge
 from quality.qc import HOUR_MS, Context
@@ -54,11 +54,12 @@ class Blocks:
             batch, until = await self._read(since)
             self._remember(batch)
             changed = await self._judge(batch, since, until, flags_of(self._states, self._store, rewriting, JUDGE))
-            if changed is None and await take_turn(self._states):
-                batch, until = await self._read(since)
-                self._remember(batch)
-                changed = await self._judge(batch, since, until, flags_in_turn(self._states, self._store))
-                await self._states.end_flags(JUDGE)
+            if changed is None:
+                async with in_turn(self._states, self._store) as write:
+                    if write is not None:
+                        batch, until = await self._read(since)
+                        self._remember(batch)
+                        changed = await self._judge(batch, since, until, write)
             if changed is None:
                 return []
             touched |= changed

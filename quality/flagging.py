@@ -9,11 +9,13 @@ it reads: rewritings that come faster than it reads would refuse it for ever, wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
 from core.batch import Batch
+from core.errors import RefusedError, UnavailableError
 from core.ports import SeriesStore, States
 from core.series import SeriesKey
 
@@ -52,6 +54,35 @@ def flags_in_turn(states: States, store: SeriesStore, turn: str = JUDGE) -> Writ
         return await states.keep_flags(turn) and await _write(states, store, turn, rows, keys)
 
     return write
+
+
+@asynccontextmanager
+async def in_turn(states: States, store: SeriesStore, turn: str = JUDGE) -> AsyncIterator[WriteFlags | None]:
+    """The turn, to read and then to write within it; None where others keep it too long.
+
+    It is given back at the end, also where reading raised: nobody who rewrites need wait for its minute. Not where the writing
+    itself broke off.
+    """
+    if not await take_turn(states, turn):
+        yield None
+        return
+    write, unfinished = flags_in_turn(states, store, turn), False
+
+    async def watched(rows: Batch, keys: Sequence[SeriesKey]) -> bool:
+        nonlocal unfinished
+        unfinished = True
+        done = await write(rows, keys)
+        unfinished = False
+        return done
+
+    try:
+        yield watched
+    except BaseException:
+        if not unfinished:
+            with suppress(UnavailableError, RefusedError):  # then it ends by itself, and what was raised is told
+                await states.end_flags(turn)
+        raise
+    await states.end_flags(turn)
 
 
 async def _write(states: States, store: SeriesStore, turn: str, rows: Batch, keys: Sequence[SeriesKey]) -> bool:

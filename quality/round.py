@@ -14,7 +14,7 @@ from core.place import ALWAYS, FOREVER
 from core.ports import SeriesStore, States
 from core.state import Judged, Latest, SeriesState
 from quality.blocks import Blocks, Learn, answer, latest
-from quality.flagging import JUDGE, flags_in_turn, flags_of, take_turn
+from quality.flagging import JUDGE, flags_of, in_turn
 from quality.intervals import Intervals
 from quality.judge import context, judge
 from quality.qc import HOUR_MS
@@ -47,10 +47,11 @@ class Round:
         """Read, judge, write what differs; groups that are too long for one block go by themselves. Again, in turn, where others rewrite meanwhile."""
         self._write_flags = flags_of(self._states, self._store, await self._states.rewriting(), JUDGE)
         answers = await self._once()
-        if answers is None and await take_turn(self._states):
-            self._write_flags = flags_in_turn(self._states, self._store)
-            answers = await self._once()
-            await self._states.end_flags(JUDGE)
+        if answers is None:
+            async with in_turn(self._states, self._store) as write:
+                if write is not None:
+                    self._write_flags = write
+                    answers = await self._once()
         return answers or []
 
     async def _once(self) -> list[Judged] | None:

@@ -14,6 +14,7 @@ from adapters.sql.turns import TURN_MS
 from canhman.configuration import read_qc
 from core.batch import Batch
 from core.clock import SimClock
+from core.errors import UnavailableError
 from core.series import SeriesKey
 from core.state import Commit, Latest, Written
 from quality.flagging import flags_in_turn, flags_of, take_turn
@@ -146,6 +147,46 @@ def test_a_round_beside_a_redecode_comes_to_its_end(two: tuple[SqlDatabase, SqlD
         assert not await judge.dirty()
         assert 0 < store.written < store.tried, "it wrote beside the first try, and waited for the second"
         assert await rewriter.begin_rewriting(), "no turn is left behind"
+
+    asyncio.run(story())
+
+
+class Breaks(Beside):
+    """It goes away once the judge has the turn: while it is read, or while flags are written to it."""
+
+    def __init__(self, rewriter: SqlDatabase, when: str) -> None:
+        super().__init__(rewriter)
+        self.when = when
+
+    async def read(self, keys: Sequence[SeriesKey], *args: Any, **more: Any) -> Batch:
+        before = self.written
+        rows = await super().read(keys, *args, **more)
+        if self.when == "reading" and self.written == before:  # redecode had to wait
+            raise UnavailableError("the store is away")
+        return rows
+
+    async def write_flags(self, batch: Batch, keys: Sequence[SeriesKey]) -> None:
+        raise UnavailableError("no answer, and it may take them still")
+
+
+@pytest.mark.parametrize("block_rows", [50_000, 8], ids=["a round", "blocks"])
+@pytest.mark.parametrize("when", ["reading", "writing"])
+def test_a_turn_whose_reading_broke_off_is_given_back(two: tuple[SqlDatabase, SqlDatabase], when: str, block_rows: int) -> None:
+    """Redecode goes on at once where nothing can have been written; where flags were under way it waits for the minute."""
+    judge, rewriter = two
+    store = Breaks(rewriter, when)
+
+    async def story() -> None:
+        rows = Batch.of([0] * 40, [NOW + n * 900_000 for n in range(40)], [5.02] * 40)
+        await store.write(rows, [HERE])
+        newest = Latest(time=int(rows.time[-1]), value=5.02, flag=2)
+        await judge.commit(
+            Commit(journal="a", state_cursor=1, written=(Written(key=HERE, role="primary", newest=newest, received=NOW, dirty_from=int(rows.time[0])),))
+        )
+        with pytest.raises(UnavailableError):
+            await sweep(judge, store, read_qc(None), block_rows=block_rows)
+        assert store.written
+        assert await rewriter.begin_rewriting() == (when == "reading")
 
     asyncio.run(story())
 
