@@ -177,8 +177,11 @@ def _sentence(
 
 
 def _rows(coming: Coming, windows: Sequence[Window], days: Days, *, now: int, timezone: str, lang: str) -> tuple[tuple[str, ...], ...]:
-    """A row a local day, or what is told of it: lowest, highest, the interval its highest lies in, and the hours to pump that begin on it."""
-    whole = days.by_hours()
+    """A row a local day, or what is told of it: lowest, highest, the interval its highest lies in, and the hours to pump that begin on it.
+
+    Of a whole day that the forecast of days tells too, its highest and interval are those of the chart of a week.
+    """
+    whole = days.told_twice()
     hourly: defaultdict[int, list[tuple[int, tuple[float, ...]]]] = defaultdict(list)
     for row in coming:
         hourly[midnight(row[0], timezone)].append(row)
@@ -194,7 +197,7 @@ def _rows(coming: Coming, windows: Sequence[Window], days: Days, *, now: int, ti
     written = []
     for day, several in sorted(hourly.items()):
         top = whole.get(day) or max((q for _, q in several), key=lambda q: q[MEDIAN])
-        low = min(q[MEDIAN] for _, q in several)
+        low = min(top[MEDIAN], *(q[MEDIAN] for _, q in several))
         pump = "; ".join(begins[day]) or NO_NUMBER
         name = _told_of(day, several[0][0], several[-1][0] + HOUR_MS, timezone, lang)
         written.append((name, value_text(low, lang), value_text(top[MEDIAN], lang), range_text(top, lang), pump))

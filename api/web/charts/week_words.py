@@ -27,49 +27,51 @@ def ahead_of(forecast: Forecast | None, now: int, span: int) -> list[tuple[int, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """The coming local days with the quantiles of their highest value; those that begin at `whole` [ms] are told by the hours.
+    """The coming local days with the quantiles of their highest value; of those that begin at `whole` [ms] the hours tell too, from end to end.
 
-    `issued` [ms]: the days' issue.
+    `are_hours`: they are the newer source of these. `issued` [ms]: the days' issue.
     """
 
     rows: Coming = ()
     whole: frozenset[int] = frozenset()
+    are_hours: bool = True
     issued: int = 0
 
     @property
     def hourly(self) -> int:
         """How many days the hours tell."""
-        return len(self.whole)
+        return len(self.whole) if self.are_hours else 0
 
-    def by_hours(self) -> dict[int, tuple[float, ...]]:
-        """Of these days, by their start: what every table of a page says of them, lest two ranges are told of one day."""
+    def told_twice(self) -> dict[int, tuple[float, ...]]:
+        """Of the days that days and hours tell, by their start: what every table of a page says of them, lest two ranges are told of one day."""
         return {start: q for start, q in self.rows if start in self.whole}
 
 
 def days_ahead(days: Forecast | None, hours: Forecast | None, now: int, timezone: str) -> Days:
-    """Of a forecast of days, and of one of hours that is not an hour older: where that tells a whole day it is the one source, lest two numbers are told.
+    """Of a forecast of days and one of hours: of a day that both tell whole the newer one is the source, lest two numbers are told.
 
-    The hours know what was measured since the days were issued, and the reader sees them on the chart above. Their ends are each hour's, the day's may
-    lie farther: the bar holds both. Of a day the hours reach only in part the highest is never under theirs; the day that runs is theirs alone.
+    That are the hours while they are not an hour older: they know what was measured since the days were issued, and the reader sees them on the chart
+    above. Their ends are each hour's, the day's may lie farther: the bar holds both. Of a day they reach only in part the highest is never under theirs;
+    the day that runs is theirs alone. Older ones change nothing of the days.
     """
     rows = ahead_of(days, now, DAY_MS)
     coming = ahead_of(hours, now, HOUR_MS)
-    if days is None or hours is None or not coming or hours.issued_at <= days.issued_at - HOUR_MS:
+    if days is None or hours is None or not coming:
         return Days(rows=rows, issued=days.issued_at if days is not None else 0)
-    told, hourly = [], set()
+    are_hours = hours.issued_at > days.issued_at - HOUR_MS
+    told, both = [], set()
     for start, q in rows:
+        if are_hours and start <= now:
+            continue
         end = midnight(start, timezone, 1)
         inside = [row for row in coming if start <= row[0] < end]
-        if start <= now:
-            continue
-        if inside:
+        whole = bool(inside) and all(b - a <= 2 * HOUR_MS for a, b in pairwise([start - HOUR_MS, *(row[0] for row in inside), end]))
+        both |= {start} if whole else set()
+        if inside and are_hours:
             top = tuple(max(values) for values in zip(*(row[1] for row in inside), strict=True))
-            steps = [start - HOUR_MS, *(row[0] for row in inside), end]
-            whole = all(b - a <= 2 * HOUR_MS for a, b in pairwise(steps))
-            hourly |= {start} if whole else set()
             q = (min(top[0], q[0]), *top[1:-1], max(top[-1], q[-1])) if whole else tuple(map(max, top, q))
         told.append((start, q))
-    return Days(rows=told, whole=frozenset(hourly), issued=days.issued_at)
+    return Days(rows=told, whole=frozenset(both), are_hours=are_hours, issued=days.issued_at)
 
 
 def sentence(found: Runs, days: Days, *, old: int | None = None, now: int, timezone: str, lang: str) -> str:
@@ -84,6 +86,8 @@ def sentence(found: Runs, days: Days, *, old: int | None = None, now: int, timez
         said.append(say(lang, "chart.week.issued", time=hour_words(days.issued, now, timezone, lang)))
         if days.hourly:
             said.append(say(lang, "chart.week.hourly", days=days.hourly))
+        elif days.whole:
+            said.append(say(lang, "chart.week.daily"))
         said.append(say(lang, "chart.week.how.days"))
     elif old is not None:
         said.append(say(lang, "chart.week.old", time=hour_words(old, now, timezone, lang)))

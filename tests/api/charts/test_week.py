@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import MOST_BYTES, SVG, check, read, words
 
+from api.web.charts.ahead import ahead
 from api.web.charts.chart import Chart
 from api.web.charts.week import week
 from api.web.charts.week_words import ahead_of, days_ahead
@@ -97,6 +98,26 @@ def test_a_day_that_newer_hours_tell_whole_is_told_by_them_alone() -> None:
     assert found.rows[3:] == plain[3:]
     assert days_ahead(daily(), hourly(issued=NOW - HOUR), NOW, ZONE).rows == plain
     assert days_ahead(daily(), None, NOW, ZONE).rows == plain
+
+
+@pytest.mark.parametrize("older", [HOUR, 5 * HOUR, 23 * HOUR])
+def test_of_older_hours_both_tables_say_what_the_days_say(older: int) -> None:
+    """One range a day: of each day that both tell whole, also of the one that has just begun, the days' alone; and the page says so."""
+    for now in (NOW, FIRST_DAY + 90 * MIN):
+        days = replace(daily(), issued_at=now)
+        hours = replace(hourly(issued=now - older), times=tuple(now - now % HOUR + i * HOUR for i in range(72)))
+        found = days_ahead(days, hours, now, ZONE)
+        assert (found.hourly, found.rows) == (0, ahead_of(days, now, DAY))
+        assert len(found.whole) >= 2
+        above = ahead(hours, [], now=now, limit=1.0, last=None, port=None, days=found, lang="vi", timezone=ZONE)
+        below = week([], [], [], days, hours, now=now, limit=1, lang="vi", timezone=ZONE)
+        ranges = {row[0]: row[3] for row in below.rows}
+        both = [row for row in above.rows if row[0] in ranges]
+        assert len(both) == len(found.whole)
+        assert all(row[3] == ranges[row[0]] for row in both)
+        assert all(float(row[1].split("\u00a0")[0].replace(",", ".")) <= float(row[2].split("\u00a0")[0].replace(",", ".")) for row in above.rows)
+        assert "hai bảng ghi theo báo từng ngày" in below.sentence
+        assert "báo từng giờ ở trên, khoảng" not in below.sentence
 
 
 def test_the_day_that_runs_is_the_hours() -> None:
