@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -165,6 +166,60 @@ def test_modules_are_small() -> None:
     """All scripts together, as they stand in the checkout."""
     folder = Path(__file__).parents[2] / "api" / "web" / "static"
     assert 0 < sum(p.stat().st_size for p in folder.glob("**/*.js")) < 20_000
+
+
+NEWER = "|".join(
+    (
+        *(r"\?\.", r"\?\?", r"\|\|=", "&&=", r"catch \{", r"\.finally\(", "replaceChildren", "toggleAttribute", "replaceAll", "matchAll", r"\.at\("),
+        *(r"\.flat", "fromEntries", "allSettled", "structuredClone", r"static \{", r"\d_\d", "^await", r"import\("),
+    )
+)
+
+
+def test_scripts_are_read_by_old_phones() -> None:
+    """No module has a word that browsers of 2017, the first that know modules (Chromium 61), cannot read: one such word and a page stays as it was opened."""
+    folder = Path(__file__).parents[2] / "api" / "web" / "static"
+    found = {p.name: re.findall(NEWER, re.sub(r"(?m)//.*$", "", p.read_text("utf-8")), re.MULTILINE) for p in folder.glob("**/*.js")}
+    assert found == {"live.js": [], "age.js": [], "exchange.js": []}
+
+
+OLD_PHONE = "delete Element.prototype.replaceChildren; delete Element.prototype.toggleAttribute; delete AbortSignal.timeout; delete Promise.prototype.finally"
+
+
+def test_an_old_phone_renews_and_withdraws(browser: Browser, address: str) -> None:
+    """Without what browsers learned after 2017 a page is renewed, and without a network withdrawn, as on any other."""
+    with opened(browser, PHONE) as page:
+        page.add_init_script(OLD_PHONE)
+        page.clock.install()
+        page.goto(address)
+        page.evaluate("document.querySelector('#live').dataset.old = 'yes'")
+        page.clock.run_for(20_000)
+        page.locator("#live:not([data-old])").wait_for()
+        page.context.set_offline(True)
+        page.get_by_text("Không có mạng. Đang xem số lưu lúc 10:00.").wait_for()
+        page.clock.run_for(90 * 60_000)
+        assert page.get_by_text("Lấy và trữ nước được").count() == 0
+        assert page.locator("main .k0, main .k1, main .k2, main .k3, main .k4").count() == 0
+
+
+def test_a_page_that_nothing_renews_is_hidden(browser: Browser, address: str) -> None:
+    """Where the script did not come, or is not understood, what the page says is gone after three minutes, and a way to load it anew stands there."""
+    with opened(browser, PHONE) as page:
+        page.goto(address)
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert not page.locator(".unkept").is_visible()
+    context = browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.route("**/live.js", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(address)
+    assert page.locator("#live").is_visible()
+    assert page.evaluate("document.getAnimations().map((a) => a.effect.getTiming().delay)") == [180_000, 180_000]
+    page.evaluate("document.getAnimations().forEach((a) => a.finish())")
+    assert not page.locator("#live").is_visible()
+    assert page.locator(".unkept").inner_text().split("\n") == ["Trang này mở đã lâu. Đừng theo số cũ", "Thử lại"]
+    page.get_by_role("link", name="Thử lại").click()
+    page.locator("#live").wait_for()
+    context.close()
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1366])

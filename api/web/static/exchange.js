@@ -7,6 +7,12 @@ function address(element) {
   return around && `#${CSS.escape(around.id)} ${element.localName}`;
 }
 
+// `replaceChildren`, which phones of before 2020 have not.
+export function put(place, ...nodes) {
+  place.textContent = "";
+  place.append(...nodes);
+}
+
 export function exchange(next) {
   const y = scrollY;
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -17,9 +23,10 @@ export function exchange(next) {
     if (part.innerHTML === newer.innerHTML) continue;
     const focused = part.contains(document.activeElement) ? address(document.activeElement) : null;
     const open = [...part.querySelectorAll("details[open][id]")].map((each) => each.id);
-    part.replaceChildren(...newer.childNodes);
-    for (const id of open) part.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
-    if (focused) part.querySelector(focused)?.focus({ preventScroll: true });
+    put(part, ...newer.childNodes);
+    for (const each of part.querySelectorAll("details[id]")) if (open.includes(each.id)) each.setAttribute("open", "");
+    const place = focused && part.querySelector(focused);
+    if (place) place.focus({ preventScroll: true });
   }
   if (scrollY !== y) scrollTo({ top: y, behavior: "instant" });
 }

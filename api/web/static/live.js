@@ -1,7 +1,8 @@
 // Keeps a page true while it stands open: ages grow, a verdict is withdrawn once its data are too old, new data are fetched.
 // Time is the server's: its now at the answer, and how fast its clock runs. The phone's clock only measures differences.
+// Phones are old: no word here that a browser of 2017, the first that know modules, cannot read. Where none of this runs, the style sheet hides the page.
 import { printed, words } from "./age.js";
-import { exchange } from "./exchange.js";
+import { exchange, put } from "./exchange.js";
 
 const state = JSON.parse(document.body.dataset.livePage);
 const started = (performance.getEntriesByType("navigation")[0] || {}).responseStart || performance.now();
@@ -24,12 +25,12 @@ function withdraw(card) {
   const sign = part("sign");
   if (sign) {
     const size = sign.firstElementChild ? sign.firstElementChild.getAttribute("width") : 40;
-    sign.replaceChildren(document.getElementById("stale-sign").content.cloneNode(true));
+    put(sign, document.getElementById("stale-sign").content.cloneNode(true));
     sign.firstElementChild.setAttribute("width", size);
     sign.firstElementChild.setAttribute("height", size);
   }
   for (const name of ["title", "instead"]) if (part(name)) part(name).textContent = document.getElementById("live").dataset.stale;
-  for (const each of card.querySelectorAll("template")) each.parentElement.replaceChildren(each.content.cloneNode(true)); // what the server would show then
+  for (const each of card.querySelectorAll("template")) put(each.parentElement, each.content.cloneNode(true)); // what the server would show then
   for (const name of ["until", "detail", "word", "ahead"]) for (const each of card.querySelectorAll(`[data-part="${name}"]`)) each.remove();
 }
 
@@ -49,7 +50,7 @@ function tick() {
 function tell() {
   const banner = document.getElementById("offline");
   banner.hidden = !failed;
-  banner.firstElementChild.toggleAttribute("hidden", failed !== "offline");
+  banner.firstElementChild.style.display = failed === "offline" ? "" : "none";
   const said = failed === "error.server" ? `${state.words[failed]} ${state.words["page.shown"]}` : state.words[failed] || "";
   const text = said.replace("{time}", state.clock).replace("{ago}", words(state.words, "ago", now() - state.now));
   if (banner.lastElementChild.textContent !== text) banner.lastElementChild.textContent = text;
@@ -67,9 +68,11 @@ function announce() {
   const link = document.createElement("a");
   link.href = `/alerts/${news}`;
   link.textContent = newsText;
-  said.replaceChildren(link);
+  put(said, link);
   said.hidden = false;
 }
+
+const patience = () => (self.AbortSignal && AbortSignal.timeout ? AbortSignal.timeout(20000) : undefined);
 
 let asking = false;
 async function refresh() {
@@ -78,7 +81,7 @@ async function refresh() {
   const online = navigator.onLine;
   try {
     const asked = { mono: performance.now(), wall: Date.now() };
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout?.(20000) });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: patience() });
     if (answer.status === 404 || answer.status === 401) return location.reload(); // it is no longer here, or no longer ours to see
     if (!answer.ok) throw new Error(answer.status >= 500 ? "error.server" : "");
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -98,10 +101,17 @@ async function refresh() {
 }
 
 (function again() {
-  setTimeout(() => refresh().finally(again), state.refresh * 1000);
+  setTimeout(() => refresh().then(again, again), state.refresh * 1000);
 })();
-setInterval(tick, 1000);
-tick();
+
+// A page that nobody keeps true is hidden by the style sheet some minutes later: it is told each second that this one is kept.
+function keep() {
+  document.body.classList.remove("kept");
+  tick();
+  document.body.classList.add("kept");
+}
+setInterval(keep, 1000);
+keep();
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 addEventListener("pageshow", (event) => event.persisted && refresh());
 addEventListener("online", refresh);
