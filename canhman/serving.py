@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 SERVICES = ("ingest", "judge", "forecast", "alerts")
 READY_FOR_S = 2.0  # strangers may ask /readyz as often as they like; the store is asked so often
+ANSWER_S = 2.0  # and how long it may take over it: who asks has a patience of his own, and a server that stands still is told by then
 PATIENCE_S = 10.0  # somebody who looks at a screen
 BACKLOG = 2048
 AT_ONCE = 32  # connections accepted before the guard sees the first of them: each takes a descriptor
@@ -151,24 +152,27 @@ async def _opened(settings: Settings, *, wait_s: float, signals: Signals) -> Asy
         risk.on_hangup(signals)
         crops = Reloaded(lambda: read_crops(settings.config), lambda read: {"crops": read.hash})
         crops.on_hangup(signals)
-        store = offload(wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S))
+        # readiness has a connection of its own: a long question of a page is no store that stands still
+        store, asked = (offload(wiring.store(settings, shared=True, journalled=False, patience_s=PATIENCE_S)) for _ in range(2))
         at = await wiring.clock(settings, db)
         follower = asyncio.create_task(at.follow()) if isinstance(at, FollowedClock) else None
         try:
             await wiring.patient(store.open, wait_s=wait_s, say=log.warning)
-            yield _backend(settings, db, store, at, risk, crops)
+            await asked.open()
+            yield _backend(settings, db, store, asked, at, risk, crops)
         finally:
             if follower is not None:
                 follower.cancel()
                 await asyncio.gather(follower, return_exceptions=True)
             await store.close()
+            await asked.close()
     finally:
         db.close()
 
 
-def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, at: Clock, risk: Reloaded[Risk], crops: Reloaded[Crops]) -> Backend:
+def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, asked: SeriesStore, at: Clock, risk: Reloaded[Risk], crops: Reloaded[Crops]) -> Backend:
     aside = offload(db)
-    ready = Readiness(aside, store, wiring.data_folder(settings))
+    ready = Readiness(aside, asked, wiring.data_folder(settings))
     return Backend(
         registry=aside,
         states=aside,
@@ -212,6 +216,7 @@ class Readiness:
         self._store = store
         self._folder = folder
         self._lock = asyncio.Lock()
+        self._asking: dict[str, asyncio.Task[object]] = {}  # by part: of one that has not answered yet nothing more is asked
         self._asked_at = float("-inf")
         self._troubles: dict[str, str] = {}
 
@@ -224,16 +229,30 @@ class Readiness:
             return dict(self._troubles)
 
     async def _look(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for part, ask in (("database", self._registry.version), ("store", self._store.ping)):
-            try:
-                await ask()
-            except (UnavailableError, RefusedError) as error:
-                found[part] = str(error)
+        parts = {"database": self._registry.version, "store": self._store.ping}
+        answers = await asyncio.gather(*(self._answer(part, ask) for part, ask in parts.items()))
+        found = {part: trouble for part, trouble in zip(parts, answers, strict=True) if trouble}
         for name, service in (await asyncio.to_thread(services, self._folder)).items():
             if trouble := trouble_of(name, service):
                 found[name] = trouble
         return found
+
+    async def _answer(self, part: str, ask: Callable[[], Coroutine[Any, Any, object]]) -> str:
+        """What is wrong with it in words, or nothing."""
+        task = self._asking.get(part)
+        if task is None or task.done():  # an answer that came after its time is of another time
+            if task is not None and not task.cancelled():
+                task.exception()  # seen
+            task = self._asking[part] = asyncio.get_running_loop().create_task(ask())
+        await asyncio.wait({task}, timeout=ANSWER_S)
+        if not task.done():
+            return f"it has not answered within {ANSWER_S:g} s: it stands still, or has more to do than it can"
+        del self._asking[part]
+        try:
+            task.result()
+        except (UnavailableError, RefusedError) as error:
+            return str(error)
+        return ""
 
 
 def services(folder: Path) -> dict[str, Service]:

@@ -190,6 +190,39 @@ def test_readiness_is_asked_anew_only_every_two_seconds() -> None:
     assert answers == [{"store": "the store is away"}] * 100
 
 
+def test_a_store_that_stands_still_is_told_within_two_seconds_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its whole patience; nothing piles up before it; once it goes on it is asked anew."""
+    monkeypatch.setattr(serving, "READY_FOR_S", 0.0)
+    monkeypatch.setattr(serving, "ANSWER_S", 0.02)
+    asked = 0
+
+    class Port:
+        def __init__(self) -> None:
+            self.goes = asyncio.Event()
+
+        async def version(self) -> int:
+            return 1
+
+        async def ping(self) -> None:
+            nonlocal asked
+            asked += 1
+            await self.goes.wait()
+
+    async def story() -> None:
+        port = Port()
+        ready = serving.Readiness(port, port, Path("/nowhere"))  # type: ignore[arg-type]  # as much of the ports as is asked
+        for _ in range(3):
+            (told,) = (await ready.ask()).items()
+            assert told[0] == "store"
+            assert "not answered within" in told[1]
+        assert asked == 1
+        port.goes.set()
+        assert await ready.ask() == {}
+        assert asked == 2
+
+    asyncio.run(story())
+
+
 def test_a_database_that_goes_away_while_running_is_503_and_then_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing exits: pages and API answer 503 with Retry-After, readyz names the part, and all is well again afterwards."""
     monkeypatch.setattr(serving, "READY_FOR_S", 0.0)
