@@ -107,7 +107,8 @@ class _Keys:
         for key in table:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
-                raise ConfigError(f"{where}: unknown key {key!r}" + (f"; is it {near[0]}?" if near else f"; known are {', '.join(known)}"))
+                way_out = "it stands above [target]" if key in _TOP else f"is it {near[0]}?" if near else f"known are {', '.join(known)}"
+                raise ConfigError(f"{where}: unknown key {key!r}; {way_out}")
 
     def wrong(self, key: str, value: object, way_out: str) -> ConfigError:
         return ConfigError(f"{self.where}: {key} = {value!r}: {way_out}")

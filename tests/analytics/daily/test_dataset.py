@@ -387,6 +387,7 @@ MISTAKES = {
     "unknown key": ({"timezone": "time_zone"}, ["made.toml", "'time_zone'", "timezone"]),
     "unknown key of the target": ({'unit = "g/L"': 'units = "g/L"'}, ["[target]", "'units'", "unit"]),
     "unknown key of a driver": ({'name = "level"': 'label = "level"'}, ["[[driver]] 2", "'label'", "known are"]),
+    "a key below its table": ({'unit = "g/L"': 'unit = "g/L"\ntest_until = 2021-06-30'}, ["[target]", "'test_until'", "above [target]"]),
     "no target": ({LONG: ""}, ["made.toml", "[target] is missing"]),
     "no time": ({'time = "time"\nstation': "station"}, ["[target]", "time is missing"]),
     "no value": ({'value = "salinity"\n': ""}, ["[target]", "value is missing", "columns"]),
