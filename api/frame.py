@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -79,7 +80,15 @@ class Frame:
             self._count(inner.get("route"), method, status or 500)
 
 
+def _here(location: str) -> str:
+    """A path of ours alone: the router's redirects name the Host the caller said, and http where a proxy ended TLS."""
+    parts = urlsplit(location)
+    return parts._replace(scheme="", netloc="", path=f"/{parts.path.lstrip('/')}").geturl()
+
+
 def _frame(headers: MutableHeaders, nonce: str, *, known: bool) -> None:
+    if "location" in headers:
+        headers["Location"] = _here(headers["location"])
     headers["Content-Security-Policy"] = policy(nonce)
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"

@@ -166,6 +166,18 @@ def test_what_a_person_sees_is_kept_by_no_cache(rig: Rig) -> None:
     assert rig.get("/docs").headers["cache-control"] == "no-cache"
 
 
+@pytest.mark.parametrize(("path", "there"), [("/alerts/", "/alerts"), ("/api/v1/stations/?limit=1", "/api/v1/stations?limit=1"), ("/static", "/static/")])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example/x?", "evil.example:1/#@"])
+def test_a_redirect_never_leads_to_another_host(rig: Rig, path: str, there: str, host: str) -> None:
+    """Where an address has a slash too many or too few the answer names a path of ours, whatever Host was said."""
+    answer = rig.get(path, headers={"Host": host}, follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["location"].startswith("/")
+    assert "evil" not in answer.headers["location"]
+    if host == "evil.example":
+        assert answer.headers["location"] == there
+
+
 def test_head_is_get_without_its_body(rig: Rig) -> None:
     """HEAD answers as GET does, with no body; monitors and link checkers use it."""
     answer = rig.request("HEAD", "/healthz")
