@@ -33,10 +33,13 @@ def check_slug(kind: str, text: str) -> str:
     return text
 
 
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
 def check_name(kind: str, text: str) -> str:
     """`text` normalised to NFC, where it may be a name: anything that can be printed, at most 200 characters. Raises ConfigError.
 
-    Quotes, backslashes, commas and emoji are names too; control characters, line separators and lone surrogates are not.
+    Quotes, backslashes, commas and emoji are names too; control characters, line separators, turns of direction and lone surrogates are not.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name:
@@ -49,8 +52,8 @@ def check_text(kind: str, text: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if len(name) > NAME_LENGTH:
         raise ConfigError(f"{kind} {name[:40]!r}… has {len(name)} characters: at most {NAME_LENGTH} are allowed")
-    # Cf stays: the joiners inside an emoji are format characters
-    bad = next((c for c in name if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}), None)
+    # Cf stays: the joiners inside an emoji are format characters. What turns the direction goes: the number after a name would be read backwards
+    bad = next((c for c in name if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(c) in _TURNS), None)
     if bad is not None:
         raise ConfigError(f"{kind} {name!r} holds the control character U+{ord(bad):04X}: take it out")
     return name

@@ -39,9 +39,9 @@ def test_names(name: str) -> None:
     assert check_name("name", name) == name
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\0", "\x1b[31m", "a\u2028b", "\ud800"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\0", "\x1b[31m", "a\u2028b", "\ud800", "\u202eKênh\u202c", "\u2067Kênh\u2069"])
 def test_not_names(name: str) -> None:
-    """Control characters, line ends, half surrogates and 201 characters are not."""
+    """Control characters, line ends, turns of direction (the number after it would be read backwards), half surrogates and 201 characters are not."""
     with pytest.raises(ConfigError, match="station name"):
         check_name("station name", name)
 
