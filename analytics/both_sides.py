@@ -68,7 +68,7 @@ def sluice_scored(
         counts = np.isfinite(within) and np.isfinite(beyond)
         sums.of(f, SLUICE[side.better], lead, VALUES, 0, month)["n" if counts else "missing"] += 1
         if counts:
-            add_line(sums.of(f, SLUICE[side.better], lead, LIMIT, bin_of(side.p), month), side.p, came(side, within, beyond))
+            add_line(sums.of(f, SLUICE[side.better], lead, LIMIT, bin_of(side.p), month), side.p, is_so(side, within, beyond))
     rows = [
         Day(station=h.station, point=INSIDE, target=target, time=start, model="", said=(), came=high if np.isfinite(high) else None)
         for target, h, by_start in zip((SLUICE_HOURS[INSIDE], SLUICE_HOURS[OUTSIDE]), histories, highs, strict=True)
@@ -77,7 +77,7 @@ def sluice_scored(
     return sums.scores(), rows
 
 
-def came(side: Side, inside: float, outside: float) -> bool:
+def is_so(side: Side, inside: float, outside: float) -> bool:
     """Whether it was so, by the highest of the hour on both sides [g/L]."""
     is_open = outside < inside and outside <= LIMIT
     return is_open if side.better == OPEN else not is_open

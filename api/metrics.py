@@ -182,7 +182,7 @@ async def _forecasts(backend: Backend, now: int) -> list[Metric]:
     age = gauge("canhman_forecast_age_seconds")
     newest = 0
     for target in TARGETS:
-        found = await backend.forecasts.latest_forecasts(target=target)
+        found = await backend.forecasts.latest_forecasts(target=target, until=now)
         points.add_metric([target], len(found))
         if found:
             newest = max(newest, *(f.id for f in found))

@@ -23,7 +23,7 @@ def lines(settings: Settings) -> dict[str, str]:
 
 async def _lines(settings: Settings, db: SqlDatabase) -> dict[str, str]:
     now = (await wiring.clock(settings, db)).now_ms()
-    issued = [f.issued_at for target in TARGETS for f in await db.latest_forecasts(target=target)]
+    issued = [f.issued_at for target in TARGETS for f in await db.latest_forecasts(target=target, until=now)]
     forecast = f"{counted(len(issued), 'forecast')}, the last {texts.age(now - max(issued), 'en')} ago" if issued else "no forecast yet"
     points = {(s.key.station, s.key.point) for s in await db.states()}
     alerts = f"{len(await db.live_alerts(cleared_since=now + 1))} open, {counted(len(points), 'point')} watched"

@@ -99,8 +99,11 @@ def _hours(inside: Forecast, outside: Forecast, now: int, limit: float) -> list[
         o = of_outside.get(start)
         if o is None or start % HOUR_MS or not first <= start < first + AHEAD_H * HOUR_MS:
             continue
-        over = outside.exceedance(o, limit)
-        chances = {OPEN: least_below(outside, o, inside, i, most=limit), SHUT: max(over, least_below(inside, i, outside, o))}
+        opening, shutting = _looked_at(inside, i, limit), _looked_at(outside, o, math.inf)
+        at = list({*opening, *shutting, limit})
+        within, beyond = (dict(zip(at, f.exceedances(n, at), strict=True)) for f, n in ((inside, i), (outside, o)))
+        over = beyond[limit]
+        chances = {OPEN: _least(opening, beyond, within), SHUT: max(over, _least(shutting, within, beyond))}
         if any(math.isnan(p) for p in (over, *chances.values())):
             continue
         medians = outside.quantiles[o][MEDIAN], inside.quantiles[i][MEDIAN]
@@ -114,9 +117,19 @@ def least_below(low: Forecast, i: int, high: Forecast, j: int, *, most: float = 
 
     Only values are looked at for which `high` states its chance: above them `Forecast.exceedance` says rather too much.
     """
+    at = _looked_at(high, j, most)
+    below, above = (dict(zip(at, f.exceedances(n, at), strict=True)) for f, n in ((low, i), (high, j)))
+    return _least(at, below, above)
+
+
+def _looked_at(high: Forecast, j: int, most: float) -> list[float]:
     stated = {*high.quantiles[j], *LINES}
     if most < max(stated):
         stated.add(most)
-    at = [x for x in stated if not (x <= 0 or x > most)]
-    chances = [above - below for above, below in zip(high.exceedances(j, at), low.exceedances(i, at), strict=True)]
+    return [x for x in stated if not (x <= 0 or x > most)]
+
+
+def _least(at: list[float], low: dict[float, float], high: dict[float, float]) -> float:
+    """By the chances of more than each of these values [g/L]."""
+    chances = [high[x] - low[x] for x in at]
     return math.nan if any(math.isnan(c) for c in chances) else max(0.0, *chances)

@@ -14,25 +14,26 @@ from api.paging import PAGE, Next, PageSize, decode, encode
 from api.places import station_for
 from api.present import Present
 from api.schemas.record import RecordList, record_shape
-from core.record import AHEAD
+from core.record import AHEAD, SLUICE
 
 router = APIRouter(tags=["forecast"])
 
-LEADS = {"hour": (24, 48, 72), **{target: (hours,) for target, hours in AHEAD.items()}}
+LEADS = {**dict.fromkeys(("hour", *SLUICE.values()), (24, 48, 72)), **{target: (hours,) for target, hours in AHEAD.items()}}
 DAY_LEADS = (1, 3, 7, 14)  # days ahead in the record of all stations; a station's own tells all
 
 Target = Annotated[
-    Literal["day_max", "day_min", "hour", "max_6h", "max_24h"],
+    Literal["day_max", "day_min", "hour", "max_6h", "max_24h", "sluice_open", "sluice_shut"],
     Query(
         description="A local day's maximum (leads 1-14), its minimum, an hour's maximum (leads 1-72), "
-        "or whether the highest of the next 6 h (as verdicts say it) or 24 h (as alerts do) passes a line."
+        "whether the highest of the next 6 h (as verdicts say it) or 24 h (as alerts do) passes a line, "
+        "or whether a sluice was better open (shut) in the hour in which that was said to be surest."
     ),
 ]
 
 
 @router.get("/record", response_model=RecordList, summary="How issued forecasts scored, station by station")
 async def record(request: Request, caller: Annotated[Caller, PUBLIC], target: Target = "day_max", limit: PageSize = PAGE, next: Next = None) -> Response:
-    """Days ahead 1, 3, 7 and 14 (hours: 24, 48, 72; `max_6h`: 6; `max_24h`: 24) of each station; `limit` counts stations."""
+    """Days ahead 1, 3, 7 and 14 (hours and `sluice_…`: 24, 48, 72; `max_6h`: 6; `max_24h`: 24) of each station; `limit` counts stations."""
     backend: Backend = request.app.state.backend
     present: Present = request.app.state.present
     scope = f"record {target}"

@@ -11,7 +11,8 @@ from core.verdict import UNIT
 class TenthShape(BaseModel):
     """The forecasts whose probability lay in one tenth: how many, their mean, how often the line was passed, and its 95 % interval of independent days.
 
-    Of `max_6h` and `max_24h`, issued each hour: of independent stretches of so many hours.
+    Of `max_6h` and `max_24h`, issued each hour: of independent stretches of so many hours. Of `sluice_open` and `sluice_shut` a chance *at least* was
+    said: `came` is to be as high as `said`, or higher.
     """
 
     n: int
@@ -22,7 +23,10 @@ class TenthShape(BaseModel):
 
 
 class LineShape(BaseModel):
-    """One line. A rate is null where fewer than 20 forecasts stand behind it; of `max_6h` and `max_24h` 20 that do not overlap: 120 and 480."""
+    """One line. A rate is null where fewer than 20 forecasts stand behind it; of `max_6h` and `max_24h` 20 that do not overlap: 120 and 480.
+
+    Of `sluice_open` and `sluice_shut`, scored at the limit 1 g/L alone: `events` is how often it was so; 480 likewise.
+    """
 
     n: int
     events: int = Field(description="How often the line was passed.")
@@ -42,7 +46,8 @@ class LineShape(BaseModel):
 class RecordShape(BaseModel):
     """All issues of one model for one target and lead at a point, scored once each. Of hours, `lead` is the last of its 24; of `max_6h` 6, of `max_24h` 24.
 
-    These two are what is said of the highest of the next hours, made of the issue of hours as of its instant: by verdicts and by alerts.
+    These two are what is said of the highest of the next hours, made of the issue of hours as of its instant: by verdicts and by alerts. `sluice_open`
+    and `sluice_shut` stand at the point inside: how sure at least it was said to be, of each stretch of hours in the hour in which that is surest.
     """
 
     station: str
@@ -53,7 +58,9 @@ class RecordShape(BaseModel):
     unit: str
     n: int = Field(description="How many were scored.")
     missing: int = Field(description="How many could not be scored: no whole good readings of their time.")
-    inside_90: float | None = Field(description="Share of truths within the 90 % interval; null of `max_6h` and `max_24h`, of which no value is stated.")
+    inside_90: float | None = Field(
+        description="Share of truths within the 90 % interval; null of `max_6h` and `max_24h`, of which no value is stated, and of sluices."
+    )
     mean_absolute_error: float | None = Field(description="Of the median, in `unit`.")
     lines: dict[str, LineShape] = Field(description="By line in g/L; and by crops' limits: of `max_6h`, and of days 1, 3, 7 and 14 ahead.")
     within_30pct: float | None = Field(description="Share with an error of the median of at most 30 % of the truth: the official rule.")

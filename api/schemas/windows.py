@@ -34,7 +34,10 @@ class SideShape(BaseModel):
     end: str
     better: str = Field(description="open: the water outside is fresher than that inside, and under the limit; else shut.")
     best: str = Field(description="Start of the hour in which that is surest.")
-    p: float = Field(description="The chance of it in that hour, at least: whatever the two sides have to do with each other. It is in no score.")
+    p: float = Field(
+        description="The chance of it in that hour, at least: whatever the two sides have to do with each other. "
+        "It is scored as `sluice_open` and `sluice_shut`, at 1 g/L only."
+    )
     outside: float = Field(description="The likeliest salinity outside in that hour.")
     inside: float
     turns: bool = Field(description="Whether the forecast shows the other side fresher from `end` on; else nothing is known from there.")

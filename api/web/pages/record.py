@@ -18,6 +18,8 @@ from api.places import station_for
 from api.web.charts.days import DAYS, Strip, days_strip
 from api.web.charts.reliability import drops, of_10, reliability, telling
 from api.web.moment import Moment, moment, page
+from api.web.openings import openings
+from api.web.unforecast import why_no_record
 from api.web.words import local, midnight
 from core.bands import LINES
 from core.place import Station
@@ -85,6 +87,8 @@ async def record(
         "strips": await _strips(at, backend, scored[:STRIPS]),
         "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
+        "openings": await openings(backend, [s.id for s in seen], at.lang),
+        "empty": ("", "") if whole else await why_no_record(backend, at.situation, one, now=at.now, lang=at.lang),
         "hours": [row for row, _, _ in hours if row is not None],
         "heads": [say(at.lang, "record.head.hours", hours=lead) if target in AHEAD else say(at.lang, "record.head.days", days=lead) for target, lead in heads],
         "rows": rows[:STATIONS] if one is None else [],

@@ -7,8 +7,16 @@ from dataclasses import replace
 import pytest
 from servers.backend import NOW, Rig
 
+from api.web.unforecast import _why
 from api.web.words import midnight
-from core.record import AHEAD, VALUES, Day, Score
+from core.flags import Flag
+from core.forecast import HOUR_MS, TARGETS
+from core.place import Station
+from core.record import AHEAD, SLUICE, VALUES, Day, Score
+from core.sluice import OPEN
+from core.state import Latest
+from registry.directory import Directory
+from registry.situation import Reading
 
 
 def keep(rig: Rig, station: str, *, n: int = 100, lead: int = 1) -> None:
@@ -41,6 +49,75 @@ def test_nothing_has_passed(rig: Rig) -> None:
     assert "Chưa có ngày nào đã qua để chấm" in read(rig)
     assert "No forecast day has passed yet" in read(rig, lang="en")
     assert '<svg class="chart reliability"' not in read(rig)
+
+
+def test_why_a_station_was_never_forecast(rig: Rig) -> None:
+    """No promise of a first score where no forecast was made: what is lacking is said; the promise where one was."""
+    with_forecast = {f.station for t in TARGETS for f in rig.run(lambda t=t: rig.backend.forecasts.latest_forecasts(target=t))}  # type: ignore[misc]  # the default binds it
+    assert "kenh-lau" in with_forecast
+    assert "its score appears here" in read(rig, "/record?station=kenh-lau", lang="en")
+    directory = Directory(rig.run(rig.backend.registry.snapshot))
+    for station in sorted(directory.station_ids - with_forecast):
+        html = read(rig, f"/record?station={station}", lang="en", as_="minh")
+        assert "its score appears here" not in html, station
+        assert "No forecast is made here" in html, station
+
+
+@pytest.mark.parametrize(
+    ("good", "told"),
+    [(None, "has been found good yet"), (7 * HOUR_MS, "The last good reading came 7 h ago"), (HOUR_MS, "too few good ones of the days before")],
+)
+def test_what_is_lacking(good: int | None, told: str) -> None:
+    """Of the newest good reading: none, one of before six hours, or none of the days before."""
+    situation = _Situation(None if good is None else Latest(time=NOW - good, value=0.4, flag=Flag.GOOD))
+    station = Station(id="a", org="o", name="A")
+    assert told in _why(situation, station, NOW, "en")  # type: ignore[arg-type]  # it is asked for no more than this
+
+
+class _Situation:
+    def __init__(self, good: Latest | None) -> None:
+        self._good = good
+
+    def source_of(self, station: str) -> str:
+        return station
+
+    def readings(self, station: str) -> list[Reading]:
+        newest = Latest(time=NOW, value=9.0, flag=Flag.FAIL)
+        facts = {"org": "o", "station": station, "point": "main", "quantity": "water.salinity", "sensor": "s/main", "received": NOW, "interval_s": None}
+        return [Reading(**facts, newest=newest, judged=newest, good=self._good)]  # type: ignore[arg-type]  # the names in `facts` are its fields
+
+
+def keep_sluice(rig: Rig, station: str, *, n: int) -> None:
+    """Said at least .75 of opening n times, of which 90 % were so; at least .2 of which pages tell nothing."""
+    facts = {"station": station, "point": "in", "target": SLUICE[OPEN], "model": "m", "lead": 24, "month": 202603}
+    told = Score(**facts, line=1.0, bin=7, n=n, said=0.75 * n, events=round(0.9 * n), squares=0.1 * n, right=round(0.9 * n))  # type: ignore[arg-type]  # likewise
+    quiet = replace(told, bin=2, said=0.2 * n)
+    value = Score(**facts, line=VALUES, bin=0, n=2 * n, missing=5)  # type: ignore[arg-type]  # likewise
+    rig.run(lambda: rig.backend.records.add_scores([told, quiet, value], name=f"{station} sluice", was=0, value=1))
+
+
+def test_openings_of_a_sluice(rig: Rig) -> None:
+    """What was said at least and how often it was so, where pages tell of it; no rate of under twenty days at one place, as each hour says it again."""
+    keep(rig, "kenh-lau")
+    assert "mở cống" not in read(rig)
+    keep_sluice(rig, "kenh-lau", n=480)
+    html = read(rig)
+    assert "Khi chúng tôi nói mở cống" in html
+    assert "ít nhất 7,5 trên 10 lần" in html
+    assert '">9 trên 10 lần</td>' in html
+    assert "ít nhất 2 trên 10 lần" not in html
+    assert "target=sluice" in html
+    assert "at least 7.5 times in 10" in read(rig, lang="en")
+
+
+def test_few_openings_are_no_rate(rig: Rig) -> None:
+    """Two sluices of nineteen days are no twenty days."""
+    for station in ("kenh-lau", "cai-lon"):
+        keep(rig, station)
+        keep_sluice(rig, station, n=239)
+    html = read(rig)
+    assert "chưa đủ (478)" in html
+    assert "mới chấm 19 ngày, cần 20" in html
 
 
 def test_words_picture_and_stations(rig: Rig) -> None:
