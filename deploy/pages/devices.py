@@ -37,7 +37,7 @@ def body() -> str:
     )
     return f"""A device publishes under its own prefix, at QoS 1, and nowhere else ([mqtt.md](mqtt.md): how it connects where there is no broker). What nothing
 reads yet is kept as a dead letter `no_decoder`, and its bytes stay in the journal until there is a decoder: [deadletters.md](deadletters.md). Names
-of quantities: [quantities.md](quantities.md).
+of quantities: [quantities.md](quantities.md). LoRaWAN probes behind ChirpStack or The Things Stack: [lorawan.md](lorawan.md).
 
 {topics}
 
