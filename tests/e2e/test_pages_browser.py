@@ -362,6 +362,51 @@ def test_a_cut_network_withdraws_the_hours_to_pump(browser: Browser, address: st
         assert page.locator(".withdrawn").all_inner_texts() == ["Số cũ. Đừng lấy nước"] * 2
 
 
+def test_a_cut_network_withdraws_how_far_the_salt_reaches(browser: Browser, address: str) -> None:
+    """The river page too: ages grow, and once a reading behind it is too old neither colour, number nor line is left of its river, in picture or words."""
+    colours = '#live svg.up [data-part="ahead"] [fill^="var(--s"]:not([fill="var(--silt)"])'
+    with opened(browser, PHONE) as page:
+        page.clock.install()
+        page.goto(address + "/river")
+        page.locator("#river-words summary").click()
+        said = page.locator("#river-said p").first
+        assert "4 g/L: km" in said.inner_text().replace("\u00a0", " ")
+        assert "Số cũ nhất trong đó: 5 phút trước." in said.inner_text()
+        assert page.locator(colours).count() > 0
+        page.context.set_offline(True)
+        page.clock.run_for(30 * 60_000)
+        assert "Số cũ nhất trong đó: 35 phút trước." in said.inner_text()
+        assert "4 g/L: km" in page.locator("#river-said").inner_text().replace("\u00a0", " ")
+        page.clock.run_for(8 * HOUR_MS)
+        words = page.locator("#river-said").inner_text().replace("\u00a0", " ")
+        assert "km" not in words
+        assert "Chưa rõ mặn tới đâu. Số cũ 8 giờ 35 phút. Đo lại trước khi lấy nước." in words
+        assert page.locator(colours).count() == 0
+        assert page.locator("#live tspan").count() == 0
+        assert page.locator("svg.up .instead").first.is_visible()
+        table = page.locator("#river-words tbody tr").all_inner_texts()
+        assert table
+        assert all("Chưa rõ" in row and "g/L" not in row and "trước" in row for row in table)
+        named = page.evaluate("document.querySelector('svg.up').getAttribute('aria-labelledby')")
+        assert named == "river-said"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_cut_network_takes_the_colour_off_the_newest_reading(browser: Browser, address: str, scheme: Any) -> None:
+    """In the charts of a week and of the hours as on the card: an old reading's dot is empty."""
+    look = "() => [...document.querySelectorAll('.newest')].map((dot) => getComputedStyle(dot).fill)"
+    with opened(browser, PHONE, color_scheme=scheme) as page:
+        page.clock.install()
+        page.goto(address + "/stations/cai-tu")
+        card = page.evaluate("() => getComputedStyle(document.querySelector('.verdict')).backgroundColor")
+        before = page.evaluate(look)
+        assert len(before) == 2
+        assert card not in before
+        page.context.set_offline(True)
+        page.clock.run_for(2 * HOUR_MS)
+        assert set(page.evaluate(look)) == {card}
+
+
 def test_a_withdrawn_page_is_as_the_servers_own(browser: Browser, address: str, hands: Hands) -> None:
     """Why stands under what to do, the number turns pale, the ruler's pointer dashed, the tick goes, every age grows; as on a page that is opened then."""
     look = """() => ({

@@ -72,7 +72,7 @@ def ahead(
     ]
     if last is not None:
         x, y = frame.x(min(max(last[0], frame.start), first)), frame.y(last[1])
-        parts.append(element("circle", cx=x, cy=y, r=4.5, fill=fill_of(band(last[1])), stroke=EDGE, stroke_width=2))
+        parts.append(element("circle", cx=x, cy=y, r=4.5, fill=fill_of(band(last[1])), stroke=EDGE, stroke_width=2, class_="newest"))
     since = forecast.issued_at if forecast is not None and last is None else None
     words = _sentence(coming, windows, port, since=since, beyond=cut(coming, frame, lang), now=now, limit=limit, timezone=timezone, lang=lang)
     head = tuple(say(lang, f"chart.{key}") for key in ("day", "low", "high", "range", "pump"))

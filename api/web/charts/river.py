@@ -37,7 +37,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiverNow:
-    """A waterway: its stops, and where the lines stand on it. `start_km` is where it leaves another one, from the sea along that one."""
+    """A waterway: its stops, and where the lines stand on it. `start_km` is where it leaves another one, from the sea along that one.
+
+    `lasts`: as of when [ms], and how much longer, an open page that hears nothing new may go on showing its values, colours and lines.
+    """
 
     name: str
     sea: str
@@ -45,6 +48,7 @@ class RiverNow:
     stops: tuple[Stop, ...]
     reaches: tuple[Reach, ...] = ()
     start_km: float = 0.0
+    lasts: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +63,25 @@ class _Axis:
         return SEA_PX + km * self.px
 
 
-def river(waterways: Sequence[RiverNow], *, lang: str) -> Chart:
-    """The waterways that have stops, one under the other on one ruler of km."""
+def river(waterways: Sequence[RiverNow], *, lang: str, labelled_by: str | None = None) -> Chart:
+    """The waterways that have stops, one under the other on one ruler of km. `labelled_by`: the element of the page that says it in words."""
     shown = [w for w in waterways if w.stops]
-    words = " ".join([*(_sentence(w, lang) for w in shown), say(lang, "chart.river.how" if shown else "chart.river.none")])
+    words = " ".join([*(line_sentence(w, lang) for w in shown), say(lang, "chart.river.how" if shown else "chart.river.none")])
     rows = tuple(
         (w.name, s.name, number(s.km, 0 if s.km == round(s.km) else 1, lang), *_value_words(s.value, lang)) for w in shown for s in sorted(w.stops, key=_km)
     )
     head = tuple(say(lang, f"chart.{key}") for key in ("river", "station", "km", "value", "band"))
-    svg = Markup("").join(_layout(shown, words, lang, width, kind) for width, kind in LAYOUTS) if shown else Markup("")
+    svg = Markup("").join(_layout(shown, words, lang, width, kind, labelled_by) for width, kind in LAYOUTS) if shown else Markup("")
     return Chart(svg=svg, sentence=words, head=head, rows=rows)
 
 
-def _layout(waterways: Sequence[RiverNow], words: str, lang: str, width: float, kind: str) -> Markup:
+def _layout(waterways: Sequence[RiverNow], words: str, lang: str, width: float, kind: str, labelled_by: str | None) -> Markup:
     axis = _axis(waterways, lang, width)
     blocks, y = [], 0.0
     for w in waterways:
         block, y = _waterway(w, axis, y, lang)
         blocks.append(block)
-    return picture(width, y + 34, words, kind, _rules(axis, y), *blocks, _ruler(axis, y + 2, lang))
+    return picture(width, y + 34, words, kind, _rules(axis, y), *blocks, _ruler(axis, y + 2, lang), labelled_by=labelled_by)
 
 
 def _axis(waterways: Sequence[RiverNow], lang: str, width: float) -> _Axis:
@@ -127,7 +131,10 @@ def _rows(boxes: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def _waterway(w: RiverNow, axis: _Axis, top: float, lang: str) -> tuple[Markup, float]:
-    """A waterway from `top` down, and the y where it ends: its name, flags, the line with its stops, the names under it."""
+    """A waterway from `top` down, and the y where it ends: its name, flags, the line with its stops, the names under it.
+
+    What a script may withdraw has a data-part, as on the card: stripes lie under the colours, and words behind the flags.
+    """
     boxes = _boxes([(axis.x(km), wide) for km, wide in _flag_labels(w, lang)], axis.width)
     levels = _rows(boxes)
     line = top + 28 + 26 * (max(levels, default=-1) + 1) + 4
@@ -136,14 +143,22 @@ def _waterway(w: RiverNow, axis: _Axis, top: float, lang: str) -> tuple[Markup, 
     parts = [text(left, top + 18, w.name, size=16, bold=True)]
     if w.sea:
         parts.append(text(left + 9.6 * len(w.name) + 8, top + 18, say(lang, "chart.river.sea", sea=w.sea), fill=INK2))
-    parts.extend(_water(w, axis, line, end))
+    if w.lasts is not None:
+        parts.append(hatch(start, line, end - start, LINE_PX))
+    parts.append(element("g", *_water(w, axis, line, end), data_part="ahead"))
     parts.append(rect(start, line, end - start, LINE_PX, fill="none", stroke=EDGE, stroke_width="1.5"))
     if w.sea and w.start_km == 0:
         parts.append(element("path", d=f"M1 {line + 7:.0f}c3-5 6-5 9 0s6 5 9 0", fill="none", stroke=INK, stroke_width=2, stroke_linecap="round"))
-    for r, at, level in zip(_flags(w), boxes, levels, strict=True):
-        parts.append(_flag(r, axis.x(w.start_km + (r.km or 0)), at[0], line, level, lang))
+    flags = [_flag(r, axis.x(w.start_km + (r.km or 0)), at[0], line, level, lang) for r, at, level in zip(_flags(w), boxes, levels, strict=True)]
+    if flags:
+        parts.append(element("g", *flags, data_part="ahead"))
     below, bottom = _stops(w, axis, line + LINE_PX, lang)
-    return Markup("").join([*parts, *below]), bottom + 16
+    if w.lasts is None:
+        return Markup("").join([*parts, *below]), bottom + 16
+    words = say(lang, "chart.river.old")
+    parts.append(element("g", text(max(0, min(start, axis.width - LETTER_PX * len(words))), line - 12, words, bold=True), class_="instead"))
+    since, good_for = (str(ms) for ms in w.lasts)
+    return element("g", *parts, *below, data_as_of=since, data_good_for=good_for), bottom + 16
 
 
 def _water(w: RiverNow, axis: _Axis, y: float, end: float) -> list[Markup]:
@@ -185,7 +200,7 @@ def _stops(w: RiverNow, axis: _Axis, y: float, lang: str) -> tuple[list[Markup],
     rings, names = [], []
     for s, x, at, row in zip(stops, places, boxes, rows, strict=True):
         rings.append(element("circle", cx=x, cy=y - LINE_PX / 2, r=radius, stroke_dasharray=None if _known(s.value) else "2 1.6"))
-        shown = element("tspan", f" {_shown(s, lang)}", font_weight="700")
+        shown = element("tspan", f" {_shown(s, lang)}", font_weight="700", data_part="ahead")
         names.append(element("text", _name(s), shown, x=at[0] + 4, y=y + 17 + ROW_PX * row))
     parts = [
         polyline(leaders, stroke=INK2),
@@ -263,7 +278,7 @@ def _flag_words(r: Reach, lang: str) -> str:
     return say(lang, f"chart.reach.{r.side}", line=plain(r.line, lang, unit=UNIT), km=km)
 
 
-def _sentence(w: RiverNow, lang: str) -> str:
+def line_sentence(w: RiverNow, lang: str) -> str:
     """`Sông Cái Lớn: 4 g/L: km 54; 1 g/L: km 66.`"""
     said = [_flag_words(r, lang) for r in sorted(w.reaches, key=lambda r: -r.line)]
     return f"{w.name}: {'; '.join(said)}." if said else f"{w.name}."

@@ -49,11 +49,12 @@ def element(name: str, *inside: Markup | str, **attributes: str | float | None) 
     return Markup("<{0}{1}>{2}</{0}>").format(name, written, Markup("").join(escape(part) for part in inside))
 
 
-def picture(width: float, height: float, label: str, kind: str, *inside: Markup) -> Markup:
-    """A whole chart as wide as its place; `label` is what a screen reader says."""
+def picture(width: float, height: float, label: str, kind: str, *inside: Markup, labelled_by: str | None = None) -> Markup:
+    """A whole chart as wide as its place; `label` is what a screen reader says, or what stands in the element `labelled_by` of the page."""
     size = f"0 0 {short(width)} {short(height)}"
     # a viewBox of camel case, which keyword arguments carry as they are
-    return element("svg", *inside, class_=f"chart {kind}", viewBox=size, width="100%", font_size=PX, fill=INK, role="img", aria_label=label)
+    said = {"aria_label": label} if labelled_by is None else {"aria_labelledby": labelled_by}
+    return element("svg", *inside, class_=f"chart {kind}", viewBox=size, width="100%", font_size=PX, fill=INK, role="img", **said)
 
 
 def text(x: float, y: float, words: str, *, size: float = PX, bold: bool = False, anchor: str | None = None, fill: str = INK, halo: bool = False) -> Markup:

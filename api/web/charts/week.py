@@ -38,6 +38,7 @@ def week(
     hours: Forecast | None = None,
     *,
     old: int | None = None,
+    is_known: bool = True,
     now: int,
     limit: float,
     lang: str,
@@ -45,7 +46,8 @@ def week(
 ) -> Chart:
     """Readings [ms, g/L, flag] of the last days, the newest forecast of target `day_max` and of `hour` where one may be believed, and the limit [g/L].
 
-    `old`: when [ms] the newest of days was made, where that is too long ago for anything of it to be shown.
+    `old`: when [ms] the newest of days was made, where that is too long ago for anything of it to be shown. `is_known`: the verdict believes the newest
+    reading; else its dot has no band's colour.
     """
     found = runs(times, values, flags, start=now - BACK_DAYS * DAY_MS, end=now)
     told = days_ahead(days_max, hours, now, timezone)
@@ -59,7 +61,7 @@ def week(
         frames.append(Frame(left=LEFT, right=RIGHT, top=top, bottom=top + high, start=days[0][0], end=days[-1][0] + DAY_MS, timezone=timezone, ticks=ticks))
     parts = [paints([(f.top, f.bottom) for f in frames], len(ticks) - 1), _legend(limit, lang, bool(found.bad)), *behind(frames, lang)]
     parts.append(text(0, TOP - 8, say(lang, "chart.week.past", days=BACK_DAYS), size=15, bold=True))
-    parts.extend(_measured(found, past, now, lang))
+    parts.extend(_measured(found, past, now, lang, is_known=is_known))
     parts.extend(_day_names(past))
     if days:
         parts.append(text(0, frames[1].top - 8, say(lang, "chart.week.days", days=len(days)), size=15, bold=True))
@@ -82,7 +84,7 @@ def _legend(limit: float, lang: str, bad: bool) -> Markup:
     return Markup("").join(parts)
 
 
-def _measured(found: Runs, frame: Frame, now: int, lang: str) -> list[Markup]:
+def _measured(found: Runs, frame: Frame, now: int, lang: str, *, is_known: bool) -> list[Markup]:
     """Stripes where nothing is known, the measured line, a cross for each suspect value, a dot at the newest."""
     parts = [hatch(frame.x(a), frame.top, frame.x(b) - frame.x(a), frame.bottom - frame.top) for a, b in found.holes]
     lines = [thin([frame.place(s) for s in line], 2.5) for line in found.lines]
@@ -98,7 +100,8 @@ def _measured(found: Runs, frame: Frame, now: int, lang: str) -> list[Markup]:
     last = found.last
     if last is not None and (not found.holes or found.holes[-1][1] < now):
         x, y = frame.place(last)
-        parts.append(element("circle", cx=x, cy=y, r=4.5, fill=fill_of(band(last[1])), stroke=EDGE, stroke_width=2))
+        ground = fill_of(band(last[1])) if is_known else CARD
+        parts.append(element("circle", cx=x, cy=y, r=4.5, fill=ground, stroke=EDGE, stroke_width=2, class_="newest"))
     return parts
 
 

@@ -102,6 +102,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card, newest:
             rows.flag.tolist(),
             coming,
             hourly,
+            is_known=c.ground is not None,
             old=newest.issued_at if newest is not None and newest.leads and coming is None else None,
             now=at.now,
             limit=c.verdict.limit,

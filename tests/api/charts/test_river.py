@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import combinations
 from xml.etree import ElementTree as ET
 
@@ -67,6 +68,23 @@ def leaders(picture: ET.Element) -> list[tuple[float, float]]:
     """Place and lower end of the line from each stop to its name."""
     path = next(p.get("d", "") for p in picture.iter(f"{SVG}path") if p.get("stroke") == "var(--ink-2)" and p.get("d", "").count("M") == len(names(picture)))
     return [(float(x), float(y) + float(down)) for x, y, down in re.findall(r"M([\d.]+) ([\d.]+)l0 ([\d.]+)", path)]
+
+
+def test_what_a_script_may_withdraw() -> None:
+    """Colours, flags and values of a waterway are parts; under them lie stripes and the words that then stand there; who labels it is named."""
+    stops = [("An", 10.0, 5.0), ("Ba", 30.0, 0.4)]
+    chart = river([replace(river_of(stops), lasts=(1000, 3_600_000)), river_of(stops, name="Kênh Năm")], lang="vi", labelled_by="said")
+    for picture in read(chart.svg):
+        assert (picture.get("aria-labelledby"), picture.get("aria-label")) == ("said", None)
+        (way,) = (g for g in picture.iter(f"{SVG}g") if g.get("data-good-for"))
+        assert (way.get("data-as-of"), way.get("data-good-for")) == ("1000", "3600000")
+        left = [part for part in way if part.get("data-part") != "ahead"]
+        drawn = "".join(ET.tostring(part, encoding="unicode") for part in left)
+        assert "var(--s" not in drawn
+        assert "var(--hatch" in drawn
+        assert {t.text for part in left for t in part.iter(f"{SVG}text")} == {"Sông Cái Lớn", "từ Biển Tây", "An", "Ba", "số cũ, chưa rõ mặn tới đâu"}
+        assert all(t.get("data-part") == "ahead" for part in left for t in part.iter(f"{SVG}tspan"))
+    assert "số cũ" not in "".join(words(river([river_of(stops)], lang="vi").svg))
 
 
 def test_two_layouts_say_the_same() -> None:

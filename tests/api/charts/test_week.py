@@ -182,6 +182,20 @@ def test_silence_and_bad_values_are_not_joined() -> None:
     assert not list(read(chart.svg).iter(f"{SVG}circle"))
 
 
+def test_the_newest_has_a_bands_colour_only_where_the_verdict_believes_it() -> None:
+    """Else its dot is empty: colour says nothing of a value that is stale or suspect."""
+    times, values, flags = readings(15 * MIN)
+
+    def dot(is_known: bool) -> str | None:
+        chart = week(times, values, flags, daily(), is_known=is_known, now=NOW, limit=1, lang="vi", timezone=ZONE)
+        check(chart)
+        (circle,) = (c for c in read(chart.svg).iter(f"{SVG}circle") if c.get("class") == "newest")
+        return circle.get("fill")
+
+    assert (dot(True) or "").startswith("var(--s")
+    assert dot(False) == "var(--card)"
+
+
 def test_nothing_known() -> None:
     """No reading, no forecast: stripes and the words, no panel of days, no line of its own."""
     chart = draw([], [], [])
