@@ -11,6 +11,7 @@ import re
 import unicodedata
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from core.errors import FormatError
 from core.table import Table
 
 _CELL = 1 << 20
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _QUOTED = re.compile(r'"[^"]*"')  # what parts columns does not stand in quotes
 _WRITTEN = re.compile(r"[^\r\n]*[^\s,;][^\r\n]*")  # a line that is not blank
 
@@ -51,31 +53,39 @@ def read_columns(path: Path, wanted: Sequence[str]) -> Table:
     text = _text(path)
     first = _WRITTEN.search(text)
     comma = max(",;\t", key=_QUOTED.sub("", first[0] if first else "").count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+    reader = csv.reader((found[0] for found in _LINE.finditer(text)), delimiter=comma, strict=True)
     csv.field_size_limit(_CELL)
     line = 1  # in which a row begins: a quote left open is reported by the reader where the file ends
+    header: tuple[str, ...] = ()
+    columns: dict[str, list[str]] = {}
+    places: list[tuple[list[str], int]] = []
+    lines = array("Q")
+    known: dict[str, str] = {}  # each word is kept once, however often it stands there
     try:
-        header: tuple[str, ...] = ()
-        rows, lines = [], []
         for row in reader:
             if not any(cell and not cell.isspace() for cell in row):
                 pass  # a blank line, or the empty rows a spreadsheet leaves
             elif not header:
                 header = tuple(_name(cell) for cell in row)
+                columns = {name: [] for name in wanted if _has(path, header, name)}
+                places = [(cells, header.index(_name(name))) for name, cells in columns.items()]
             elif len(row) != len(header):
                 raise FormatError(f"{path.name} line {line}: {len(row)} cells where the first line has {len(header)} columns")
             else:
-                rows.append(row)
+                for cells, at in places:
+                    cells.append(known.setdefault(row[at], row[at]))
                 lines.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
         raise FormatError(f"{path.name} line {line} is no CSV: {error}") from error
-    places = {name: [at for at, column in enumerate(header) if column == _name(name)] for name in dict.fromkeys(wanted)}
-    for name, found in places.items():
-        if len(found) > 1:
-            raise FormatError(f"{path.name} has {len(found)} columns {name!r}: give each a name of its own")
-    columns = {name: [row[found[0]] for row in rows] for name, found in places.items() if found}
     return Table(file=path.name, header=header, columns=columns, lines=lines, decimal_comma=comma != ",")
+
+
+def _has(path: Path, header: Sequence[str], name: str) -> bool:
+    count = header.count(_name(name))
+    if count > 1:
+        raise FormatError(f"{path.name} has {count} columns {name!r}: give each a name of its own")
+    return count == 1
 
 
 def _name(cell: str) -> str:

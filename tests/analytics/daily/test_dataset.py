@@ -513,3 +513,19 @@ def test_only_wanted_columns_are_kept(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b,c\n1,2,3\n\n4,5,6\n")
     found = read_columns(tmp_path / "a.csv", ("c", "z", "c"))
     assert (dict(found.columns), found.header, list(found.lines)) == ({"c": ["3", "6"]}, ("a", "b", "c"), [2, 4])
+
+
+def test_a_word_is_kept_once(tmp_path: Path) -> None:
+    """Millions of rows of a few stations and times cost the memory of a few words."""
+    (tmp_path / "a.csv").write_text("station,v\n" + "Mỹ Thuận,1.25\n" * 3)
+    cells = read_columns(tmp_path / "a.csv", ("station",)).columns["station"]
+    assert len({id(cell) for cell in cells}) == 1
+    assert len(cells) == 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_do(tmp_path: Path, end: str) -> None:
+    """Of Unix, Windows or an old Mac; a line within quotes stays in its cell, and no other sign ends one."""
+    (tmp_path / "a.csv").write_bytes(end.join(('a,"b', 'c"', "1,2\u2028x", "", "3,4")).encode())
+    found = read_columns(tmp_path / "a.csv", ("a", f"b{end}c"))
+    assert (dict(found.columns), list(found.lines)) == ({"a": ["1", "3"], f"b{end}c": ["2\u2028x", "4"]}, [3, 5])
