@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from api.best import Stretch, stretches
 from api.reach_now import WINDOW_MS, WaterwayNow, lines
 from api.web.history import History, trend
 from canhman import wiring
+from canhman.serving import services, trouble_of
 from canhman.settings import Settings
 from core.alert import Alert
 from core.batch import Batch
@@ -61,7 +62,10 @@ class AlertFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One moment. `stored` counts the objects of the simulated devices that stand in the store; `models` issued the `forecasts` of hours."""
+    """One moment. `stored` counts the objects of the simulated devices that stand in the store; `models` issued the `forecasts` of hours.
+
+    `troubles`: what is wrong with a service in words, as `/readyz` and doctor have it.
+    """
 
     now: int
     stations: tuple[StationFacts, ...]
@@ -72,6 +76,7 @@ class Facts:
     stored: int
     dead_letters: int
     models: tuple[str, ...] = ()
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader:
@@ -82,6 +87,7 @@ class Reader:
         self._clock = clock
         self._lang = lang
         self._store: SeriesStore = wiring.store(settings, shared=True)
+        self._folder = wiring.data_folder(settings)
         self._devices = frozenset(devices)
         self._risk = risk
         self._directory: Directory | None = None
@@ -124,6 +130,7 @@ class Reader:
             stored=await self._objects(keys),
             dead_letters=sum((await db.dead_letter_counts()).values()),
             models=tuple(sorted({f.model for f in forecasts})),
+            troubles={name: trouble for name, service in services(self._folder).items() if (trouble := trouble_of(name, service))},
         )
 
     async def _salinity(self, situation: Situation, keys: Sequence[SeriesKey], now: int) -> tuple[Batch, list[Stretch]]:

@@ -25,14 +25,28 @@ BAR = 20  # cells of the longest reach
 
 
 def parts_line(parts: dict[str, str], facts: Facts) -> Text:
-    """✓ for everything that has started; whose word the forecasts are, for a model learns while the demo runs."""
+    """✓ for everything that has started and works, ! for what is in trouble; whose word the forecasts are, for a model learns while the demo runs."""
     by = f" by {', '.join(facts.models)}" if facts.models else ""
     names = {
-        "ingest": f"broker embedded {parts.get('ingest', '').rpartition(' ')[2]}   ✓ store sqlite",
+        "ingest": f"broker embedded {parts.get('ingest', '').rpartition(' ')[2]}   {_mark('ingest', facts)} store sqlite",
         "forecast": f"{facts.forecasts} forecasts{by}" if facts.forecasts else "forecast",
         "serve": "pages and API",
     }
-    return Text("   ".join(f"✓ {names.get(name, name)}" for name in parts))
+    return Text("   ".join(f"{_mark(name, facts)} {names.get(name, name)}" for name in parts))
+
+
+def trouble_lines(facts: Facts, width: int, most: int = 3) -> list[Text]:
+    """What is wrong, in the words of doctor, folded; what finds no room there is told by `canhman doctor`."""
+    folded = [
+        part for name, trouble in sorted(facts.troubles.items()) for part in textwrap.wrap(visible(f"! {name}: {trouble}"), width, subsequent_indent="  ")
+    ]
+    if len(folded) > most:
+        folded = [*folded[: most - 1], "  … the rest is told by canhman doctor"]
+    return [Text(line, style="yellow") for line in folded]
+
+
+def _mark(name: str, facts: Facts) -> str:
+    return "!" if name in facts.troubles else "✓"
 
 
 def title_lines(head: str, url: str, width: int) -> list[Text]:

@@ -25,7 +25,7 @@ from adapters.sql.database import SqlDatabase
 from canhman.configuration import read_risk
 from canhman.demo_facts import Facts, Reader
 from canhman.demo_layout import fitting, layout_for
-from canhman.demo_lines import alert_line, counts_line, date_line, parts_line, reach_lines, station_line, station_lines, tally, title_lines
+from canhman.demo_lines import alert_line, counts_line, date_line, parts_line, reach_lines, station_line, station_lines, tally, title_lines, trouble_lines
 from canhman.demo_words import LANG, count, when
 from canhman.device_log import DeviceLog
 from canhman.settings import Settings
@@ -148,15 +148,16 @@ class View:
         coloured = self._console.color_system in ("256", "truecolor") and not self._console.no_color
         width, lang = self._console.width, self._lang
         top = title_lines(head, self._url, width)
+        parts = [parts_line(self._parts, facts), *trouble_lines(facts, width)]
         end = [counts_line(facts, counts, refused), *([Text(self._note)] if self._note else []), Text(KEYS)]
-        room = max(3, self._console.height - len(top) - 2 - len(end))
+        room = max(3, self._console.height - len(top) - 1 - len(parts) - len(end))
         layout = layout_for(facts.stations, width, lang, room)
         stations = [station_lines(s, coloured=coloured, lang=lang, layout=layout, width=width) for s in facts.stations]
         table = fitting(stations, room)
         room = room - len(table) if len(table) >= sum(map(len, stations)) else 0  # what is left of stations that do not fit is nobody's
         folded = self._sensor_lines(width) if self._sensor_shown else []
         if folded and len(folded) > room:  # asked for: then it comes before the stations
-            table = fitting(stations, max(1, self._console.height - len(top) - 2 - len(end) - len(folded)))
+            table = fitting(stations, max(1, self._console.height - len(top) - 1 - len(parts) - len(end) - len(folded)))
             room = 0
         room = max(0, room - len(folded))
         reach = reach_lines(facts, lang, width)
@@ -164,7 +165,7 @@ class View:
             reach = []
         alerts = [] if folded else [alert_line(a, facts.now, lang, width) for a in facts.alerts[: min(NEWEST, room - len(reach))]]
         room -= len(reach) + len(alerts)
-        lines = [*top, parts_line(self._parts, facts)]
+        lines = [*top, *parts]
         for block in ([date_line(facts.now, lang, layout), *table], folded, reach, alerts, end):
             if block and room > 0:
                 lines.append(Text())
@@ -231,10 +232,11 @@ class View:
         loop = asyncio.get_running_loop()
         due = 0.0
         told: dict[int, tuple[int, str]] = {}
+        troubles: dict[str, str] = {}
         first = True
 
         def show(facts: Facts, head: str, counts: str, fleet: Fleet) -> None:
-            nonlocal due, first
+            nonlocal due, first, troubles
             if first:
                 for line in (
                     Text(head),
@@ -245,6 +247,10 @@ class View:
                     self.say(line.plain)
                 for line in reach_lines(facts, self._lang):
                     self.say(line.plain)
+            for name in sorted({*facts.troubles, *troubles}):
+                if facts.troubles.get(name) != troubles.get(name):
+                    self.say(f"! {name}: {facts.troubles[name]}" if name in facts.troubles else f"✓ {name}: all is well again", style="yellow")
+            troubles = dict(facts.troubles)
             for alert in reversed(facts.alerts):
                 if told.get(alert.id) != (alert.at, alert.state):
                     told[alert.id] = (alert.at, alert.state)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -16,7 +19,7 @@ from api.web import view
 from api.web.history import History
 from canhman.demo_facts import HOUR_MS, HOURS, AlertFacts, Facts, StationFacts, trend_word
 from canhman.demo_layout import LAYOUTS, layout_for
-from canhman.demo_lines import FILLS, alert_line, parts_line, reach_lines, sparkline, station_line
+from canhman.demo_lines import FILLS, alert_line, parts_line, reach_lines, sparkline, station_line, trouble_lines
 from canhman.demo_view import KEYS, View
 from canhman.demo_words import SHAPES, sign, verdict_words
 from canhman.signals import Signals
@@ -28,6 +31,7 @@ from core.reach import Reach, StationMax
 from core.state import Latest
 from core.texts import texts
 from core.verdict import Verdict
+from firmware_sim.run import Fleet
 
 NOW = 1_772_668_800_000  # 2026-03-05T07:00 in Vietnam
 
@@ -203,6 +207,54 @@ def test_the_parts_that_have_started() -> None:
     line = parts_line({"ingest": "listening for devices on 127.0.0.1:1884", "serve": "…"}, facts()).plain
     assert line == "✓ broker embedded 127.0.0.1:1884   ✓ store sqlite   ✓ pages and API"
     assert parts_line({"forecast": "…"}, replace(facts(), forecasts=12, models=("boosted", "persistence"))).plain == "✓ 12 forecasts by boosted, persistence"
+
+
+BROKEN = replace(facts(), forecasts=12, models=("persistence",), troubles={"forecast": "model day_max: its file is damaged; persistence speaks meanwhile"})
+
+
+def test_no_tick_stands_at_what_is_in_trouble() -> None:
+    """As `/readyz` and doctor have it, in their words; what is well keeps its tick."""
+    parts = {"ingest": "listening on 127.0.0.1:1884", "serve": "…", "forecast": "…"}
+    assert parts_line(parts, BROKEN).plain.endswith("✓ store sqlite   ✓ pages and API   ! 12 forecasts by persistence")
+    assert [line.plain for line in trouble_lines(BROKEN, 200)] == ["! forecast: model day_max: its file is damaged; persistence speaks meanwhile"]
+    ingest = replace(facts(), troubles={"ingest": "disk full"})
+    assert parts_line(parts, ingest).plain.startswith("! broker embedded 127.0.0.1:1884   ! store sqlite   ✓ pages")
+
+
+@pytest.mark.parametrize("sensor", [False, True])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 30), (70, 24), (60, 40)])
+def test_troubles_stand_on_the_screen_and_it_still_fits(width: int, height: int, sensor: bool) -> None:
+    """Three lines at most, folded at words; stations stay, and how to end it."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=height, no_color=True, color_system=None)
+    shown = View("http://127.0.0.1:8000", Signals(), speed=600, console=console)
+    shown.started("forecast", "forecasting")
+    shown.ready(16, ["mosquitto_pub -h 127.0.0.1"])
+    shown._sensor_shown = sensor
+    many = dict.fromkeys(("alerts", "forecast", "ingest", "serve"), "a trouble of many words, as the database says it when it is away for a long time indeed")
+    lines = [line.plain for line in shown.screen(replace(facts(*[station()] * 12), troubles=many), "head", "received 1")]
+    assert len(lines) <= height
+    assert lines[-1] == KEYS
+    assert any(line.startswith("! 1 forecasts") for line in lines)
+    assert sum(line.startswith(("! alerts:", "! forecast:", "  ")) for line in lines) >= 2
+    assert any("canhman doctor" in line for line in lines)
+    assert sum(line.startswith("⬣") for line in lines) >= 1
+
+
+def test_calm_lines_tell_a_trouble_once_and_when_it_is_over() -> None:
+    """Where standard output is no terminal."""
+    out = io.StringIO()
+    view = View("http://127.0.0.1:8000", Signals(), speed=600, console=Console(file=out, force_terminal=False, width=200))
+
+    fleet = cast(Fleet, SimpleNamespace(counts=SimpleNamespace(refused=0)))
+
+    async def work() -> None:
+        with view._lines() as show:
+            for found in (facts(), BROKEN, BROKEN, facts()):
+                show(found, "head", "received 1", fleet)
+
+    asyncio.run(work())
+    assert out.getvalue().count("! forecast: model day_max: its file is damaged") == 1
+    assert out.getvalue().count("✓ forecast: all is well again") == 1
 
 
 def test_one_screen_fits_and_is_plain_without_colour() -> None:
