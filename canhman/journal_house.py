@@ -1,15 +1,21 @@
-"""Keeping the journal beside ingest: what is stored and waited for by nothing is released, compressed, and in time removed."""
+"""Keeping the journal beside ingest: what is stored and waited for by nothing is released, compressed, and in time removed.
+
+And all who share the database know that it is in use, so that nobody has it forgotten (`canhman journal forget`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from adapters.journal import FileJournal
 from adapters.journal_keeping import Keeper
 from adapters.sql.database import SqlDatabase
+from canhman import wiring
 from canhman.loops import for_ever
 from canhman.settings import Settings
 from core.clock import Clock
@@ -17,6 +23,8 @@ from core.errors import RefusedError, UnavailableError
 from ingest.pipeline import Processor
 
 EVERY_S = 20.0
+IN_USE_S = 1800.0  # so long after its ingest last said so a journal counts as in use
+SAY_S = 600.0
 
 
 @asynccontextmanager
@@ -24,10 +32,16 @@ async def kept(settings: Settings, journal: FileJournal, processor: Processor, d
     """While it is open, the journal is kept."""
     keeper = Keeper(journal, keep_days=settings.journal_keep, clock=at)
 
+    name, holder = lease_of(journal.id), f"{socket.gethostname()}:{wiring.journal_folder(settings).absolute()}"
+
     async def follow() -> None:
+        say_at = 0.0
         while True:
             with contextlib.suppress(UnavailableError, RefusedError):  # what was released stays so
-                journal.release(await asyncio.to_thread(asyncio.run, needed_from(db, journal.id, processor.flushed)))
+                if time.monotonic() >= say_at:
+                    await asyncio.to_thread(lambda: asyncio.run(db.take_lease(name, holder, IN_USE_S)))
+                    say_at = time.monotonic() + SAY_S
+                journal.release(await asyncio.to_thread(lambda: asyncio.run(needed_from(db, journal.id, processor.flushed))))
             await asyncio.sleep(EVERY_S)
 
     keeper.start()
@@ -37,7 +51,14 @@ async def kept(settings: Settings, journal: FileJournal, processor: Processor, d
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        with contextlib.suppress(UnavailableError, RefusedError):  # then it ends by itself
+            await asyncio.to_thread(lambda: asyncio.run(db.release_lease(name, holder)))
         await asyncio.to_thread(keeper.stop)
+
+
+def lease_of(journal: str) -> str:
+    """The name of the lease that says that this journal is in use, and where."""
+    return f"journal:{journal}"
 
 
 async def needed_from(db: SqlDatabase, journal: str, flushed: int) -> int:

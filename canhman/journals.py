@@ -19,6 +19,7 @@ from adapters.journal_keeping import removed
 from adapters.journal_reading import JournalReader
 from adapters.journal_verify import Contents, Report, contents, verify
 from canhman import wiring
+from canhman.journal_house import IN_USE_S, lease_of
 from canhman.settings import Settings
 from canhman.terminal import Bar
 from core.clock import rfc3339
@@ -101,13 +102,18 @@ def room(settings: Settings, journals: list[tuple[Path, JournalReader]]) -> Room
 
 
 def forget(settings: Settings, journal: str, *, actor: str) -> None:
-    """The database waits for it no more. Raises RefusedError for one that is here, NotFoundError for one that nobody knows."""
+    """The database waits for it no more. Raises RefusedError for one that is here or in use elsewhere, NotFoundError for one that nobody knows."""
     for folder in wiring.journal_folders(settings):
         found = JournalReader(folder)
         found.open()
         if found.id == journal:
             raise RefusedError(f"journal {journal} is in {folder}, and canhman redecode reads it there; it need not be forgotten")
     with wiring.registry(settings) as (_, run):
+        if user := run(lambda db: db.lease_holder(lease_of(journal))):
+            raise RefusedError(
+                f"journal {journal} is in use: the ingest at {user} said so within {IN_USE_S / 60:.0f} minutes. Stop it first (canhman redecode runs there); "
+                f"where that machine is gone for good, try again {IN_USE_S / 60:.0f} minutes after it went"
+            )
         run(lambda db: db.forget_journal(journal, actor=actor))
 
 

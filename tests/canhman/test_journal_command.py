@@ -15,6 +15,7 @@ from adapters.journal import FileJournal
 from adapters.journal_keeping import Keeper
 from adapters.sql.database import open_database
 from canhman import checks, heartbeat, journals
+from canhman.journal_house import IN_USE_S, lease_of
 from canhman.settings import read_settings
 from core.clock import rfc3339
 from core.message import Message
@@ -150,6 +151,10 @@ def test_a_journal_that_is_gone_is_forgotten_and_one_that_is_here_is_not(front: 
     assert "canhman journal forget dead" in front.ok(*run).out
     assert front.ok(*run, "--json").json["not_read"] == ["dead"]
     assert "is in" in front("journal", "forget", journal.id).line
+    asyncio.run(db.take_lease(lease_of("dead"), "far:/var/lib/canhman/journal-b", IN_USE_S))
+    assert "the ingest at far:/var/lib/canhman/journal-b" in front("journal", "forget", "dead").line
+    assert asyncio.run(db.state_cursors())["dead"] == 9
+    asyncio.run(db.release_lease(lease_of("dead"), "far:/var/lib/canhman/journal-b"))
     front.ok("journal", "forget", "dead")
     assert asyncio.run(db.state_cursors()) == {journal.id: 5}
     assert "forget" not in front.ok(*run).out

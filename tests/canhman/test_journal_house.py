@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from adapters.journal import FileJournal
 from adapters.sql.database import open_database
 from adapters.sql.schema import prepare
-from canhman.journal_house import needed_from
+from canhman.configuration import read_qc
+from canhman.journal_house import kept, lease_of, needed_from
+from canhman.settings import Settings
+from core.clock import SystemClock
 from core.deadletter import DeadLetter
 from core.state import Commit, Waiting
+from ingest.pipeline import Processor
 
 
 def test_what_is_still_needed(tmp_path: Path) -> None:
@@ -32,4 +37,25 @@ def test_what_is_still_needed(tmp_path: Path) -> None:
         assert await needed_from(db, "j", 700) == 300
 
     asyncio.run(steps())
+    db.close()
+
+
+def test_a_journal_that_is_kept_is_in_use(tmp_path: Path) -> None:
+    """All who share the database know where, from the start of its ingest until it ends."""
+    settings = Settings(data=tmp_path)
+    prepare(settings.database_url)
+    db = open_database(settings.database_url)
+    journal = FileJournal(tmp_path / "journal")
+    journal.open()
+    processor = Processor(journal=journal, store=None, database=db, config=read_qc(None), clock=SystemClock(), mode="open", public=False)  # type: ignore[arg-type]  # it is not written to
+
+    async def steps() -> None:
+        async with kept(settings, journal, processor, db, SystemClock()):
+            while not (user := await db.lease_holder(lease_of(journal.id))):
+                await asyncio.sleep(0.01)
+            assert user.endswith(f":{tmp_path / 'journal'}")
+        assert await db.lease_holder(lease_of(journal.id)) == ""
+
+    asyncio.run(steps())
+    journal.close()
     db.close()
