@@ -20,7 +20,8 @@ _EC = {"us/cm": 1e-3, "ms/cm": 1.0, "ds/m": 1.0, "s/m": 10.0, "ms/m": 0.01, "s/c
 _PER_LITRE = {"kg/m3": 1.0, "g/l": 1.0, "g/m3": 1e-3, "mg/l": 1e-3, "mg/m3": 1e-6, "ug/l": 1e-6, "mol/l": 58.4, "mmol/l": 0.0584, "meq/l": 0.0584}  # of NaCl
 _PER_KILO = dict.fromkeys(("g/kg", "psu", "pss", "pss-78", "pss78", "ppt", "‰", "o/oo", "0/00", "1e-3"), 1.0) | dict.fromkeys(("mg/kg", "ppm"), 1e-3)
 _CONCENTRATION = _PER_LITRE | _PER_KILO  # to g/L, near enough to know what cannot be
-_WORDS = {"µ": "u", "μ": "u", "micro": "u", "milli": "m", "deci": "d", "litre": "l", "liter": "l", "−": "-"}
+_WORDS = {"µ": "u", "μ": "u", "micro": "u", "milli": "m", "deci": "d", "centi": "c", "litre": "l", "liter": "l", "metre": "m", "meter": "m"}
+_WORDS |= {"grams": "g", "gram": "g", "per": "/", "−": "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,7 +130,7 @@ def test_no_station_is_called_as_all_are(tmp_path: Path) -> None:
         of(tmp_path, [("*", "2021-04-01", 1.0)], HEAD + LONG)
 
 
-SPELT = ("US/CM", "uS/cm @25C", "uS/cm at 25 °C", "microS/cm", "microsiemens/cm", "μS.cm-1", "µS cm⁻¹")  # all of them µS/cm
+SPELT = ("US/CM", "uS/cm @25C", "uS/cm at 25 °C", "microS/cm", "microsiemens/cm", "μS.cm-1", "µS cm⁻¹", "Microsiemens per centimetre")  # all of them µS/cm
 
 
 @pytest.mark.parametrize("unit", ["uS/cm", "µS/cm", "μS/cm", "mS/cm", "dS/m", "S/m", "mS/m", "S/cm", "us/cm", "µmhos/cm", "mmho/cm", *SPELT])
