@@ -60,7 +60,7 @@ SHOTS = (
     Shot(name="stale", path="/?station=dai-ngai"),
     Shot(name="river", path="/river", whole=True),
     Shot(name="river-desk", path="/river", width=1366, height=768, dots=1.5),
-    Shot(name="record", path="/record?station=cai-tu", whole=True, dots=1.1),
+    Shot(name="record", path="/record?station=cai-tu", whole=True, dots=1.0),
     Shot(name="record-desk", path="/record", width=1366, height=768, dots=1.25),
     Shot(name="station-desk", path="/stations/cai-tu", width=1366, height=768, lang="en", dots=1),
     Shot(name="home-desk", path="/", width=1366, height=768, dots=1.5),

@@ -19,6 +19,7 @@ _DAY = t.forecast_day
 _DAY_KEY = ("station", "point", "target", "time")
 _BASIS = t.forecast_basis
 _BASIS_KEY = ("station", "point")
+_ANEW = "record-anew"  # the cursor that counts how often something was scored anew
 
 
 def add(
@@ -38,6 +39,7 @@ def add(
     if anew is not None:
         c.execute(delete(_T).where(_T.c.station == anew.station, _T.c.point == anew.point, _T.c.month >= anew.month))
         c.execute(delete(_DAY).where(_DAY.c.station == anew.station, _DAY.c.point == anew.point, _DAY.c.time >= anew.time))
+        cursors.save(c, _ANEW, cursors.load(c, _ANEW) + 1)
     upsert(c, _T, [asdict(s) for s in scores], key=KEY, update={column: _T.c[column] + incoming(_T)[column] for column in SUMS})
     upsert(c, _DAY, [asdict(d) | {"said": list(d.said)} for d in days], key=_DAY_KEY)
     rows = [{"station": station, "point": point, "days": [_short(b) for b in its]} for (station, point), its in bases.items()]
@@ -49,6 +51,11 @@ def bases(c: Connection, *, station: str, point: str) -> list[Basis]:
     """What the scores of that point's newest days rest on, by time."""
     kept = c.execute(select(_BASIS.c.days).where(_BASIS.c.station == station, _BASIS.c.point == point)).scalar_one_or_none() or []
     return [Basis(time=time, digest=digest, targets=tuple(targets), limits=tuple(map(float, limits))) for time, digest, targets, limits in kept]
+
+
+def anews(c: Connection) -> int:
+    """How often something was scored anew."""
+    return cursors.load(c, _ANEW)
 
 
 def _short(b: Basis) -> list[object]:

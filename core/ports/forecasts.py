@@ -100,6 +100,10 @@ class Records(Protocol):
         """What the scores of that point's newest days rest on, by time."""
         ...
 
+    async def anews(self) -> int:
+        """How often something was scored anew: what is read while it rises may be part of before and part of after."""
+        ...
+
     async def scores(
         self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0, lines: Sequence[float] = (), over: Sequence[str] = ()
     ) -> list[Score]:

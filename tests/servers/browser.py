@@ -35,8 +35,9 @@ from core.flags import Flag
 from core.forecast import HOUR_MS, Forecast, Reason
 from core.person import Person
 from core.place import Deployment, Device, Org, Station
-from core.record import AHEAD, VALUES, WARN_BIN, Day, Score
+from core.record import AHEAD, SLUICE, VALUES, WARN_BIN, Day, Score
 from core.series import SeriesKey
+from core.sluice import OPEN
 from core.state import Latest, SeriesState
 from registry.waterways import default_waterways
 
@@ -179,6 +180,16 @@ def scores() -> list[Score]:
                 n = round(24 * days * share)
                 came = round(come * n)
                 found.append(Score(**facts, line=1.0, bin=i, n=n, said=n * p, events=came, squares=0.05 * n, right=came if i >= WARN_BIN else n - came))
+    return found + _openings()
+
+
+def _openings() -> list[Score]:
+    """Of a sluice: an opening twice a day, said again each hour; it came rather more often than at least was said."""
+    facts: dict[str, Any] = {"station": "cai-tu", "point": "in", "target": SLUICE[OPEN], "model": "persistence", "lead": 24, "month": 202602}
+    found = [Score(**facts, line=VALUES, bin=0, n=2360, missing=84)]
+    for i, n, p, come in ((3, 300, 0.34, 0.52), (5, 310, 0.55, 0.68), (6, 480, 0.65, 0.77), (7, 520, 0.74, 0.83), (8, 500, 0.85, 0.9), (9, 250, 0.93, 0.97)):
+        came = round(come * n)
+        found.append(Score(**facts, line=1.0, bin=i, n=n, said=n * p, events=came, squares=0.05 * n, right=came))
     return found
 
 

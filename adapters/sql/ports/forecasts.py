@@ -59,6 +59,11 @@ class SqlForecasts(Transactions):
         with reading(self._engine) as c:
             return records.bases(c, station=station, point=point)
 
+    async def anews(self) -> int:
+        """How often something was scored anew."""
+        with reading(self._engine) as c:
+            return records.anews(c)
+
     async def scores(
         self, *, stations: Sequence[str], target: str, leads: Sequence[int] = (), since: int = 0, lines: Sequence[float] = (), over: Sequence[str] = ()
     ) -> list[Score]:

@@ -34,6 +34,7 @@ LINE = LINES.index(1.0)
 COLUMNS = ("hits", "vain", "persistence", "climate", "within")  # of the table of leads
 HOUR_COLUMNS = ("right", "hours.hits", "vain")  # of the table of the next hours
 STATIONS = 200  # rows of the table at most; the API tells of all
+TRIES = 3  # where something is scored anew while we read: no page is half of before and half of after
 STRIPS = 8  # stations whose 90 days are drawn on the page of all; a station's own page draws its
 
 
@@ -62,6 +63,15 @@ async def record(
     at = await moment(request, caller)
     backend: Backend = request.app.state.backend
     one = station_for(at.situation.directory, caller, station) if station else None
+    for _ in range(TRIES):
+        anews = await backend.records.anews()
+        words = await _words(at, backend, one)
+        if anews == await backend.records.anews():
+            break
+    return page("record.html", at, words, place="record")
+
+
+async def _words(at: Moment, backend: Backend, one: Station | None) -> dict[str, object]:
     seen = [one] if one is not None else at.seen()
     asked: dict[str, Any] = {"stations": [s.id for s in seen], "target": "day_max", "leads": LEADS}
     whole = records(await backend.records.scores(**asked, lines=(VALUES, LINES[LINE]), over=("station", "point", "model")))
@@ -78,7 +88,7 @@ async def record(
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW and days[r.lead] >= FEW), None)
     tenths = first.lines[LINE].tenths if first is not None else ()
     most = telling(tenths)
-    words: dict[str, object] = {
+    return {
         "one": one,
         "chart": reliability(tenths, lang=at.lang) if most is not None else None,
         "drops": drops(most.said) if most is not None else None,
@@ -93,7 +103,6 @@ async def record(
         "heads": [say(at.lang, "record.head.hours", hours=lead) if target in AHEAD else say(at.lang, "record.head.days", days=lead) for target, lead in heads],
         "rows": rows[:STATIONS] if one is None else [],
     }
-    return page("record.html", at, words, place="record")
 
 
 async def _hours(

@@ -124,7 +124,7 @@ def test_what_is_scored_anew_takes_the_place_of_what_stood_there(url: str, datab
     assert read(again, "b") == [other]
     found = [d for t in ("day_max", "max_6h") for d in asyncio.run(again.scored_days(stations=["kenh-lau"], target=t))]
     assert found == [replace(day, point="in"), replace(day, time=49), replace(day, came=3.0)]
-    assert asyncio.run(again.load_cursor("r")) == 7
+    assert (asyncio.run(again.load_cursor("r")), asyncio.run(again.anews())) == (7, 1)
     again.close()
 
 

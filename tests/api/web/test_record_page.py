@@ -12,7 +12,7 @@ from api.web.words import midnight
 from core.flags import Flag
 from core.forecast import HOUR_MS, TARGETS
 from core.place import Station
-from core.record import AHEAD, SLUICE, VALUES, Day, Score
+from core.record import AHEAD, SLUICE, VALUES, Anew, Day, Score
 from core.sluice import OPEN
 from core.state import Latest
 from registry.directory import Directory
@@ -252,3 +252,25 @@ def test_two_points_of_a_gate_are_no_two_days(rig: Rig) -> None:
         rig.run(lambda line=line, point=point: rig.backend.records.add_scores([line], name=point, was=0, value=1))  # type: ignore[misc]  # the defaults bind them
     assert "chưa đủ (11)" in read(rig)
     assert "chưa đủ (11 ngày)" in read(rig, "/record?station=kenh-lau")
+
+
+def test_no_page_is_half_of_before_and_half_of_after(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scored anew while the page is read: it is read again, and tells of one record throughout."""
+    keep(rig, "kenh-lau")
+    records, whole, done = rig.backend.records, rig.backend.records.scored_days, []
+
+    async def meanwhile(**asked: object) -> list[Day]:
+        if not done:
+            done.append(1)
+            facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "m", "lead": 1, "month": 202603}
+            line = Score(**facts, line=1.0, bin=8, n=50, said=40.0, events=25, squares=9.0, right=25)  # type: ignore[arg-type]  # the names in `facts` are its fields
+            value = Score(**facts, line=VALUES, bin=0, n=50, missing=52)  # type: ignore[arg-type]  # likewise
+            anew = Anew(station="kenh-lau", point="main", time=0, month=202601)
+            await records.add_scores([line, value], name="kenh-lau 1", was=1, value=1, anew=anew)
+        return await whole(**asked)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(records, "scored_days", meanwhile)
+    html = read(rig)
+    assert "Đúng 50 trên 100 lần." in html
+    assert "Đã chấm 50 lần; 52 lần" in html
+    assert "82 trên" not in html
