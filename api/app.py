@@ -65,7 +65,7 @@ def create_app(backend: Backend) -> FastAPI:
     app.state.sessions = sessions
     app.state.log_ins = LogIns(backend)
     app.state.requests = Counter[tuple[str, str, int]]()  # (route, method, status) → how many, for /metrics
-    app.state.templates = templates(static)
+    app.state.templates = templates(static, simulated=backend.simulated)
     app.mount("/static", static, name="static")
     paths: dict[int, str] = {}  # by route: how it is mounted
     methods: defaultdict[str, set[str]] = defaultdict(set)
@@ -101,12 +101,13 @@ def routers() -> Iterator[tuple[str, APIRouter]]:
         yield "", router
 
 
-def templates(static: Static) -> Environment:
+def templates(static: Static, *, simulated: bool = False) -> Environment:
     """The templates of `api/web/templates`: every value escaped, a name that is not given is an error."""
     env = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["static_url"] = static.url
     env.globals["fonts"] = (WEB / "static" / "fonts" / "fonts.css").is_file()  # put there by `make web`
     env.globals["say"] = say
+    env.globals["simulated"] = simulated
     env.globals.update(icon=icon, shape=shape, switch=switch)
     return env
 

@@ -16,9 +16,10 @@ from core.risk import Risk
 class Backend:
     """Handed to `create_app`. No port blocks the loop: the front door passes such as answer from a thread.
 
-    `clock` is the installation's (ages, freshness, "now" on pages), `speed` how many of its seconds pass in a real one now;
-    `system` the machine's (sessions, log-in limits, back-off). `risk` and `crops` give the numbers of `risk.toml` and `crops.toml` as they stand now.
-    `ready` returns what is wrong now, by part (empty = ready). `secret` signs sessions. `url` is the public address ("" = unknown).
+    `clock` is the installation's (ages, freshness, "now" on pages), `speed` how many of its seconds pass in a real one now; `simulated`: it is no
+    real one, what is shown is made, and every page says so. `system` is the machine's (sessions, log-in limits, back-off). `risk` and `crops` give the
+    numbers of `risk.toml` and `crops.toml` as they stand now. `ready` returns what is wrong now, by part (empty = ready). `secret` signs sessions.
+    `url` is the public address ("" = unknown).
     """
 
     registry: Registry
@@ -42,3 +43,4 @@ class Backend:
     models: ModelFiles | None = None  # None: what a model learned from is not told
     url: str = ""
     version: str = ""
+    simulated: bool = False

@@ -195,6 +195,7 @@ def _backend(settings: Settings, db: SqlDatabase, store: SeriesStore, asked: Ser
         secret=wiring.secret(settings),
         url=settings.url.rstrip("/"),
         version=version("canhman"),
+        simulated=settings.clock == "sim",
     )
 
 

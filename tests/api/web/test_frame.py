@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from servers.backend import Rig
+from servers.browser import pages_backend
 from servers.html_page import read
 
 import core.verdict
@@ -31,6 +33,25 @@ def test_every_page_is_whole(pages: Rig, path: str) -> None:
     assert not page.all(style="")
     assert not [e for e in page.all("script") if "src" not in e.attributes]
     assert not [e for e in page.all() if any(a.startswith("on") for a in e.attributes)]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/alerts?state=cleared", "/stations/ruong-8"])
+@pytest.mark.parametrize(("lang", "words"), [("vi", "Số liệu mô phỏng"), ("en", "Simulated data")])
+def test_what_is_made_is_marked_on_every_page_and_what_is_measured_never(tmp_path: Path, path: str, lang: str, words: str) -> None:
+    """In words, and on every sheet of paper; an installation on the real clock has no trace of it."""
+    joined = "&" if "?" in path else "?"
+    for simulated in (True, False):
+        folder = tmp_path / str(simulated)
+        folder.mkdir()
+        rig = Rig(pages_backend(folder, simulated=simulated))
+        try:
+            page = read(rig.get(f"{path}{joined}lang={lang}", headers=HTML).text)
+        finally:
+            rig.close()
+        assert [e.text.strip() for e in page.all("aside", class_="made")] == [words] * simulated
+        assert page.text.count(words) == 1 + 1 if simulated else words not in page.text
+        assert ("simulated" in page.one("html").attributes.get("class", "")) is simulated
+        assert len(page.all("style")) == simulated
 
 
 @pytest.mark.parametrize("path", PATHS)
