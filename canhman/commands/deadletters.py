@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from adapters.sql.database import SqlDatabase
+    from canhman.settings import Settings
     from core.deadletter import Choice, Tally
+    from registry.directory import Directory
 
 APP = typer.Typer(no_args_is_help=True, help="What could not be stored, why, and reading it again after a fix.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,22 +32,23 @@ def _known(reason: str | None) -> str | None:
 
 
 def parse_shift(text: str) -> int:
-    """`-7h`, `+90m`, `2d` in ms. Raises typer.BadParameter."""
+    """`-7h`, `+90m`, `2d` in ms. Raises UsageError."""
+    from canhman.usage import UsageError
     from core.instant import parse_span
 
     found = parse_span(text)
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no shift; write for example -7h, +90m or 2d")
+        raise UsageError(f"--shift {text!r} is no span of time, such as -7h (seven hours earlier), +90m or 2d")
     return found
 
 
-def _choice(reason: str | None, device: str | None, since: str | None, until: str | None, *, is_open: bool = False) -> Choice:
-    """As the options say. Raises UsageError."""
+def _choice(reason: str | None, device: str | None, since: str | None, until: str | None, now: int | None = None, *, is_open: bool = False) -> Choice:
+    """As the options say, at `now` (the installation's clock, by which `received` is; where it is not asked yet the machine's). Raises UsageError."""
     from canhman.usage import moment
     from core.clock import SystemClock
     from core.deadletter import Choice
 
-    now = SystemClock().now_ms()
+    now = SystemClock().now_ms() if now is None else now
     return Choice(
         reason=_known(reason),
         device=device,
@@ -52,6 +56,28 @@ def _choice(reason: str | None, device: str | None, since: str | None, until: st
         until=None if until is None else moment("--until", until, now),
         is_open=is_open,
     )
+
+
+def _now(settings: Settings, run: Callable[[Callable[[SqlDatabase], Awaitable[Any]]], Any]) -> int:
+    """The installation's clock, which may be a simulated one."""
+    from canhman import wiring
+
+    async def ask(db: SqlDatabase) -> int:
+        return (await wiring.clock(settings, db)).now_ms()
+
+    return int(run(ask))
+
+
+def _nothing(directory: Directory, reason: str | None, device: str | None, since: str | None, until: str | None, kind: str = "dead letter") -> str:
+    """That nothing fits, by what it was asked; and where nobody knows the device."""
+    given = {"--reason": reason, "--device": device, "--since": since, "--until": until}
+    asked = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+    if not asked:
+        return "No dead letters."
+    text = f"No {kind} fits {asked}."
+    if device is not None and directory.device(device) is None:
+        text += f" No device {device} is registered: canhman devices list, and canhman deadletters count for all that have dead letters."
+    return text
 
 
 def _one(id: int) -> Any:
@@ -72,7 +98,7 @@ def _tallied(tally: Tally) -> dict[str, object]:
     }
 
 
-def _show_tallies(tallies: Sequence[Tally], by: str) -> None:
+def _show_tallies(tallies: Sequence[Tally], by: str, empty: str) -> None:
     """A table by reason and device, or the sums by one of them."""
     from canhman import terminal
     from core.clock import rfc3339
@@ -84,7 +110,7 @@ def _show_tallies(tallies: Sequence[Tally], by: str) -> None:
         found[:] = found[0] + one.count, found[1] + one.open, min(found[2], one.oldest), max(found[3], one.newest)
     ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
     rows = [[*key, count, unresolved, rfc3339(oldest), rfc3339(newest)] for key, (count, unresolved, oldest, newest) in ordered]
-    terminal.table([*columns, "count", "open", "oldest", "newest"], rows, empty="No dead letters.")
+    terminal.table([*columns, "count", "open", "oldest", "newest"], rows, empty=empty)
 
 
 def _shown(letter: Any) -> dict[str, object]:
@@ -113,8 +139,10 @@ def list_(reason: Reason = None, device: Device = None, since: Since = None, unt
     from canhman import terminal, wiring
     from canhman.settings import read_settings
 
-    choice = _choice(reason, device, since, until)
-    with wiring.registry(read_settings()) as (_, run):
+    settings, options = read_settings(), (reason, device, since, until)
+    _choice(*options)  # what cannot be read is told before anything is looked for
+    with wiring.registry(settings) as (directory, run):
+        choice = _choice(*options, _now(settings, run))
         letters = run(lambda db: db.chosen_letters(choice, limit=limit))
         counts = run(lambda db: db.dead_letter_counts())
     if json:
@@ -122,9 +150,11 @@ def list_(reason: Reason = None, device: Device = None, since: Since = None, unt
         return
     columns = ["id", "received", "reason", "device", "key", "count", "text"]
     rows = [[*(_shown(x)[c] for c in columns), "resolved" if x.resolved_at else "asked" if x.replay else "open"] for x in letters]
-    terminal.table([*columns, "state"], rows, empty="No dead letters.")
+    terminal.table([*columns, "state"], rows, empty=_nothing(directory, *options))
     if counts:
-        terminal.result("unresolved: " + ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())))
+        terminal.result(
+            ("unresolved in all: " if any(options) else "unresolved: ") + ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+        )
 
 
 @APP.command("show", epilog="Example: canhman deadletters show 17")
@@ -165,13 +195,15 @@ def count(
     from canhman.usage import one_of
 
     one_of("--by", by, ("reason", "device", "both"))
-    choice = _choice(reason, device, since, until)
-    with wiring.registry(read_settings()) as (_, run):
+    settings, options = read_settings(), (reason, device, since, until)
+    _choice(*options)
+    with wiring.registry(settings) as (directory, run):
+        choice = _choice(*options, _now(settings, run))
         tallies = run(lambda db: db.dead_letter_tallies(choice))
     if json:
         terminal.as_json({"count": sum(x.count for x in tallies), "open": sum(x.open for x in tallies), "items": [_tallied(x) for x in tallies]})
     else:
-        _show_tallies(tallies, by)
+        _show_tallies(tallies, by, _nothing(directory, *options))
 
 
 @APP.command("replay", epilog="Example: canhman deadletters replay --reason clock --device kl01 --shift -7h")
@@ -191,16 +223,17 @@ def replay(
     from canhman.usage import UsageError
     from core.errors import NotFoundError
 
-    choice = _choice(reason, device, since, until, is_open=True)
+    settings, options = read_settings(), (reason, device, since, until)
+    _choice(*options)
     moved = parse_shift(shift)
-    options = (reason, device, since, until)
     if not ids and all(option is None for option in options[:3]):
         raise UsageError("nothing chosen: give ids, or --reason, --device or --since")
     if ids and (dry_run or any(option is not None for option in options)):
         raise UsageError("give ids, or options that choose (with --dry-run to count first); not both")
     actor = terminal.actor()
     tallies: list[Tally] = []
-    with wiring.registry(read_settings()) as (_, run):
+    with wiring.registry(settings) as (directory, run):
+        choice = _choice(*options, _now(settings, run), is_open=True)
         if ids:
             chosen = [run(_one(number)).id for number in ids]
             marked = run(lambda db: db.ask_replay(chosen, shift_ms=moved, actor=actor))
@@ -208,16 +241,18 @@ def replay(
             tallies = run(lambda db: db.dead_letter_tallies(choice))
             marked = 0 if dry_run else run(lambda db: db.ask_replays(choice, shift_ms=moved, actor=actor))
         if not marked and not (dry_run and tallies):
-            raise NotFoundError("no unresolved dead letter fits")
+            raise NotFoundError("they are resolved already" if ids else "n" + _nothing(directory, *options, kind="unresolved dead letter")[1:])
     only_counted = sum(x.open - x.rows for x in tallies)
     would = sum(x.rows for x in tallies)
     if json:
         terminal.as_json({"marked": marked, **({"would_mark": would, "items": [_tallied(x) for x in tallies]} if dry_run else {})})
         return
     if dry_run:
-        _show_tallies(tallies, "both")
-        terminal.result(f"{would} would be marked; nothing was")
+        _show_tallies(tallies, "both", "")
+        terminal.result(f"{would} would be marked{f', their times moved by {shift}' if moved else ''}; nothing was")
     else:
-        terminal.result(f"{marked} marked; ingest reads them again within a second of running")
+        terminal.result(f"{marked} marked{f', their times moved by {shift}' if moved else ''}; ingest reads them again within a second of running")
+    if moved and (others := sorted({x.reason for x in tallies} - {"clock"})):
+        terminal.say(f"Times of what was refused for another reason ({', '.join(others)}) are moved, too; --reason clock leaves them.", style="yellow")
     if only_counted:
         terminal.say(f"{only_counted} more were only counted, beyond the 1,000 kept of a device and reason.", style="yellow")

@@ -14,7 +14,7 @@ from servers.front import Front
 from adapters.journal import FileJournal
 from adapters.sql.database import SqlDatabase
 from canhman.device_facts import findings
-from core.clock import SystemClock
+from core.clock import SimTime, SystemClock
 from core.deadletter import REASONS, DeadLetter
 from core.message import Message
 from core.state import BootSpan, Commit, DeviceClock, DeviceStatus, Waiting
@@ -286,6 +286,31 @@ def test_dead_letters_counted_and_read_again_by_choice(front: Front) -> None:
     assert "nothing chosen" in front("deadletters", "replay").usage
     assert "not both" in front("deadletters", "replay", "1", "--reason", "clock").usage
     assert "no unresolved" in front("deadletters", "replay", "--device", "nobody").line
+
+
+def test_dead_letters_that_nobody_has_and_times_that_are_moved(front: Front) -> None:
+    """Nothing that fits is said by what was asked, an unknown device as such; a shift says what it moves; `7d` is of the installation's clock."""
+    front.ok("migrate")
+    front.ok("devices", "add", "kl09")
+
+    def letter(position: int, reason: str) -> DeadLetter:
+        return DeadLetter(reason=reason, text="why", journal="j", position=position, topic="t", org="default", device="kl01", received=T0 - position)
+
+    front.database(lambda db: db.commit(Commit(journal="j", state_cursor=10, dead=(letter(1, "clock"), letter(2, "malformed")))))
+    for command in ("list", "count"):
+        out = front.ok("deadletters", command, "--device", "kl9").out
+        assert "No dead letter fits --device kl9. No device kl9 is registered" in out
+        assert "registered" not in front.ok("deadletters", command, "--device", "kl09", "--reason", "clock").out
+    assert "unresolved in all: clock 1, malformed 1" in front.ok("deadletters", "list", "--device", "kl9").out
+    assert "fits --device kl9" in front("deadletters", "replay", "--device", "kl9").line
+    assert "--shift '7' is no span of time" in front("deadletters", "replay", "--reason", "clock", "--shift", "7").usage
+    dry = front.ok("deadletters", "replay", "--device", "kl01", "--shift", "-7h", "--dry-run")
+    assert "2 would be marked, their times moved by -7h; nothing was" in dry.out
+    assert "(malformed) are moved, too" in dry.err
+    assert "too" not in front.ok("deadletters", "replay", "--reason", "clock", "--shift", "-7h", "--dry-run").err
+    front.database(lambda db: db.save_clock(SimTime(sim_ms=T0 + 3_600_000, speed=0.0, anchor_ms=T0)))
+    assert len(front.ok("deadletters", "list", "--since", "2h", "--json", CLOCK="sim").json["items"]) == 2
+    assert front.ok("deadletters", "list", "--since", "30m", "--json", CLOCK="sim").json["items"] == []
 
 
 def test_a_dead_letter_with_its_whole_message(front: Front) -> None:
