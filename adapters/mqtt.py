@@ -217,6 +217,7 @@ class PahoSource:
         self._after_read()  # what paho gave us before it lost the line
         self._inbox.lost()
         self._held.lost(self._link.reason)
+        self.echo.lost(asyncio.get_running_loop().time())
 
     # ------------------------------------------------------------ paho's callbacks
 

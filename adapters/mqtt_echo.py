@@ -5,19 +5,26 @@ file says, and then hands nothing over. So each half minute a few bytes go, at Q
 alone may publish. At QoS 0 nothing waits anywhere: neither at the broker while we are away, nor behind a long queue.
 
 Who may not publish there (an older installation, a broker with rules of its own) learns nothing from silence. So a filter is
-deaf only where a word of ours came by it before: in this process, or at this broker as the installation remembers it.
+deaf only where a word of ours came by it before: in this process, or at this broker as the installation remembers it. Some
+brokers hang up on whoever publishes where he may not: to them nothing more is said.
 """
 
 from __future__ import annotations
 
 import secrets
 
+import structlog
+
 from adapters.mqtt_filters import shared_form
 from adapters.mqtt_held import Held, Wire
 from registry.permissions import echo_topic
 
+log = structlog.get_logger(__name__)
+
 EVERY_S = 30.0
 MISSED = 3  # so many in a row: at QoS 0 one may be dropped
+HANGS_UP_S = 5.0  # a broker that ends the connection so soon after a word may do so because of it
+STRIKES = 2
 
 
 class Echo:
@@ -35,11 +42,12 @@ class Echo:
         self._filters: dict[str, str] = {}  # by topic, of the last word
         self._out: set[str] = set()  # filters by which the last word has not come back yet
         self._missed: dict[str, int] = {}  # by filter: how many in a row did not, over this connection
+        self._strikes = 0
         self._shares: set[str] = set()  # topics subscribed to over this connection
 
     def speak(self, now: float) -> None:
         """Say a word by each filter, where it is time at `now` [s]. Raises UnavailableError."""
-        if now - self._said_at < EVERY_S:
+        if now - self._said_at < EVERY_S or self._strikes >= STRIKES:
             return
         self._said_at = now
         self._number += 1
@@ -70,6 +78,19 @@ class Echo:
         self._missed.clear()
         self._shares.clear()
         self._said_at = float("-inf")
+
+    def lost(self, now: float) -> None:
+        """The connection went at `now` [s]: soon after a word, and where none ever came back, that may be why."""
+        if self.known or now - self._said_at >= HANGS_UP_S:
+            return
+        self._said_at = float("-inf")
+        self._strikes += 1
+        if self._strikes == STRIKES:
+            log.warning(
+                "the broker hangs up when ingest publishes a word to itself, so it does not any more; allow its user to publish there, and restart it",
+                client=self._client_id,
+                topics=sorted(self._filters),
+            )
 
     @property
     def trouble(self) -> str:

@@ -256,6 +256,7 @@ class OwnSource:
         """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
         self._inbox.lost()
         self._held.lost(reason)
+        self.echo.lost(asyncio.get_running_loop().time())
         self._keeper.lost(reason, unwelcome=unwelcome)
 
     def _read_on(self) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.fake_mqtt import FakeMqtt, Line
 from servers.mosquitto import Mosquitto
 
 from adapters import mqtt_echo
 from adapters.mqtt import PahoSource
-from adapters.mqtt_echo import EVERY_S, MISSED, Echo
+from adapters.mqtt_echo import EVERY_S, HANGS_UP_S, MISSED, Echo
 from adapters.mqtt_endpoint import Endpoint
 from adapters.mqtt_filters import DEFAULT_SHARE
 from adapters.mqtt_held import Held, Wire
 from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
+from core.errors import UnavailableError
 from core.place import SLUG
 from core.ports import RegistrySnapshot
 from registry.broker_files import INGEST_USER, acl_file, hash_password
@@ -129,6 +132,59 @@ def test_a_worker_hears_itself_whatever_the_share_deals_out() -> None:
     broker.turn(EVERY_S + 1)
     assert len(broker.subscribed) == 2 * (len(FILTERS) - 2)
     assert Broker().subscribed == []
+
+
+def test_a_broker_that_hangs_up_at_a_word_is_told_none() -> None:
+    """Two connections lost soon after a word, and none ever came back: it is said no more. Where one came back once, or much later, that is no reason."""
+    broker = Broker()
+    for n in range(2):
+        broker.turn(n * EVERY_S, silent=True)
+        assert broker.said
+        broker.echo.lost(n * EVERY_S + HANGS_UP_S)
+        broker.echo.connected()
+    for n in range(2, 4):
+        broker.turn(n * EVERY_S, silent=True)
+        assert broker.said
+        broker.echo.lost(n * EVERY_S + 0.1)
+        broker.echo.connected()
+    broker.turn(9 * EVERY_S, silent=True)
+    assert broker.said == []
+    known = Broker()
+    for n in range(4):
+        known.turn(n * EVERY_S)
+        assert known.said
+        known.echo.lost(n * EVERY_S + 0.1)
+        known.echo.connected()
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("client", CLIENTS)
+def test_an_installation_at_such_a_broker_stays_as_it_was(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two connections of the first seconds are the whole price: then it holds, and no light is red."""
+    monkeypatch.setattr(mqtt_echo, "EVERY_S", 0.0)
+
+    async def script(line: Line) -> None:
+        await line.greet(session=line.number > 0)
+        await line.subscribed()
+        first = 0
+        while first & 0xF0 not in (0x30, 0xE0):
+            first, _ = await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = CLIENTS[client]("127.0.0.1", server.port, client_id="me", linger_s=0.0)
+            await source.open()
+            while source.connections < 3 or not source.connected:
+                with contextlib.suppress(UnavailableError):
+                    source.probe()
+                await asyncio.sleep(0.001)
+            for _ in range(20):
+                source.probe()
+                await asyncio.sleep(0.001)
+            assert (source.connections, source.connected, source.trouble) == (3, True, "")
+            await source.close()
+
+    run(test())
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
