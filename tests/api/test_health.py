@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from servers.backend import NOW, Rig, make_backend, make_rig, with_parts
+from servers.backend import NOW, Rig, forecast, make_backend, make_rig, with_parts
 
 from api.metrics import Service, exposition, metrics_app
 from core.errors import UnavailableError
+from core.forecast import HOUR_MS
 
 
 def figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -128,3 +130,13 @@ def test_the_age_of_the_newest_reading_grows_with_the_installations_clock(rig: R
     rig.clock.now = NOW + 3_600_000
     found = figures(rig.run(lambda: exposition(rig.backend, Counter(), {})).decode())
     assert found["canhman_newest_reading_age_seconds", ()] == 3900
+
+
+def test_what_a_clock_ahead_of_time_issued_is_no_forecast_yet(rig: Rig) -> None:
+    """The age of the newest forecast is that of the newest whose time has come."""
+    before = figures(rig.run(lambda: exposition(rig.backend, Counter(), {})).decode())
+    rig.run(lambda: rig.backend.forecasts.issue([replace(forecast("kenh-lau", "main", "hour", 1.0, NOW + 24 * HOUR_MS), model="m")]))
+    found = figures(rig.run(lambda: exposition(rig.backend, Counter(), {})).decode())
+    hour = (("target", "hour"),)
+    assert found["canhman_forecast_age_seconds", hour] == before["canhman_forecast_age_seconds", hour] == 3600
+    assert found["canhman_forecast_points", hour] == before["canhman_forecast_points", hour]
