@@ -23,8 +23,11 @@ def _array(x: ArrayLike) -> Floats:
 
 
 _FRESHEST = 0.01  # mS/cm
+_SALTIEST = 120.0  # g/kg, where TEOS-10 ends
+_beyond = np.errstate(over="ignore", invalid="ignore")  # a broken probe's 1e200 mS/cm overflows inside gsw: no number comes out, and no warning
 
 
+@_beyond
 def _practical(conductivity: Floats, temperature: ArrayLike) -> Floats:
     """Practical salinity; 0 below some 0.002 mS/cm, where the low-salinity extension would go below 0 and gsw answers NaN.
 
@@ -35,10 +38,14 @@ def _practical(conductivity: Floats, temperature: ArrayLike) -> Floats:
     return cast("Floats", np.where(fresh, 0.0, sp) if fresh.any() else sp)
 
 
+@_beyond
 def _concentration(sp: Floats) -> Floats:
-    """Mass concentration [g/L] at 25 °C of practical salinity `sp`."""
+    """Mass concentration [g/L] at 25 °C of practical salinity `sp`.
+
+    Beyond TEOS-10's end its density falls towards 0, and µS/cm sent as mS/cm would be fresh water: there it stays that of the end.
+    """
     sr = gsw.SR_from_SP(sp)
-    return cast("Floats", sr * gsw.rho_t_exact(sr, _T25, 0.0) / 1000.0)
+    return cast("Floats", sr * gsw.rho_t_exact(np.minimum(sr, _SALTIEST), _T25, 0.0) / 1000.0)
 
 
 def salinity_from_ec(ec: ArrayLike) -> Floats:
@@ -62,6 +69,7 @@ def ec_from_salinity(salinity: ArrayLike) -> Floats:
         return cast("Floats", gsw.C_from_SP(sp, _T25, 0.0))
 
 
+@_beyond
 def ec25_from_raw(raw: ArrayLike, temperature: ArrayLike) -> Floats:
     """Conductivity at 25 °C [mS/cm] from that at the water's temperature [mS/cm] and the temperature [Cel].
 

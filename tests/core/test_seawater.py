@@ -62,6 +62,16 @@ def test_the_freshest_water_has_a_salinity(temperature: float) -> None:
     assert np.isnan(seawater.ec25_from_raw([0.001, -0.001], [np.nan, temperature])).all()
 
 
+@given(st.floats(0.01, 1e9), st.floats(1.0001, 100.0))
+def test_no_conductivity_is_too_high_to_be_salty(ec: float, factor: float) -> None:
+    """Law: salinity rises beyond all water too. 5,000 µS/cm sent as mS/cm once was 0.38 g/L; what overflows has none, without a warning."""
+    low, high, salty, *none = seawater.salinity_from_ec([ec, ec * factor, 5000.0, 1e200, 1.7e308])
+    assert low < high
+    assert salty > 42
+    assert np.isnan(none).all()
+    assert np.isnan(seawater.ec25_from_raw([1e200, 2.0], [28.0, 1e200])).all()
+
+
 def test_a_fixed_factor_would_be_wrong() -> None:
     """g/L per dS/m is no constant: 0.51 at 1 g/L, 0.66 at 30: a factor misses the 4 g/L line."""
     factors = seawater.salinity_from_ec([1.964, 45.28]) / [1.964, 45.28]
