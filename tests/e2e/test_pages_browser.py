@@ -231,6 +231,27 @@ def test_nothing_scrolls_sideways(browser: Browser, address: str, width: int) ->
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_the_bar_fits_letters_twice_as_large(browser: Browser, address: str) -> None:
+    """On a phone whose letters are set to 200 % every word of the bar below is on the screen, and it covers nothing of the page's end."""
+    with opened(browser, (360, 640)) as page:
+        page.goto(address)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        inside = """(e) => {
+          const range = document.createRange();
+          range.selectNodeContents(e);
+          const box = range.getBoundingClientRect();
+          return [box.left, box.right];
+        }"""
+        for link in page.locator(".nav a").all():
+            left, right = link.evaluate(inside)
+            assert 0 <= left < right <= 360, link.inner_text()
+        page.evaluate("scrollTo({top: document.body.scrollHeight, behavior: 'instant'})")
+        foot, bar = (page.locator(name).bounding_box() for name in (".foot", ".nav"))
+        assert foot is not None
+        assert bar is not None
+        assert foot["y"] + foot["height"] <= bar["y"] + 1
+
+
 LONG = "w" * 63
 
 
@@ -319,6 +340,50 @@ def test_dark_follows_the_phone(browser: Browser, address: str) -> None:
             )
     assert colours["light"] == ["rgb(244, 240, 228)", "rgb(75, 10, 46)"]
     assert colours["dark"] == ["rgb(14, 22, 20)", "rgb(75, 10, 46)"]
+
+
+@pytest.fixture(scope="module")
+def demo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same stations on a simulated clock."""
+    with ThreadPoolExecutor(1) as aside:  # the browser has a loop in this thread
+        made = aside.submit(pages_backend, tmp_path_factory.mktemp("made"), simulated=True).result()
+    with serving(made) as found:
+        yield found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(320, 640), PHONE, DESK], ids=["narrow", "phone", "desk"])
+def test_what_is_made_says_so_wherever_one_reads(browser: Browser, demo_address: str, size: tuple[int, int], scheme: Any) -> None:
+    """At the upper edge, in front of everything, also at the end of a long page; it covers no link, and nothing scrolls sideways for it."""
+    for path in ("/", "/stations/nuoc-trong", "/river", "/record", "/login"):
+        with opened(browser, size, color_scheme=scheme) as page:
+            page.goto(demo_address + path)
+            for _ in range(2):
+                mark = page.locator(".made")
+                box = mark.bounding_box()
+                assert box is not None
+                assert (box["y"], box["width"]) == (0, size[0])
+                assert 24 <= box["height"] <= 32
+                top = page.evaluate("document.elementFromPoint(innerWidth / 2, 10).className")
+                assert top == "made"
+                page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            colours = page.evaluate("(() => { const s = getComputedStyle(document.querySelector('.made')); return [s.color, s.backgroundColor]; })()")
+            assert colours == {"light": ["rgb(255, 255, 255)", "rgb(11, 21, 19)"], "dark": ["rgb(24, 34, 31)", "rgb(246, 242, 230)"]}[scheme]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.evaluate("scrollTo(0, 0)")
+            nav = page.locator(".nav").bounding_box()
+            assert nav is not None
+            assert nav["y"] >= 28
+
+
+def test_printed_what_is_made_says_so(browser: Browser, demo_address: str) -> None:
+    """In a frame on the first sheet, whatever a browser knows of margins."""
+    with opened(browser, DESK) as page:
+        page.emulate_media(media="print")
+        page.goto(demo_address + "/stations/nuoc-trong")
+        assert page.locator(".made").is_visible()
+        style = page.evaluate("(() => { const s = getComputedStyle(document.querySelector('.made')); return [s.position, s.borderTopStyle, s.color]; })()")
+        assert style == ["static", "solid", "rgb(11, 21, 19)"]
 
 
 def test_a_cut_network_withdraws_what_allows(browser: Browser, address: str) -> None:
