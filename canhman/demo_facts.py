@@ -114,6 +114,7 @@ class Reader:
         now = self._clock.now_ms()  # after them: at 600 times real time a second's delay would put a reading ten minutes ahead of us
         forecasts = await db.latest_forecasts(target="hour", until=now)
         situation = Situation(directory, states, forecasts, self._risk)
+        told = [f for f in forecasts if situation.believes(f, now)]  # not what was taken back, or is too old
         keys = [s.key for s in states]
         rows, parts = await self._salinity(situation, keys, now)
         maxima = _maxima(rows, parts)
@@ -126,10 +127,10 @@ class Reader:
             waterways=tuple(lines(situation, maxima, now, ANONYMOUS)),
             alerts=tuple(_alert(a, directory, now, self._lang) for a in sorted(highest(newest), key=lambda a: (a.updated_at, a.id), reverse=True)),
             open_alerts=len(highest(opened)),
-            forecasts=len(forecasts),
+            forecasts=len(told),
             stored=await self._objects(keys),
             dead_letters=sum((await db.dead_letter_counts()).values()),
-            models=tuple(sorted({f.model for f in forecasts})),
+            models=tuple(sorted({f.model for f in told})),
             troubles={name: trouble for name, service in services(self._folder).items() if (trouble := trouble_of(name, service))},
         )
 
