@@ -19,7 +19,7 @@ from core.risk import Risk
 from core.series import SeriesKey
 from core.sluice import INSIDE, OUTSIDE, Sluice, sluice
 from core.state import Latest, SeriesState
-from core.told import is_told, told_until
+from core.told import is_refuted, is_told, told_until
 from core.verdict import Verdict, WaterState
 from core.window import Windows, windows
 from registry.directory import Directory
@@ -137,13 +137,13 @@ class Situation:
         of = self.source_of(station)
         at = self.verdict_point(of) if point is None else point
         judged = self._judge(of, at, now, limit)
-        return windows(self.water(of, at or ""), judged, self.forecast(of, at or ""), now)
+        return windows(self.water(of, at or ""), judged, self._sound(of, at or "", judged.limit), now)
 
     def outlook(self, station: str, v: Verdict, now: int) -> Outlook | None:
         """What may be said of the hours ahead beside `v`, the station's verdict at `now` [ms]; None where nothing may."""
         of = self.source_of(station)
         at = self.verdict_point(of) or ""
-        return outlook(self.water(of, at), v, self.forecast(of, at), now, risk=self.risk)
+        return outlook(self.water(of, at), v, self._sound(of, at, v.limit), now, risk=self.risk)
 
     def sluice(self, station: str, now: int, *, limit: float | None = None) -> Sluice | None:
         """When a sluice is better open or shut; None where the station does not measure salinity on both sides. Raises ValueError as `verdict`."""
@@ -155,7 +155,13 @@ class Situation:
     def _judge(self, of: str, point: str | None, now: int, limit: float | None) -> Verdict:
         if point is None:
             return rule.verdict(WaterState(), None, limit, now, risk=self.risk)
-        return rule.verdict(self.water(of, point), self.forecast(of, point), limit, now, risk=self.risk)
+        issue = self._sound(of, point, self.risk.limit if limit is None else limit)
+        return rule.verdict(self.water(of, point), issue, limit, now, risk=self.risk)
+
+    def _sound(self, of: str, point: str, limit: float) -> Forecast | None:
+        """The newest forecast of hours there; none where the water as it is measured refutes it."""
+        issue, judged = self.forecast(of, point), self.water(of, point).judged
+        return None if issue is not None and judged is not None and is_refuted(issue, judged, limit) else issue
 
     def _here(self, state: SeriesState) -> SeriesState | None:
         """The state without what its sensor measured while it stood elsewhere or as a check, as the registry has it now; None where nothing is left.

@@ -170,8 +170,8 @@ def _why(v: Verdict, last: Latest | None, now: int, lang: str) -> str:
 
 
 def _chance(situation: Situation, v: Verdict, lang: str) -> str:
-    """How likely the coming hours pass the limit, in parts of ten."""
-    if v.p is None:
+    """How likely the coming hours pass the limit, in parts of ten; nothing where the water is over it already and they were said not to: it is refuted."""
+    if v.p is None or (v.verdict in ("wait", "stop") and v.p < situation.risk.wait_p):
         return ""
     sure = say(lang, sure_key(v.p)).rstrip(".")
     return say(lang, "page.chance", limit=limit_text(v.limit, lang), hours=f"{situation.risk.ahead_h:g}", sure=sure)

@@ -10,7 +10,8 @@ import pytest
 
 from core.clock import AHEAD_MS
 from core.forecast import QUANTILES, Forecast
-from core.told import is_told, told_until
+from core.state import Latest
+from core.told import is_refuted, is_told, told_until
 
 HOUR = 3_600_000
 NOW = 1_772_420_400_000
@@ -51,6 +52,24 @@ def test_a_stricter_number_ends_it_sooner() -> None:
     assert told_until(NOW, 1.5) == NOW + 90 * 60_000
     assert is_told(ISSUE, told_until(NOW, 1.5), 1.5)
     assert not is_told(ISSUE, told_until(NOW, 1.5) + 1, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "age", "limit", "refuted"),
+    [
+        (7.0, -60_000, 1.0, True),  # in its hour
+        (7.0, 18 * 60_000, 1.0, True),  # it was made since, and knew better: its first hour answers for it
+        (7.0, HOUR, 1.0, False),  # water of another hour
+        (7.0, -HOUR, 1.0, False),  # an hour it says nothing of
+        (7.0, 0, 8.0, False),  # under the limit it harms nobody
+        (1.0, 0, 1.0, True),
+        (float("nan"), 0, 1.0, False),
+    ],
+)
+def test_water_that_an_issue_ruled_out_refutes_it(value: float, age: int, limit: float, refuted: bool) -> None:
+    """Measured over the limit in an hour that was said to be fresh all but surely: it says nothing of the hours after."""
+    assert is_refuted(ISSUE, Latest(time=NOW - age, value=value, flag=1), limit) is refuted
+    assert not is_refuted(replace(ISSUE, p_gt=((0.5, 0.3, 0.1, 0.05),)), Latest(time=NOW - age, value=value, flag=1), limit)
 
 
 def test_nobody_counts_an_issues_age_beside_it() -> None:

@@ -236,3 +236,14 @@ def test_an_issue_is_told_of_as_long_as_the_verdict_uses_it(hours: float, told: 
     assert found.believes(issue, NOW) is told
     assert not found.believes(replace(issue, leads=(), times=(), quantiles=(), p_gt=()), NOW), "it took back what was said"
     assert (found.verdict("a", NOW).reason == "ok") is told
+
+
+@pytest.mark.parametrize(("value", "word", "hours"), [(0.2, "take", 1), (0.9, "measure", 1), (1.2, "wait", 0), (7.0, "stop", 0)])
+def test_no_hours_to_pump_and_no_chance_beside_salt_that_the_forecast_ruled_out(value: float, word: str, hours: int) -> None:
+    """Water over the limit, and said to be fresh for days: the verdict stays, and nothing of that forecast is told beside it."""
+    found = situation(state("a", value=value), forecasts=(calm("a"),))
+    v = found.verdict("a", NOW)
+    assert v.verdict == word
+    assert (v.p is None) is (hours == 0)
+    assert len(found.windows("a", NOW).windows) == hours
+    assert found.outlook("a", v, NOW) is None

@@ -10,10 +10,16 @@ from servers.backend import NOW, Rig, make_rig
 from servers.browser import MARKUP
 from servers.html_page import Element, read
 
+from api.web.view import _chance
 from core.clock import Clock
 from core.errors import UnavailableError
 from core.forecast import HOUR_MS
 from core.place import Org, Station
+from core.ports import RegistrySnapshot
+from core.risk import Risk
+from core.verdict import Verdict
+from registry.directory import Directory
+from registry.situation import Situation
 from registry.waterways import default_waterways
 
 PUBLIC = ("go-quao", "nuoc-trong", "cai-tu", "kenh-lau", "kenh-nam", "moi-dat", "dai-ngai", "hoc-po", "an-lac-tay", "may-hong", "markup", "ruong-8", "tram-moi")
@@ -90,6 +96,18 @@ def test_the_large_card_says_until_when_and_how_it_goes(pages: Rig) -> None:
     assert "9 trên 10 lần" in card.text
     assert card.one("svg", class_="strip").attributes["role"] == "img"
     assert "mặn nhất" in card.one("svg", class_="strip").attributes["aria-label"]
+
+
+@pytest.mark.parametrize(
+    ("found", "p", "told"), [("stop", 0.007, ""), ("wait", 0.3, ""), ("wait", 0.8, "8 trên 10"), ("measure", 0.2, "2 trên 10"), ("take", 0.02, "Khó")]
+)
+def test_what_is_over_the_limit_is_not_said_to_be_unlikely_over_it(found: str, p: float, told: str) -> None:
+    """Water measured over the limit refutes a chance that it passes it: none is told beside it; every other chance is."""
+    nothing = RegistrySnapshot(version=1, orgs=(), devices=(), stations=(), deployments=(), waterways=())
+    v = Verdict(verdict=found, reason="ok", band=1, as_of=1, until=None, p=p, limit=1.0)
+    said = _chance(Situation(Directory(nothing), [], [], Risk()), v, "vi")
+    assert told in said
+    assert bool(said) is bool(told)
 
 
 def test_an_open_alert_stays_beside_what_is_not_known(pages: Rig) -> None:
