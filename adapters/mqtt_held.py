@@ -67,10 +67,14 @@ class Held:
         Without a `session` the broker has forgotten ours.
         """
         if not session:
-            self.sessions_lost += 1
-            log.error("the broker had forgotten our session: what devices sent while we were away is lost", broker=str(self._endpoint))
+            self.forgotten()
         self._stop()
         self._task = asyncio.get_running_loop().create_task(self._renew(), name=f"{self._endpoint} subscriptions")
+
+    def forgotten(self) -> None:
+        """The broker had a session of ours, and has it no more."""
+        self.sessions_lost += 1
+        log.error("the broker had forgotten our session: what devices sent while we were away is lost", broker=str(self._endpoint))
 
     def answered(self, packet_id: int, codes: Sequence[int]) -> None:
         """A SUBACK or UNSUBACK."""

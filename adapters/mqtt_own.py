@@ -117,6 +117,10 @@ class OwnSource:
         """How often the broker had forgotten our session when we came back, and with it what devices sent meanwhile."""
         return self._held.sessions_lost
 
+    def forgotten(self) -> None:
+        """Whoever knows that there was a session here says that `open` found none: it is counted and told as one that went while we run."""
+        self._held.forgotten()
+
     def probe(self) -> None:
         """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
         if self.connected and not self._inbox.enough:

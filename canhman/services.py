@@ -157,7 +157,7 @@ async def _opened(
         await wiring.patient(source.open, wait_s=wait_s, say=say)
         if isinstance(source, PahoSource | OwnSource):
             if not source.found_session and broker_record.knows_session(settings, settings.worker):
-                log.error("the broker had forgotten our session: what devices sent while ingest was away is lost", broker=broker_record.where(settings))
+                source.forgotten()
             broker_record.remember_session(settings, settings.worker)
         yield journal, store, source, authority
     finally:

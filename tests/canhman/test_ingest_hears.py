@@ -14,12 +14,13 @@ from adapters.journal import FileJournal
 from adapters.mqtt_own import OwnSource
 from adapters.sql.database import open_database
 from adapters.sql.schema import prepare
-from canhman import echo_record
+from canhman import broker_record, echo_record
 from canhman.checks import Finding, _one_ingest
 from canhman.configuration import read_qc
 from canhman.figures import FIGURES
 from canhman.heartbeat import Heartbeat, read
 from canhman.ingest_pulse import Pulse
+from canhman.services import _opened
 from canhman.serving import services, trouble_of
 from canhman.settings import Settings
 from core.clock import SystemClock
@@ -121,6 +122,33 @@ def test_what_is_remembered_is_of_this_broker(tmp_path: Path) -> None:
     assert echo_record.read(settings_of(tmp_path, 1884)) == set()
     (tmp_path / "broker-echo.json").write_text("[")
     assert echo_record.read(settings) == set()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_start_that_finds_its_session_gone_says_so(tmp_path: Path, known: bool) -> None:
+    """A broker whose queue was emptied meanwhile has lost what devices sent; a first start has lost nothing."""
+
+    async def script(line: Line) -> None:
+        await line.greet()
+        await line.subscribed()
+        await line.packet()
+
+    async def run() -> int:
+        async with FakeMqtt(script) as server:
+            settings = settings_of(tmp_path, server.port)
+            prepare(settings.database_url)
+            db = open_database(settings.database_url)
+            if known:
+                broker_record.remember_session(settings)
+            async with _opened(settings, db, SystemClock(), 5.0, shared=False, filters=FILTERS) as (_, _, source, _):
+                assert isinstance(source, OwnSource)
+                assert broker_record.knows_session(settings)
+                assert not broker_record.knows_session(settings, "a")
+                lost = source.sessions_lost
+            db.close()
+            return lost
+
+    assert asyncio.run(run()) == known
 
 
 def _findings(tmp_path: Path, **figures: int) -> list[Finding]:
