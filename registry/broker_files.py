@@ -29,7 +29,12 @@ _HASH = re.compile(r"\$7\$([0-9]{1,7})\$([A-Za-z0-9+/]{16})\$([A-Za-z0-9+/]{86}=
 
 
 def hash_password(password: str, *, salt: bytes) -> str:
-    """`$7$iterations$salt$hash` (PBKDF2-HMAC-SHA512), as mosquitto_passwd writes it; `salt` has 12 bytes."""
+    """`$7$iterations$salt$hash` (PBKDF2-HMAC-SHA512), as mosquitto_passwd writes it; `salt` has 12 bytes.
+
+    Raises ValueError for a password with U+0000: HMAC fills a key with zeros, so that it would be the same as one without.
+    """
+    if "\0" in password:
+        raise ValueError("a password may not hold the character U+0000")
     if len(salt) != SALT_BYTES:
         raise ValueError(f"salt: {len(salt)} bytes, Mosquitto wants {SALT_BYTES}")
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS, _HASH_BYTES)
@@ -39,7 +44,7 @@ def hash_password(password: str, *, salt: bytes) -> str:
 def verify_password(hashed: str, password: str) -> bool:
     """Whether `password` is the one behind `hashed`; false, never an error, for a text of another form."""
     found = _HASH.match(hashed)
-    if found is None or not 0 < int(found[1]) <= 1_000_000:
+    if found is None or not 0 < int(found[1]) <= 1_000_000 or "\0" in password:
         return False
     digest = hashlib.pbkdf2_hmac("sha512", password.encode("utf-8", "surrogatepass"), base64.b64decode(found[2]), int(found[1]), _HASH_BYTES)
     return hmac.compare_digest(digest, base64.b64decode(found[3]))

@@ -5,6 +5,7 @@ Pages, API, terminal and alerts all ask here, and the verdict they get is that o
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from registry.directory import Directory
 from registry.items import DEVICE_POINT
 
 SALINITY = "water.salinity"
+CONDUCTIVITIES = ("water.ec", "water.ec_raw")  # what salinity is worked out from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,13 @@ class Situation:
         found = self._readings.get((station, point, SALINITY))
         if found is None:
             return WaterState()
-        return WaterState(newest=found.newest, judged=found.judged, interval_s=found.interval_s)
+        return WaterState(newest=self._bad_since(found) or found.newest, judged=found.judged, interval_s=found.interval_s)
+
+    def _bad_since(self, salinity: Reading) -> Latest | None:
+        """A suspect or failing conductivity that came after it: a probe may read what has no salinity, and the last one that had is no word on the water."""
+        measured = (self._readings.get((salinity.station, salinity.point, quantity)) for quantity in CONDUCTIVITIES)
+        bad = [r for r in measured if r is not None and r.newest.time > salinity.newest.time and r.flag in (Flag.SUSPECT, Flag.FAIL)]
+        return max((Latest(time=r.newest.time, value=math.nan, flag=r.flag) for r in bad), key=lambda r: (r.flag, r.time), default=None)
 
     def forecast(self, station: str, point: str) -> Forecast | None:
         """The newest forecast of the coming hours there."""

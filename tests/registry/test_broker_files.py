@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from servers.mosquitto import Mosquitto, binary
 from servers.ports import free_port
@@ -67,12 +67,20 @@ def test_a_broker_takes_what_our_listener_takes() -> None:
     assert f"max_packet_size {Limits().max_packet}" in configuration(password_path="/p", acl_path="/a", data_path="/d").splitlines()
 
 
-@given(st.text(max_size=40), st.binary(min_size=12, max_size=12), st.text(max_size=40))
+@given(st.text(st.characters(exclude_characters="\0"), max_size=40), st.binary(min_size=12, max_size=12), st.text(max_size=40))
+@example("", SALT, "\0")
+@example("a", SALT, "a\0")
 def test_a_hash_takes_its_own_password_only(password: str, salt: bytes, other: str) -> None:
     """verify(hash(p), q) is p == q."""
     hashed = hash_password(password.encode("utf-8", "replace").decode(), salt=salt)
     assert verify_password(hashed, password.encode("utf-8", "replace").decode())
     assert verify_password(hashed, other) == (other == password.encode("utf-8", "replace").decode())
+
+
+def test_a_password_with_a_zero_is_refused() -> None:
+    """HMAC fills a key with zeros: "a" and "a" with a zero behind it would be one password."""
+    with pytest.raises(ValueError, match=r"U\+0000"):
+        hash_password("a\0", salt=SALT)
 
 
 @pytest.mark.parametrize("hashed", ["", "plain", "$7$0$x$y", "$6$salt$hash", "$7$999999999$" + "A" * 16 + "$" + "A" * 86 + "==", "$7$101$AAAA$BBBB"])

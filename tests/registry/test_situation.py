@@ -99,6 +99,26 @@ def test_a_bad_reading_of_either_probe_silences_the_series() -> None:
     assert (here.verdict("kl", NOW).verdict, here.verdict("kl", NOW).reason) == ("unknown", "fault")
 
 
+@pytest.mark.parametrize(
+    ("quantity", "age", "flag", "reason"),
+    [
+        ("water.ec", 0, 4, "fault"),
+        ("water.ec_raw", 0, 3, "suspect"),
+        ("water.ec", 0, 1, "ok"),
+        ("water.ec", 2 * 60_000, 4, "ok"),
+        ("water.temperature", 0, 4, "ok"),
+    ],
+)
+def test_a_bad_conductivity_silences_the_salinity_before_it(quantity: str, age: int, flag: int, reason: str) -> None:
+    """A probe that reads -1 has no salinity: the last good one must not go on saying take. One that came after it speaks again."""
+    salinity = state("kl", age=60_000)
+    source = state("kl", age=age, value=-1.0, flag=flag)
+    found = situation(salinity, replace(source, key=source.key._replace(quantity=quantity)), forecasts=(calm("kl"),))
+    assert found.verdict("kl", NOW).reason == reason
+    assert (found.verdict("kl", NOW).verdict == "take") is (reason == "ok")
+    assert bool(found.windows("kl", NOW).windows) is (reason == "ok")
+
+
 def test_a_check_sensor_never_speaks() -> None:
     """A fresh check reading beside a silent primary leaves the verdict unknown."""
     here = situation(state("kl", age=7 * HOUR), state("kl", sensor="hand", role="check"), forecasts=(calm("kl"),))
