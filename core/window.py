@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
@@ -88,7 +88,7 @@ def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now:
 
 
 def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
-    """The sound whole hours of the next 72, in order; of an hour that is forecast twice the worse."""
+    """The sound whole hours of the next 72, in order; of an hour that is forecast twice the worse chance and the saltier course."""
     first = now - now % HOUR_MS
     above = bisect_left(LINES, limit)  # the first line at the limit or over it
     worst: dict[int, _Hour] = {}
@@ -100,9 +100,10 @@ def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
             continue
         # a forecast that contradicts itself may state a higher line as passed more often than this limit: the worse counts
         over = max(over, *forecast.p_gt[i][above:], 0.0)
-        hour = _Hour(start=start, p=1.0 - over, quantiles=forecast.quantiles[i])
-        if start not in worst or hour.p < worst[start].p:
-            worst[start] = hour
+        hour, twin = _Hour(start=start, p=1.0 - over, quantiles=forecast.quantiles[i]), worst.get(start)
+        if twin is not None:
+            hour = replace(hour, p=min(hour.p, twin.p), quantiles=max(hour.quantiles, twin.quantiles, key=lambda q: q[MEDIAN]))
+        worst[start] = hour
     return [worst[start] for start in sorted(worst)]
 
 

@@ -179,6 +179,14 @@ def test_an_hour_forecast_twice_counts_as_the_worse() -> None:
     assert hours(found(water(), twice)) == [(0, 9), (10, 12)]
 
 
+def test_an_hour_forecast_twice_with_one_chance_counts_with_the_saltier_course() -> None:
+    """Else a limit that stands on a line was offered an hour which a higher one was not."""
+    f = forecast(dict.fromkeys(range(12), 0.02))
+    twice = replace(f, leads=(*f.leads, 13), times=(*f.times, f.times[9]), quantiles=(*f.quantiles, (3.0,) * 5), p_gt=(*f.p_gt, f.p_gt[0]))
+    for limit in (0.5, 0.7, 1.0, 2.0):
+        assert (9, 10) not in [(n, n + 1) for start, end in hours(found(water(), twice, limit)) for n in range(start, end)]
+
+
 def test_a_likeliest_value_over_the_limit_is_never_offered() -> None:
     """A forecast of two minds: its chance says fresh, its median says salty."""
     f = forecast(dict.fromkeys(range(12), 0.02))
