@@ -23,6 +23,7 @@ from core.model_card import FORMAT, MAGIC, check_head
 
 # class → where it is today; files hold the name alone
 CLASSES: Mapping[str, str] = {
+    "Beside": "analytics.daily.models.ensemble",
     "BoostedHours": "analytics.hourly.models.boosted",
     "BoostedTrees": "analytics.hourly.trees",
     "Curve": "analytics.empirical",
@@ -34,9 +35,12 @@ CLASSES: Mapping[str, str] = {
     "Kernel": "analytics.daily.gaussian",
     "Lead": "analytics.daily.models.ensemble",
     "Learned": "analytics.daily.crossfit",
+    "Logistic": "analytics.daily.references",
+    "LogisticLead": "analytics.daily.models.logistic",
     "Machine": "analytics.daily.learners",
     "Nets": "analytics.daily.learners",
     "Scale": "analytics.daily.dressing",
+    "Shares": "analytics.daily.pool",
     "Spread": "analytics.daily.spread",
     "Standard": "analytics.daily.learners",
 }

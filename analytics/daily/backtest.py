@@ -69,7 +69,7 @@ def backtest(dataset: Dataset, model: DayModel, *, train: Dataset | None = None,
     held = []
     for done, (one, place) in enumerate(zip(pairs, places, strict=True), 2):
         moved(done, f"{one.lead} days ahead")
-        held.append(_scored(dataset, learned, asked, one, _rows(said[one.lead], place)))
+        held.append(_scored(dataset, learned, asked, one, said[one.lead].at(place)))
     moved(steps(dataset), "")
     told = (*dataset.notes, *notes, *_untested(dataset, asked, pairs))
     return Result(dataset=dataset, daily=asked, model=model.name, version=model.version, held=tuple(held), notes=told)
@@ -117,10 +117,6 @@ def _issues(pairs: list[Pairs], m: int) -> tuple[Index, list[Index]]:
     return every, [np.searchsorted(every, key).astype(np.int64) for key in keys]
 
 
-def _rows(said: Said, rows: Index) -> Said:
-    return Said(point=said.point[rows], quantiles=said.quantiles[rows], p_gt=said.p_gt[rows])
-
-
 def _scored(dataset: Dataset, learned: Daily, asked: Daily, pairs: Pairs, said: Said) -> Held:
     references = fit_references(learned, np.ones(len(learned.stations), dtype=bool), pairs.lead, dataset.lines)
     scores = score(asked, pairs, said, dataset.lines, references)
@@ -128,7 +124,7 @@ def _scored(dataset: Dataset, learned: Daily, asked: Daily, pairs: Pairs, said: 
     spoken = np.flatnonzero(scored_rows(asked, pairs, said))
     return Held(
         pairs=replace(pairs, day=pairs.day[spoken], station=pairs.station[spoken]),
-        said=_rows(said, spoken),
+        said=said.at(spoken),
         scores=tuple(scores),
         comparisons=tuple(comparisons),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,15 @@ from analytics.daily.dressing import Scale, dressing
 from analytics.daily.learners import FEWER_TREES, TREES, Learner, Standard, fit_learners
 from analytics.daily.model import LEVELS, Said
 from analytics.daily.panel import Days, Floats, Index
+from analytics.daily.pool import UNTRIED, Shares, shares
 from analytics.daily.scores import crps_quantiles
-from analytics.daily.spread import INPUTS, Spread, fit_spread, left_out, quiet_share, quieter, usual
+from analytics.daily.spread import INPUTS, Mask, Spread, fit_spread, left_out, quiet_share, quieter, usual
 from analytics.empirical import Curve, curve
 
 LEAST = 120  # rows
-MANY = 1500  # rows from which on what is learned was never worse than the Gaussian process: docs/decisions/0021
+MANY = 1500  # rows from which on what is learned speaks alone: docs/decisions/0021, 0033
 _WILD = 1.0  # an error of more spreads counts as so many in the expected value: docs/decisions/0021
+_TINY = 1e-9  # of the scale's unit: so small a loss is rounding
 _STEPS = (np.arange(50) + 0.5) / 50
 
 
@@ -81,12 +83,25 @@ def matrix(inputs: Mapping[str, Floats], columns: Sequence[str]) -> Floats:
     return np.stack([inputs.get(name, np.full(k, np.nan)) for name in columns], axis=1)
 
 
+# (learned from, asked), each (n,) → quantiles (k, levels) of those asked; None of too few to learn from
+Others = Callable[[Mask, Mask], Floats | None]
+
+
 def learn(
-    inputs: Mapping[str, Floats], columns: Sequence[str], change: Floats, days: Days, season: Index, *, lead: int, several: bool, scale: Scale
-) -> Learned | None:
+    inputs: Mapping[str, Floats],
+    columns: Sequence[str],
+    change: Floats,
+    days: Days,
+    season: Index,
+    *,
+    lead: int,
+    several: bool,
+    scale: Scale,
+    logistic: Others | None,
+) -> tuple[Learned, Shares | None]:
     """Of inputs (n,) by name, the changes (n,) that came `lead` days later, the issues' days (n,) and their seasons, two at least (see `spread.seasons`).
 
-    `several`: they are of more stations than one. Of under MANY rows None where the Gaussian process forecast the seasons that were left out better.
+    `several`: they are of more stations than one. With `logistic` it is not alone to speak: the seasons left out tell whose share is how large.
     """
     columns = tuple(columns)
     x = matrix(inputs, columns)
@@ -100,10 +115,8 @@ def learn(
     quiet = usual(inputs["gp_sd"], spread) if several and "gp_sd" in columns else None
     share = quiet_share(lead)
     spread = spread if quiet is None else quieter(spread, inputs["gp_sd"], quiet, share)
-    if len(x) < MANY and not better(inputs, said, change, spread, days, season, scale):
-        return None
     standard = Standard.of(x)
-    return Learned(
+    learned = Learned(
         columns=columns,
         standard=standard,
         learners=fit_learners(standard(x), change, trees=TREES, lead=lead),
@@ -112,21 +125,23 @@ def learn(
         share=share,
         errors=curve(np.sort(error / spread)),
     )
+    return learned, None if logistic is None else compared(inputs, said, change, spread, days, season, scale, logistic)
 
 
-def better(inputs: Mapping[str, Floats], said: Floats, change: Floats, spread: Floats, days: Days, season: Index, scale: Scale) -> bool:
-    """Is CRPS lower than the Gaussian process', each season being dressed in errors of the others?"""
+def compared(inputs: Mapping[str, Floats], said: Floats, change: Floats, spread: Floats, days: Days, season: Index, scale: Scale, logistic: Others) -> Shares:
+    """By CRPS, each season being dressed in errors of the others: of what was learned, of the Gaussian process and of logistic persistence."""
     levels, now = np.array(LEVELS), inputs["y"]
-    came, other = scale.back(now + change), scale.back(now + inputs["gp"])
-    gain = 0.0
+    came, gaussian = scale.back(now + change), scale.back(now + inputs["gp"])
+    lost, rows = np.zeros(3), 0
     for there, here in left_out(days, season):
-        dressed = dressing(other[there], came[there])
-        if dressed is not None:
+        dressed, other = dressing(gaussian[there], came[there]), logistic(there, here)
+        if dressed is not None and other is not None:
             errors = curve(np.sort(((change - said) / spread)[there])).quantile(levels)
             own = scale.back((now + said)[here, None] + spread[here, None] * errors)
-            theirs = dressed.say(other[here], ()).quantiles
-            gain += float((crps_quantiles(theirs, levels, came[here]) - crps_quantiles(own, levels, came[here])).sum())
-    return gain > 0
+            each = (own, dressed.say(gaussian[here], ()).quantiles, other)
+            lost += [float(crps_quantiles(quantiles, levels, came[here]).sum()) for quantiles in each]
+            rows += int(here.sum())
+    return shares(lost / rows, tiny=_TINY * scale.unit) if rows else UNTRIED
 
 
 def members(learners: Sequence[Learner], x: Floats) -> tuple[Floats, Floats]:

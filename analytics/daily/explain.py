@@ -19,7 +19,8 @@ from analytics.daily.last_value import last_values
 from analytics.daily.model import Fitted
 from analytics.daily.models.ensemble import Ensemble
 from analytics.daily.models.gaussian import GaussianProcess
-from analytics.daily.panel import Daily, Floats, Index
+from analytics.daily.models.logistic import LogisticLead
+from analytics.daily.panel import Daily, Floats, Index, Pairs
 from analytics.daily.recent import MEMORY
 from core.forecast import Reason
 
@@ -29,11 +30,11 @@ LEAST, LEAST_SHARE = 0.2, 0.05  # of an effect [g/L], and of the expected value:
 Group = tuple[str, str]  # code and name of a `core.forecast.Reason`
 Effects = Mapping[Group, Floats]
 
-_TIDE, _COURSE = ("tide", ""), ("course", "")
+_TIDE, _COURSE, _SEASON = ("tide", ""), ("course", ""), ("season", "")
 _NAMES = (  # the first that fits; the level itself is in no group: all is told beside it
     (_TIDE, re.compile(r"t[hlr]?_|beat|resp|a(14|29)")),
     (("day", ""), re.compile(r"i_|mean_d1$")),
-    (("season", ""), re.compile(r"y[cs]$")),
+    (_SEASON, re.compile(r"y[cs]$")),
     (_COURSE, re.compile(r"(?!y$)")),
 )
 
@@ -140,14 +141,26 @@ def _of_ensemble(model: Ensemble, daily: Daily, day: Index, station: Index, lead
     driven = (model.missed(daily, day, station, facts.columns).sum(axis=1) == 0) & (fitted.driven is not None)
     calm = _calm(model.alone, daily, day, station, lead)
     found: dict[Group, Floats] = {}
-    for learned, mask in ((fitted.driven, driven), (fitted.bare, ~driven)):
+    for learned, mask, shares in ((fitted.driven, driven, fitted.shares(driven=True)), (fitted.bare, ~driven, fitted.shares(driven=False))):
         rows = np.nonzero(mask)[0]
         if len(rows):
-            alone = _of_gaussian(model.alone, daily, day[rows], station[rows], lead) if learned is None else {}
-            each = alone if learned is None else _of_learned(model, learned, facts, calm, rows, lead)
-            for group, values in each.items():
-                found.setdefault(group, np.zeros(len(day)))[rows] = values
+            parts: list[tuple[float, Effects]] = []
+            if learned is not None:
+                parts.append((shares.learned, _of_learned(model, learned, facts, calm, rows, lead)))
+            if shares.gaussian:
+                parts.append((shares.gaussian, _of_gaussian(model.alone, daily, day[rows], station[rows], lead)))
+            if fitted.beside is not None:
+                parts.append((shares.logistic, _of_logistic(fitted.beside.logistic, model, daily, day[rows], station[rows], lead)))
+            for share, groups in parts:
+                for group, values in groups.items():
+                    found.setdefault(group, np.zeros(len(day)))[rows] += share * values
     return found
+
+
+def _of_logistic(fitted: LogisticLead, model: Ensemble, daily: Daily, day: Index, station: Index, lead: int) -> Effects:
+    """All that it says beside today's value is of the week that was, or of the time of year."""
+    said = fitted.say(daily, Pairs(day=day, station=station, lead=lead), model.alone.asked)
+    return {_SEASON if fitted.whole_year else _COURSE: said.point - daily.target[day, station]}
 
 
 def _of_learned(model: Ensemble, learned: Learned, facts: Known, calm: Floats, rows: Index, lead: int) -> Effects:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 import analytics.daily.models
 from analytics.daily.panel import Daily, Floats, Index
@@ -27,6 +28,10 @@ class Said:
     point: Floats
     quantiles: Floats
     p_gt: Floats
+
+    def at(self, rows: Index | NDArray[np.bool_]) -> Said:
+        """Some of the rows."""
+        return Said(point=self.point[rows], quantiles=self.quantiles[rows], p_gt=self.p_gt[rows])
 
 
 class Fitted(Protocol):

@@ -102,7 +102,7 @@ def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float
         )
     levels = np.array(lines, dtype=np.float64)
     observed = {name: column[np.isfinite(column)] for name, column, wanted in zip(train.stations, train.came.T, trained, strict=True) if wanted}
-    whole_year = len(np.unique(train.days[pairs.day].astype("datetime64[M]").astype(np.int64) % 12)) >= WHOLE_YEAR_MONTHS
+    whole_year = has_whole_years(train, pairs)
     x, truth = features(train, pairs, whole_year=whole_year, curved=curved), pairs.truth(train)
     return References(
         lead=lead,
@@ -111,8 +111,13 @@ def fit_references(train: Daily, trained: Mask, lead: int, lines: Sequence[float
         pooled=Climate.of(np.concatenate(list(observed.values())), levels),
         climate={name: Climate.of(values, levels) for name, values in observed.items() if len(values)},
         curved=curved,
-        logistic=tuple(_fit_logistic(x, truth > line) for line in lines),
+        logistic=tuple(fit_logistic(x, truth > line) for line in lines),
     )
+
+
+def has_whole_years(daily: Daily, pairs: Pairs) -> bool:
+    """Do these issues stand in nearly every month?"""
+    return len(np.unique(daily.days[pairs.day].astype("datetime64[M]").astype(np.int64) % 12)) >= WHOLE_YEAR_MONTHS
 
 
 def features(daily: Daily, pairs: Pairs, *, whole_year: bool, curved: bool = False) -> Floats:
@@ -142,7 +147,8 @@ def week_mean(values: Floats) -> Floats:
     return found
 
 
-def _fit_logistic(x: Floats, event: Mask) -> Logistic:
+def fit_logistic(x: Floats, event: Mask) -> Logistic:
+    """Of features (k, f), and whether the line was passed (k,)."""
     from sklearn.linear_model import LogisticRegression  # costs seconds: only what trains pays
 
     if event.all() or not event.any():

@@ -34,10 +34,10 @@ def _why(fitted: object, learned: Daily, name: str) -> str:
         return "a model of its kind takes none"
     if name not in [d.name for d in fitted.drivers]:
         return "it never changed while it learned"
-    if all(lead.bare is None for lead in fitted.leads.values()):  # what the ensemble is then is the Gaussian process alone
+    if all(lead.bare is None for lead in fitted.leads.values()):  # nobody speaks then who could know of a driver
         pairs = Pairs.of(learned, min(fitted.leads))
         if len(pairs.day) < LEAST:
             return f"it learned from {len(pairs.day)} forecasts; {LEAST} are needed"
         some = seasons(learned.days[pairs.day], learned.target[pairs.day, pairs.station])
-        return "the Gaussian process alone forecast seasons left out better" if some.max() else "it learned from one season; two are needed"
+        return "without one season too few forecasts are left to learn from" if some.max() else "it learned from one season; two are needed"
     return f"it was not known through two seasons and {LEAST} forecasts of what was learned from"

@@ -10,41 +10,65 @@ chances are read from one curve of past errors in units of that size, all made o
 Nothing knows a station by name: one that was never learned from is spoken of after 3 days. A day without a value is spoken of as of the last one,
 up to 7 days back, where the longer lead was learned too. Where a driver that was learned from is silent for more than 3 days (at a station that
 ever heard of it, when it was learned or since, or at any if it was known on half of the issues), what learned without any driver speaks, no surer
-than the other would be of a usual value: who knows less is not surer. Under 120 issues, or two seasons, it is the model `gaussian`, and so it is of up
-to 1,500 at a lead where that forecast the seasons left out better. Of over 20,000 issues it learns from a draw (see `analytics.daily.issues`).
+than the other would be of a usual value: who knows less is not surer. Of over 20,000 issues it learns from a draw (see `analytics.daily.issues`).
+
+Where issues are few it shares the say with plainer models. Under 1,500 of a lead, values, quantiles and chances are means of three: of what was learned, of the
+model `gaussian` and of the model `logistic`, the more of each the better it forecast the seasons left out. Under 120, or two seasons, there is nothing to
+learn from nor to compare by: it is the model `gaussian`, and of 60 and more of one station alone a third is `logistic`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.daily.crossfit import LEAST, Learned, learn
+from analytics.daily.crossfit import LEAST, MANY, Learned, Others, learn
 from analytics.daily.dressing import Scale
 from analytics.daily.drivers import Driver, drivers_of
 from analytics.daily.features import Known, driver_column, driver_of, inputs, known
-from analytics.daily.issues import MOST_ISSUES, Issues
+from analytics.daily.issues import MOST_ISSUES
 from analytics.daily.last_value import from_last_value
 from analytics.daily.model import DayModel, Said
 from analytics.daily.models.gaussian import GaussianProcess, fit_with_past
-from analytics.daily.panel import Daily, Days, Floats, Index
+from analytics.daily.models.logistic import LogisticLead, fit_lead
+from analytics.daily.panel import Daily, Days, Floats, Index, Pairs
+from analytics.daily.pool import GAUSSIAN, LEARNED, UNTRIED, Shares, pooled
+from analytics.daily.references import has_whole_years
 from analytics.daily.spread import left_out, seasons
 
 _OFTEN = 0.5  # of the issues: a driver known as often is waited for
 _LEAST_LEFT = 60  # rows to learn from while a season is left out
 
 Mask = NDArray[np.bool_]
+Part = tuple[Learned | None, Shares | None]  # what was learned, and whose share is how large: None where it is alone to speak
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Who else has a say where issues are few, and how large: beside `driven`, and beside `bare`; None where many were learned from."""
+
+    logistic: LogisticLead
+    driven: Shares | None
+    bare: Shares | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """`driven` with drivers, `bare` without; None where there are none, or training days are too few."""
+    """`driven` with drivers, `bare` without; None where there are none, or training days are too few. `beside`: None where nobody else has a say."""
 
     driven: Learned | None
     bare: Learned | None
+    beside: Beside | None
+
+    def shares(self, *, driven: bool) -> Shares:
+        """Who says what is said with drivers, or without."""
+        found = None if self.beside is None else self.beside.driven if driven else self.beside.bare
+        alone = GAUSSIAN if (self.driven if driven else self.bare) is None else LEARNED
+        return alone if found is None else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +91,7 @@ class Ensemble:
         def speak(day: Index, station: Index) -> Mapping[int, Said]:
             found = _known(daily, day, station, self.alone, self.drivers, within=self.within, furthest=max(self.leads))
             driven: Mask = self.missed(daily, day, station, found.columns).sum(axis=1) == 0
-            return {lead: self._said(one, lead, found, driven) for lead, one in self.leads.items()}
+            return {lead: self._said(one, found, driven, daily, Pairs(day=day, station=station, lead=lead)) for lead, one in self.leads.items()}
 
         return from_last_value(daily, day, station, self.alone.lines, speak) if self.leads else {}
 
@@ -81,16 +105,22 @@ class Ensemble:
             found[:, n] = ~np.isfinite(columns[driver_column(driver.name)]) & (heard | before | (driver.name in self.waited))
         return found
 
-    def _said(self, lead: Lead, days: int, found: Known, driven: Mask) -> Said:
-        said = self.alone.dressed(days, found.mean[:, days - 1])
-        columns = inputs(found, days)
+    def _said(self, lead: Lead, found: Known, driven: Mask, daily: Daily, issues: Pairs) -> Said:
+        said = self.alone.dressed(issues.lead, found.mean[:, issues.lead - 1])
+        other = None if lead.beside is None else lead.beside.logistic.say(daily, issues, self.alone.asked)
+        columns = inputs(found, issues.lead)
         speaks = np.isfinite(found.mean[:, 0])
         driven = speaks & driven if lead.driven is not None else np.zeros_like(speaks)
-        for learned, rows in ((lead.bare, speaks & ~driven), (lead.driven, driven)):
-            if learned is not None and rows.any():
-                some = {name: column[rows] for name, column in columns.items()}
-                least = lead.driven.width(some) if lead.driven is not None and learned is lead.bare else None
-                one = learned.say(some, self.alone.scale, self.alone.asked, least=least)
+        for learned, rows, shares in ((lead.bare, speaks & ~driven, lead.shares(driven=False)), (lead.driven, driven, lead.shares(driven=True))):
+            if rows.any() and shares != GAUSSIAN:
+                parts = [(shares.gaussian, said.at(rows))]
+                if other is not None:
+                    parts.append((shares.logistic, other.at(rows)))
+                if learned is not None:
+                    some = {name: column[rows] for name, column in columns.items()}
+                    least = lead.driven.width(some) if lead.driven is not None and learned is lead.bare else None
+                    parts.append((shares.learned, learned.say(some, self.alone.scale, self.alone.asked, least=least)))
+                one = pooled([(share, part) for share, part in parts if share], self.alone.lines)
                 said.point[rows], said.quantiles[rows], said.p_gt[rows] = one.point, one.quantiles, one.p_gt
         return said
 
@@ -109,17 +139,27 @@ def fit_ensemble(daily: Daily, leads: Sequence[int], lines: Sequence[float], *, 
     kinds = {"bare": np.isfinite(found.mean[:, 0])}
     if drivers:
         kinds["driven"] = kinds["bare"] & _driven(found, waited)
-    asked = [(lead, kind) for lead in leads for kind in kinds]
-    tasks = (delayed(_learn)(*_rows(daily, issues, found, alone, lead, kinds[kind]), lead=lead, bare=kind == "bare", scale=alone.scale) for lead, kind in asked)
-    learned = dict(zip(asked, Parallel(n_jobs=jobs)(tasks), strict=True))
+    rows = {(lead, kind): np.nonzero(usable & np.isfinite(issues.came(daily, lead)))[0] for lead in leads for kind, usable in kinds.items()}
+    pairs = {asked: Pairs(day=issues.day[some], station=issues.station[some], lead=asked[0]) for asked, some in rows.items()}
+    tasks = (
+        delayed(_learn)(*_taught(daily, found, some, pairs[asked], alone.scale), lead=asked[0], bare=asked[1] == "bare", scale=alone.scale)
+        for asked, some in rows.items()
+    )
+    learned = dict(zip(rows, Parallel(n_jobs=jobs)(tasks), strict=True))
     return Ensemble(
         drivers=drivers,
         waited=waited,
         heard={d.name: _having(daily, d.name) for d in drivers},
         within=within,
-        leads={lead: Lead(driven=learned.get((lead, "driven")), bare=learned[lead, "bare"]) for lead in leads},
+        leads={lead: _lead(daily, pairs[lead, "bare"], alone, learned[lead, "bare"], learned.get((lead, "driven"), (None, None))) for lead in leads},
         alone=alone,
     )
+
+
+def _lead(daily: Daily, pairs: Pairs, alone: GaussianProcess, bare: Part, driven: Part) -> Lead:
+    few = bare[1] is not None or driven[1] is not None
+    logistic = fit_lead(daily, pairs, alone.asked) if few else None
+    return Lead(driven=driven[0], bare=bare[0], beside=None if logistic is None else Beside(logistic=logistic, driven=driven[1], bare=bare[1]))
 
 
 def _having(daily: Daily, driver: str) -> tuple[str, ...]:
@@ -127,27 +167,34 @@ def _having(daily: Daily, driver: str) -> tuple[str, ...]:
     return tuple(daily.stations[i] for i in np.flatnonzero(np.isfinite(daily.drivers[driver]).any(axis=0)).tolist())
 
 
-def _rows(daily: Daily, issues: Issues, found: Known, alone: GaussianProcess, lead: int, usable: Mask) -> tuple[Mapping[str, Floats], Floats, Days, bool]:
-    """Of a lead: columns (n,), the changes that came (n,), the issues' days (n,), and whether these are of several stations."""
-    came = issues.came(daily, lead)
-    rows = usable & np.isfinite(came)
-    columns = {name: column[rows] for name, column in inputs(found, lead).items()}
-    several = len(np.unique(issues.station[rows])) > 1
-    return columns, alone.scale.of(came[rows]) - found.now[rows], daily.days[issues.day[rows]], several
+def _taught(daily: Daily, found: Known, rows: Index, pairs: Pairs, scale: Scale) -> tuple[Mapping[str, Floats], Floats, Days, bool, Others | None]:
+    """Of the issues `pairs`, which are `rows` of what is known: columns (n,), the changes that came (n,), their days (n,), whether they are of several
+    stations, and where they are few what logistic persistence says of some that learned from others.
+    """
+    columns = {name: column[rows] for name, column in inputs(found, pairs.lead).items()}
+    logistic = partial(_left_out, daily, pairs, has_whole_years(daily, pairs)) if len(rows) < MANY else None
+    return columns, scale.of(pairs.truth(daily)) - found.now[rows], daily.days[pairs.day], len(np.unique(pairs.station)) > 1, logistic
 
 
-def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, *, lead: int, bare: bool, scale: Scale) -> Learned | None:
-    """None of under LEAST rows, of one season, where without one of them too little is left to learn from, and where `crossfit.learn` says so."""
+def _learn(columns: Mapping[str, Floats], change: Floats, days: Days, several: bool, logistic: Others | None, *, lead: int, bare: bool, scale: Scale) -> Part:
+    """What is learned, and its share where it is not alone to speak.
+
+    None of under LEAST rows, of one season, and where without one of them too little is left to learn from.
+    """
     from threadpoolctl import threadpool_limits
 
-    if len(change) < LEAST:
-        return None
-    season = seasons(days, columns["y"])
+    season = seasons(days, columns["y"]) if len(days) >= LEAST else np.zeros(1, dtype=np.int64)
     if season.max() == 0 or min(int(there.sum()) for there, _ in left_out(days, season)) < _LEAST_LEFT:
-        return None
+        return None, None if logistic is None or several or len(days) < _LEAST_LEFT else UNTRIED
     names = [name for name, column in columns.items() if not (bare and driver_of(name)) and (name == "y" or _varies(column))]
     with threadpool_limits(1):  # free threads are several times slower on matrices so small
-        return learn(columns, names, change, days, season, lead=lead, several=several, scale=scale)
+        return learn(columns, names, change, days, season, lead=lead, several=several, scale=scale, logistic=logistic)
+
+
+def _left_out(daily: Daily, pairs: Pairs, whole_year: bool, there: Mask, here: Mask) -> Floats | None:
+    """What logistic persistence that learned from some issues says of others: its quantiles."""
+    fitted = fit_lead(daily, pairs.where(there), (), whole_year=whole_year)
+    return None if fitted is None else fitted.say(daily, pairs.where(here), ()).quantiles
 
 
 def _varies(column: Floats) -> bool:
@@ -177,4 +224,4 @@ def _driven(found: Known, waited: Sequence[str]) -> Mask:
     return every
 
 
-DAY_MODEL = DayModel(name="ensemble", version="3", fit=fit_ensemble)
+DAY_MODEL = DayModel(name="ensemble", version="4", fit=fit_ensemble)

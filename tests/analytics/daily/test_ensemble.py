@@ -10,13 +10,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analytics.daily.crossfit import Learned
+from analytics.daily.crossfit import MANY, Learned
 from analytics.daily.dressing import Scale
 from analytics.daily.features import inputs, known
 from analytics.daily.model import Said
 from analytics.daily.models.ensemble import Ensemble, fit_ensemble
 from analytics.daily.models.gaussian import fit_gaussian
+from analytics.daily.models.logistic import fit_lead
 from analytics.daily.panel import Daily, Floats, Pairs
+from analytics.daily.pool import LEARNED as SPEAKS_ALONE
+from analytics.daily.pool import UNTRIED
+from analytics.daily.scores import rmse
 from analytics.daily.spread import quiet_share, quieter, usual
 from analytics.empirical import curve
 
@@ -133,6 +137,63 @@ def test_one_season_is_left_to_the_gaussian_process() -> None:
     one, other = (fit(short, (1, 3), LINES).say(short, *at) for fit in (fit_ensemble, fit_gaussian))
     for lead in (1, 3):
         assert one[lead].quantiles.tobytes() == other[lead].quantiles.tobytes()
+
+
+# ------------------------------------------------------------ who has a say where issues are few
+
+
+def mouth() -> Daily:
+    """Three dry seasons of 34 psu that hardly move, each day a little as the day before: the mean of the past is as good a forecast as there is."""
+    rng, days = np.random.default_rng(1), np.datetime64("2020-01-01") + np.arange(3 * 366)
+    x = np.zeros(len(days))
+    for t in range(1, len(x)):
+        x[t] = 0.8 * x[t - 1] + rng.normal(0, 1)
+    dry = days.astype("datetime64[M]").astype(np.int64) % 12 < 3
+    salt = np.where(dry, 34 + 0.1 * x, np.nan)[:, None]
+    return Daily(zone="UTC", days=days, stations=("a",), target=salt, drivers={}, **dict.fromkeys(NAMES, salt))
+
+
+def test_where_a_plain_model_is_right_it_follows_it() -> None:
+    """Two weeks ahead at a mouth that hardly moves its errors are those of logistic persistence, where the Gaussian process' are half as large again."""
+    daily, learned = mouth(), 731
+    pairs = Pairs.of(daily, 14)
+    later = pairs.where(pairs.day >= learned + 6)
+    ensemble = fit_ensemble(daily.first(learned), (14,), (33.9,))
+    plain = fit_lead(daily, Pairs.of(daily.first(learned), 14), (33.9,))
+    assert plain is not None
+    gaussian = fit_gaussian(daily.first(learned), (14,), (33.9,))
+    own, other = (rmse(model.say(daily, later.day, later.station)[14].point, later.truth(daily)) for model in (ensemble, gaussian))
+    assert own < 1.05 * rmse(plain.say(daily, later, (33.9,)).point, later.truth(daily))
+    assert other > 1.4 * own
+
+
+def test_of_one_station_s_first_season_a_third_is_logistic_persistence_s() -> None:
+    """From 60 issues on; of fewer, and of several stations, it is the Gaussian process to the bit."""
+    daily = mouth()
+    at = (np.array([84, 89]), np.array([0, 0]))
+    ensemble, gaussian = (fit(daily.first(80), (14, 21), (33.9,)) for fit in (fit_ensemble, fit_gaussian))
+    one, other = (model.say(daily, *at) for model in (ensemble, gaussian))
+    beside = ensemble.leads[14].beside
+    assert beside is not None
+    assert beside.bare == UNTRIED
+    plain = beside.logistic.say(daily, Pairs(day=at[0], station=at[1], lead=14), (33.9,))
+    assert one[14].point == pytest.approx(2 / 3 * other[14].point + 1 / 3 * plain.point)
+    assert one[14].p_gt == pytest.approx(2 / 3 * other[14].p_gt + 1 / 3 * plain.p_gt)
+    assert one[21].quantiles.tobytes() == other[21].quantiles.tobytes()
+
+
+def test_of_many_issues_what_was_learned_speaks_alone() -> None:
+    """Of 1,500 and more of a lead nobody else has a say, and what is said is what was learned, to the bit."""
+    model = fitted()
+    day, station = np.array([540, 600]), np.array([0, 2])
+    for lead, one in model.leads.items():
+        assert len(Pairs.of(RIVER.first(LEARNED), lead).day) >= MANY
+        assert one.beside is None
+        assert one.shares(driven=True) == one.shares(driven=False) == SPEAKS_ALONE
+        assert one.driven is not None
+        found = known(RIVER, day, station, scale=model.alone.scale, kernel=model.alone.kernel, drivers=model.drivers, within=model.within, furthest=2)
+        own = one.driven.say(inputs(found, lead), model.alone.scale, model.alone.asked)
+        assert model.say(RIVER, day, station)[lead].quantiles.tobytes() == own.quantiles.tobytes()
 
 
 def test_it_keeps_no_object_of_the_library_it_was_learned_with() -> None:

@@ -12,8 +12,10 @@ import pytest
 from analytics.daily.explain import LEAST, LEAST_SHARE, MOST, Drivers, drivers_heard, effects, group_of, reasons
 from analytics.daily.features import driver_of, inputs, known
 from analytics.daily.histories import daily_of
+from analytics.daily.models.ensemble import fit_ensemble
 from analytics.daily.models.gaussian import GaussianProcess
 from analytics.daily.panel import Daily, Index
+from analytics.daily.pool import UNTRIED
 from core.forecast import REASONS, Reason
 from core.reasons import reason_text
 
@@ -79,6 +81,18 @@ def test_of_the_gaussian_process_tide_and_course_make_the_whole_step() -> None:
     assert set(found) == {("tide", ""), ("course", "")}
     assert np.allclose(found["tide", ""] + found["course", ""], step)
     assert (np.abs(found["tide", ""]) > 0).all()
+
+
+def test_of_several_speakers_each_is_told_by_its_share() -> None:
+    """A first season of one station: what the Gaussian process and logistic persistence say beside today's value makes the whole step of the two."""
+    first = panel().only(np.array([0])).first(len(panel().days) - 1)
+    young = fit_ensemble(first, (LEAD,), (1.0, 4.0))
+    assert young.leads[LEAD].shares(driven=False) == UNTRIED
+    day, station = np.array([len(first.days) - 1, len(first.days) - 9]), np.array([0, 0])
+    found = effects(young, first, day, station, LEAD)
+    assert set(found) == {("tide", ""), ("course", "")}
+    step = young.say(first, day, station)[LEAD].point - first.target[day, station]
+    assert np.allclose(found["tide", ""] + found["course", ""], step)
 
 
 def test_a_falling_series_that_is_forecast_to_rise_back_is_told_as_that() -> None:

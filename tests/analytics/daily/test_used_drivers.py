@@ -26,7 +26,7 @@ def learned(days: int) -> Daily:
 
 def without_learners() -> Ensemble:
     """What the ensemble is on too few days: its Gaussian process alone."""
-    return replace(made.fitted(), leads={lead: Lead(driven=None, bare=None) for lead in made.LEADS})
+    return replace(made.fitted(), leads={lead: Lead(driven=None, bare=None, beside=None) for lead in made.LEADS})
 
 
 def test_what_it_learned_is_used_and_of_others_it_is_told_why() -> None:
@@ -40,11 +40,11 @@ def test_what_it_learned_is_used_and_of_others_it_is_told_why() -> None:
     [
         (60, "it learned from 116 forecasts; 120 are needed"),
         (80, "it learned from one season; two are needed"),
-        (WHOLE, "the Gaussian process alone forecast seasons left out better"),
+        (WHOLE, "without one season too few forecasts are left to learn from"),
     ],
 )
 def test_one_without_learners_uses_none(days: int, why: str) -> None:
-    """Too few forecasts to learn from, all of one season, or learners that were no better; none is missed when it is silent."""
+    """Too few forecasts to learn from, all of one season, or of which too little is left without one; none is missed when it is silent."""
     assert uses(without_learners(), learned(days)).unused["discharge"] == why
     assert uses(without_learners().alone, learned(days)).unused["discharge"] == "a model of its kind takes none"
     daily = daily_of(made.histories(), (), made.AT, days=90, target="day_max")
