@@ -14,6 +14,7 @@ from servers.front import Front
 from typer.main import get_command
 
 from canhman import cli
+from core.errors import ConfigError
 
 
 def commands() -> Iterator[tuple[str, typer.core.TyperCommand]]:
@@ -232,7 +233,9 @@ def test_what_a_stranger_sent_never_drives_the_terminal(front: Front) -> None:
     letter = DeadLetter(reason="malformed", text=hostile, journal="j", position=1, topic=hostile, org="", device="", received=1, head=head)
     wait = Waiting(org="default", device="kl99", journal="j", position=2, received=1, size=len(head), head=head)
     front.database(lambda db: db.commit(Commit(journal="j", state_cursor=3, dead=(letter,), waiting=(wait,))))
-    front.database(lambda db: db.put(Station(id="odd", org="default", name="[bold]<b>=1+1 \u202e"), actor="t"))
+    with pytest.raises(ConfigError, match=r"U\+202E"):
+        front.database(lambda db: db.put(Station(id="odd", org="default", name="[bold]<b>=1+1 \u202e"), actor="t"))
+    front.database(lambda db: db.put(Station(id="odd", org="default", name="[bold]<b>=1+1"), actor="t"))
     for words in ("devices list", "deadletters list", "deadletters show 1", "stations list", "stations show odd", "doctor"):
         shown = front(*words.split()).out
         assert not set(shown) & set("\x1b\x07\u202e"), words
