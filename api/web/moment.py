@@ -90,7 +90,8 @@ def page(template: str, at: Moment, words: Mapping[str, object], *, place: str) 
         "day": today(at),
         "news": news(at),
         "live": live(at),
-        "printed": printed(at),
+        "printed": _dated("page.printed", at),
+        "taken": _dated("page.taken", at),
         **words,
     }
     html = at.request.app.state.templates.get_template(template).render(context)
@@ -113,9 +114,9 @@ def live(at: Moment) -> dict[str, object]:
     return {"now": at.now, "speed": at.speed, "refresh": refresh, "clock": clock(at.now, TIMEZONE), "offset": offset, "words": words}
 
 
-def printed(at: Moment) -> str:
-    """When a page was printed; the script keeps it true."""
-    return say(at.lang, "page.printed", time=clock(at.now, TIMEZONE), date=full_date(at.now, TIMEZONE, at.lang))
+def _dated(key: str, at: Moment) -> str:
+    """When a page was made; the script keeps it true for paper, and without scripts it is how old the page is."""
+    return say(at.lang, key, time=clock(at.now, TIMEZONE), date=full_date(at.now, TIMEZONE, at.lang))
 
 
 def news(at: Moment) -> dict[str, object] | None:

@@ -222,6 +222,19 @@ def test_a_page_that_nothing_renews_is_hidden(browser: Browser, address: str) ->
     context.close()
 
 
+def test_without_scripts_nothing_is_hidden(browser: Browser, address: str) -> None:
+    """Where scripts are off, what the page says stays beside its time, however slowly it loads again; after three minutes it says that it is old."""
+    with opened(browser, PHONE, java_script_enabled=False) as page:
+        page.goto(address)
+        assert page.get_by_text("Số tính tới lúc 10:00, ngày").is_visible()
+        session = page.context.new_cdp_session(page)
+        session.send("Animation.enable")
+        session.send("Animation.setPlaybackRate", {"playbackRate": 1000.0})  # three minutes in a fifth of a second
+        page.locator(".unkept").wait_for(state="visible")
+        assert page.locator("#live").is_visible()
+        assert page.get_by_text("Lấy và trữ nước được").first.is_visible()
+
+
 @pytest.mark.parametrize("width", [320, 360, 768, 1366])
 def test_nothing_scrolls_sideways(browser: Browser, address: str, width: int) -> None:
     """At 320 px, and so at 200 % of 640 px, every page fits its width."""
