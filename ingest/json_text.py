@@ -6,6 +6,8 @@ import json
 import math
 import re
 
+import msgspec
+
 from core.errors import DecodeError
 from ingest.decoder import Refusal
 
@@ -15,6 +17,14 @@ _BARE = re.compile(r'("(?:[^"\\]|\\.)*")|([-+]?\b(?:nan|inf(?:inity)?)\b)', re.I
 
 def parse(payload: bytes) -> object:
     """What a message holds; a bare nan or inf is read as NaN. Raises DecodeError (`malformed`) where it is no JSON."""
+    try:
+        strict: object = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):  # patience costs fifty times as much: only where it is needed, which also says what is wrong
+        return _patient(payload)
+    return strict
+
+
+def _patient(payload: bytes) -> object:
     text = payload.decode("utf-8", "replace")  # a name in another encoding, in a key nobody reads, costs no reading
     try:
         found: object = json.loads(_BARE.sub(lambda m: m.group(1) or "NaN", text))
