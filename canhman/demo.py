@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from adapters.sql.database import SqlDatabase
 from canhman import publishing, wiring
 from canhman.clocks import saved_each_second, shared_in_process
-from canhman.demo_network import ORG, SILENT, demo_network, log_saved_each_second, memories
+from canhman.demo_network import ORG, SILENT, brought_forward, demo_network, log_saved_each_second, memories
 from canhman.demo_ports import PORTS, after_a_used_port
 from canhman.demo_sensor import SENSOR, keep, sensor_lines
 from canhman.demo_view import View
@@ -72,6 +72,8 @@ def settings_of(given: Settings, plan: Plan) -> Settings:
 
 async def demo(settings: Settings, plan: Plan, signals: Signals, view: View) -> list[str]:
     """Run it until a stop; returns the names of services that did not end in time. Raises what keeps it from starting."""
+    if done := brought_forward(settings):
+        view.say(done)
     db = wiring.database(settings)
     threads = Threads(signals)
     try:

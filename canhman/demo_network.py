@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from adapters.sql.database import SqlDatabase
+from adapters.sql.schema import migrate
 from canhman import device_log, wiring
 from canhman.configuration import read_text
 from canhman.device_log import DeviceLog
@@ -20,6 +21,7 @@ from firmware_sim.noise import DAY_MS
 from firmware_sim.probe import Fault
 
 ORG = "default"
+DEVICES = "devices.json"  # what the devices remember; no other program makes such a file
 DAYS = 60.0  # from the network's start to the moment the demo begins
 SILENT = "hoc-po"  # whose device stopped …
 SILENT_MS = (9 * 60 + 5) * 60_000  # … so long before that moment
@@ -37,10 +39,22 @@ def begin_of(network: Network) -> int:
     return network.start_ms + round(DAYS * DAY_MS)
 
 
+def brought_forward(settings: Settings) -> str:
+    """The database of an earlier version's demo is brought to this version: what was done, in words; empty where there was nothing to do.
+
+    Nothing real can be lost here, and `canhman migrate` by itself looks at CANHMAN_DATA, not at this folder. A folder without
+    the demo's devices may be a real installation: it is left as it is. Raises as `adapters.sql.schema.migrate`.
+    """
+    if not ((settings.data / DEVICES).exists() and (settings.data / "registry.db").exists()):
+        return ""
+    before, now = migrate(settings.database_url)
+    return f"database: {before} → {now}" if before is not None and before != now else ""
+
+
 async def memories(settings: Settings, db: SqlDatabase, network: Network, history_days: float) -> tuple[SimClock, DeviceLog]:
     """The clock where it was saved, standing, and what the devices remember; at the first start also what is registered."""
     saved = await db.load_clock()
-    path = settings.data / "devices.json"
+    path = settings.data / DEVICES
     log = device_log.load(path)
     if saved is None:
         await _register(settings, db, network)
@@ -69,7 +83,7 @@ async def _register(settings: Settings, db: SqlDatabase, network: Network) -> No
 @contextlib.asynccontextmanager
 async def log_saved_each_second(settings: Settings, log: DeviceLog) -> AsyncIterator[None]:
     """What was taken of each device stands in a file, a second old at most."""
-    path = settings.data / "devices.json"
+    path = settings.data / DEVICES
 
     async def keep_saving() -> None:
         while True:

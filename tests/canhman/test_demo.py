@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,17 +18,18 @@ from pydantic import SecretStr
 from servers.front import Front
 from servers.ports import free_port
 
+from adapters.sql.schema import prepare
 from canhman import device_log
 from canhman.demo import Plan, demo, settings_of
 from canhman.demo_folder import alone
-from canhman.demo_network import SILENT, demo_network
+from canhman.demo_network import DEVICES, SILENT, brought_forward, demo_network
 from canhman.demo_ports import after_a_used_port, url
 from canhman.demo_sensor import sensor_lines
 from canhman.demo_view import View
 from canhman.device_log import DeviceLog, count
 from canhman.settings import Settings
 from canhman.signals import Signals
-from core.errors import CanhManError, ConfigError, UnavailableError
+from core.errors import CanhManError, ConfigError, FormatError, UnavailableError
 from firmware_sim.noise import DAY_MS
 from firmware_sim.sampling import samples
 
@@ -127,6 +129,26 @@ def test_a_folder_of_a_real_installation_is_refused(front: Front) -> None:
     with pytest.raises(ConfigError, match="no demo made") as caught:
         asyncio.run(demo(settings, plan(), signals, View("", signals, speed=600)))
     assert "kl01" in str(caught.value)
+
+
+def test_a_demo_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """Its database is brought to this version, once; a folder that holds no demo, perhaps a real installation, is left to `canhman migrate`."""
+    settings = settings_of(Settings(), Plan(data=tmp_path, port=0, speed=600, history_days=60))
+    url = settings.database_url
+    assert brought_forward(settings) == ""
+    assert not (tmp_path / "registry.db").exists()
+    prepare(url)
+    with sqlite3.connect(tmp_path / "registry.db") as before:
+        before.execute("DROP TABLE forecast_basis")
+        before.execute("UPDATE alembic_version SET version_num = '0011'")
+    before.close()
+    assert brought_forward(settings) == ""
+    with pytest.raises(FormatError, match="run canhman migrate"):
+        prepare(url)
+    device_log.save(tmp_path / DEVICES, BEGIN, {})
+    assert brought_forward(settings).startswith("database: 0011 → ")
+    assert brought_forward(settings) == ""
+    prepare(url)
 
 
 def test_the_addresses_it_prints() -> None:
