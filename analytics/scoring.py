@@ -103,11 +103,17 @@ class Scorer:
         self._directory: Directory | None = None
         self._hour = -1  # in which all points were looked at
         self._queue: deque[tuple[str, str]] = deque()
+        self._reads = 0  # points whose readings were read
         self._newest: dict[tuple[str, str], int] = {}  # issued_at [ms]
         self._until: dict[tuple[str, str], int] = {}
         self._looked: dict[tuple[str, str], int] = {}  # when what the scores of a point rest on was looked at last [ms]
         self._marks: dict[tuple[str, str], object] = {}  # what stood in registry and state then
         self.anew: list[Anew] = []  # what was scored anew; for whoever tells it to clear
+
+    @property
+    def waits(self) -> bool:
+        """Whether points wait for their turn in this hour."""
+        return bool(self._queue)
 
     async def run(self) -> int:
         """Score what is due, and anew what rests on other readings by now, in part where that is much; returns how many stretches of days were scored.
@@ -126,8 +132,8 @@ class Scorer:
             self._hour = now // HOUR_MS
         if self._directory is None or self._directory.version != await self._db.version():
             self._directory = Directory(await self._db.snapshot())
-        done = 0
-        while self._queue and done < POINTS:
+        done, reads = 0, self._reads
+        while self._queue and done < POINTS and self._reads - reads < POINTS:  # after a start each point is read, mostly to find that it is as it was
             station, point = self._queue.popleft()  # a fault of ours at one point must not keep the others waiting
             try:
                 more = await self._score(self._directory, station, point, now)
@@ -165,6 +171,7 @@ class Scorer:
             return 0
         if any(s.dirty_from is not None and s.dirty_from < until for place in places for s in place.states):
             return 0  # the judge has not answered yet: what is good is not known
+        self._reads += 1
         at = _At(directory=directory, places=places, was=was, after=after, over=min(after, over))
         histories = await self._histories(at, min(reach(at.over, zone), after - _BEFORE_MS), until)
         kept = {b.time: b for b in await self._db.bases(station=station, point=point)} if was else {}

@@ -100,7 +100,7 @@ async def once(settings: Settings, *, wait_s: float, moved: Moved) -> Round:
         done = await parts.issuer(read_forecast(settings.config), patience_ms=0).round(moved=moved)  # there is no second round
         await parts.mirroring(read_risk(settings.config)).run()
         scorer = parts.scorer(settings)
-        while await scorer.run():
+        while await scorer.run() or scorer.waits:
             pass
         return done
 

@@ -192,6 +192,21 @@ def test_a_round_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     assert [len(record(world, station=s)) for s in "abc"] == [14, 14, 14]
 
 
+def test_a_round_after_a_start_is_bounded_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new service reads every point to see whether its days are as they were: two in a round, so that forecasts need not wait for all of them."""
+    for name in ("a", "b", "c"):
+        world.measure(world.station(name), FIVE - 40 * DAY, FIVE)
+    world.round()
+    world.clock.now = FIVE + 5 * DAY
+    drain(world)
+    monkeypatch.setattr(scoring, "POINTS", 2)
+    read, whole = list[str](), scoring.good_readings
+    monkeypatch.setattr(scoring, "good_readings", lambda store, place, *more: (read.append(place.station.id), whole(store, place, *more))[1])
+    made = scorer(world)
+    assert (world.run(made.run()), read, made.waits) == (0, ["a", "b"], True)
+    assert (world.run(made.run()), read, made.waits) == (0, ["a", "b", "c"], False)
+
+
 def test_a_clock_that_ran_ahead_leaves_later_days_to_be_scored(world: World) -> None:
     """Five years ahead and back: what is forecast afterwards is scored, and what had no readings then is scored with those that came."""
     a = world.station("a")
