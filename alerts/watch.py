@@ -27,7 +27,7 @@ from core.risk import Risk
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
 from registry.directory import Directory
-from registry.situation import SALINITY, Situation
+from registry.situation import JUDGED_BY, SALINITY, Situation
 
 CURSOR = "alerts.changed"  # how far `changed` is judged
 TICK_MS = 60_000  # of the clock
@@ -112,7 +112,7 @@ class Watch:
         self._saved = 0
 
     async def situation(self) -> Situation:
-        """What is known now of every station's salinity, for the verdict that goes with a message."""
+        """What is known now of every station's salinity, for the verdict that goes with a message, and for boards."""
         return Situation(await self._refresh(), self._states.values(), self._known_issues(self._clock.now_ms()), self._risk())
 
     @property
@@ -223,12 +223,12 @@ class Watch:
     def _take(self, states: Iterable[SeriesState]) -> None:
         for state in states:
             self._seen = max(self._seen, state.changed)
-            if state.key.quantity == SALINITY:
+            if state.key.quantity in JUDGED_BY:
                 self._states[state.key] = state
+            if state.key.quantity == SALINITY and state.role == "primary":
                 point = (state.key.station, state.key.point)
-                if state.role == "primary":
-                    self._sensors[point][state.key.sensor] = state.key
-                    self._touched.add(point)
+                self._sensors[point][state.key.sensor] = state.key
+                self._touched.add(point)
 
     def _hear(self, issues: Iterable[Forecast]) -> None:
         """The newest of a point; one that lies ahead of our clock takes no other's place, and gives its own to any that does not."""

@@ -28,6 +28,7 @@ from registry.items import DEVICE_POINT
 
 SALINITY = "water.salinity"
 CONDUCTIVITIES = ("water.ec", "water.ec_raw")  # what salinity is worked out from
+JUDGED_BY = frozenset((SALINITY, *CONDUCTIVITIES))  # the states without which a verdict is not the one that pages give
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

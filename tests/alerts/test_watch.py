@@ -19,6 +19,7 @@ from core.flags import Flag
 from core.forecast import HINDCAST
 from core.place import Deployment
 from core.series import SeriesKey
+from core.state import Latest
 
 BOTH = [("s0", "observed", 1.0), ("s0", "observed", 4.0)]
 
@@ -376,3 +377,19 @@ def test_a_front_over_a_province_comes_in_parts(make_rig: Callable[..., Rig], mo
     assert sizes == [4, 0, 4, 2]
     assert len(rig.live()) == len(rig.intents()) == 10
     assert rig.run(lambda: rig.db.load_cursor(CURSOR)) > 0
+
+
+@pytest.mark.parametrize("quantity", ["water.ec", "water.ec_raw"])
+def test_the_verdict_of_messages_and_boards_hears_of_a_bad_conductivity(rig: Rig, quantity: str) -> None:
+    """A probe that reads what has no salinity: its last good one says nothing here either, as on pages."""
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now - HOUR, {}, station="s0")]))
+    rig.feed(0.2, 0.2, 0.2)
+    rig.look()
+    assert rig.run(rig.watch.situation).verdict("s0", rig.clock.now).verdict == "take"
+    rig.clock.now += MIN
+    (good,) = rig.run(lambda: rig.db.states())
+    failed = Latest(time=rig.clock.now, value=-1.0, flag=Flag.FAIL)
+    rig.run(lambda: rig.db.replace([replace(good, key=good.key._replace(quantity=quantity), newest=failed, judged=failed, good=None)]))
+    rig.look()
+    found = rig.run(rig.watch.situation).verdict("s0", rig.clock.now)
+    assert (found.verdict, found.reason) == ("unknown", "fault")
