@@ -6,7 +6,7 @@ alone may publish. At QoS 0 nothing waits anywhere: neither at the broker while 
 
 Who may not publish there (an older installation, a broker with rules of its own) learns nothing from silence. So a filter is
 deaf only where a word of ours came by it before: in this process, or at this broker as the installation remembers it. Some
-brokers hang up on whoever publishes where he may not: to them nothing more is said.
+brokers hang up on whoever publishes where he may not: to them nothing more is said, also where they took it once.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Echo:
         """Say a word by each filter, where it is time at `now` [s]. Raises UnavailableError."""
         if now - self._said_at < EVERY_S or self._strikes >= STRIKES:
             return
+        if self._said_at > float("-inf"):  # the last word's connection stands: it did not end because of it
+            self._strikes = 0
         self._said_at = now
         self._number += 1
         self._filters = {echo_topic(f, self._client_id): f for f in self._held.filters}
@@ -80,8 +82,8 @@ class Echo:
         self._said_at = float("-inf")
 
     def lost(self, now: float) -> None:
-        """The connection went at `now` [s]: soon after a word, and where none ever came back, that may be why."""
-        if self.known or now - self._said_at >= HANGS_UP_S:
+        """The connection went at `now` [s]: soon after a word, and before all of it came back, that may be why."""
+        if not self._out or now - self._said_at >= HANGS_UP_S:
             return
         self._said_at = float("-inf")
         self._strikes += 1
@@ -95,6 +97,11 @@ class Echo:
     @property
     def trouble(self) -> str:
         """By which filters our words came back once and do not any more, in words."""
+        if self._strikes >= STRIKES and self.known:
+            return (
+                f"the broker hangs up when ingest publishes a word to itself, to one of {', '.join(sorted(self._filters))}, so it does not any more and cannot "
+                "tell whether it hears. Were its access rules changed? Allow ingest's user to publish there, and restart ingest"
+            )
         deaf = [f for f in self._held.filters if self._missed.get(f, 0) >= MISSED and f in self.known]
         if not deaf:
             return ""

@@ -159,6 +159,36 @@ def test_a_broker_that_hangs_up_at_a_word_is_told_none() -> None:
         known.echo.connected()
 
 
+@pytest.mark.parametrize("but", ["", FILTERS[5]])
+def test_a_broker_that_begins_to_hang_up_at_a_word_is_told_none(but: str) -> None:
+    """Its rules were changed, for all filters or one: what devices send comes on over a connection that holds, and that nothing tells of it any more is red."""
+    broker = Broker()
+    broker.turn(0)
+    for n in range(2):
+        broker.echo.connected()
+        broker.turn(n * EVERY_S + 1, but=but, silent=not but)
+        assert broker.said
+        broker.echo.lost(n * EVERY_S + 1.1)
+    broker.echo.connected()
+    broker.turn(3 * EVERY_S)
+    assert broker.said == []
+    assert "hangs up" in broker.echo.trouble
+
+
+def test_connections_that_outlive_a_word_are_not_lost_by_it() -> None:
+    """One lost soon after a word, one that stands for the next word, one lost again: nothing says that it was the word."""
+    broker = Broker()
+    for n in range(4):
+        broker.turn(100 * n, silent=True)
+        broker.echo.lost(100 * n + 0.1)
+        broker.echo.connected()
+        broker.turn(100 * n + 1, silent=True)
+        broker.turn(100 * n + 1 + EVERY_S, silent=True)
+        assert broker.said
+        broker.echo.lost(100 * n + 90)
+        broker.echo.connected()
+
+
 @pytest.mark.sockets
 @pytest.mark.parametrize("client", CLIENTS)
 def test_an_installation_at_such_a_broker_stays_as_it_was(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
