@@ -21,7 +21,7 @@ from core.table import Table
 _CELL = 1 << 20
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _QUOTED = re.compile(r'"[^"]*"')  # what parts columns does not stand in quotes
-_WRITTEN = re.compile(r"[^\r\n]*[^\s,;][^\r\n]*")  # a line that is not blank
+_BEGINNING = re.compile(r"[\s,;]*[^\r\n]*")  # to the end of the first line that is not blank
 
 
 def _only_file(data: bytes) -> bytes:
@@ -51,8 +51,9 @@ def read_columns(path: Path, wanted: Sequence[str]) -> Table:
     Raises FormatError for what is no such file, OSError where it cannot be opened.
     """
     text = _text(path)
-    first = _WRITTEN.search(text)
-    comma = max(",;\t", key=_QUOTED.sub("", first[0] if first else "").count)
+    beginning = _BEGINNING.match(text)
+    first = re.split(r"[\r\n]", beginning[0] if beginning else "")[-1]
+    comma = max(",;\t", key=_QUOTED.sub("", first).count)
     reader = csv.reader((found[0] for found in _LINE.finditer(text)), delimiter=comma, strict=True)
     csv.field_size_limit(_CELL)
     line = 1  # in which a row begins: a quote left open is reported by the reader where the file ends
