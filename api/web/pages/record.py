@@ -83,8 +83,10 @@ async def _words(at: Moment, backend: Backend, one: Station | None) -> dict[str,
     days = _days(apart, LEADS)
     own_days = _own_days(apart) | {key: n // 24 for _, _, counts in hours for key, n in counts.items()}  # of issues of every hour
     heads = [*AHEAD.items(), *(("day_max", lead) for lead in LEADS)]
-    scored = sorted((s for s in seen if any((s.id, "day_max", lead) in each for lead in LEADS)), key=lambda s: s.name)
-    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, *head)), own_days.get((s.id, *head), 0), at.lang) for head in heads)) for s in scored]
+    # the values' rows stand where no day could be scored too: a station whose readings all turned out bad stays in the record
+    issued = {s.station for s in (*apart, *await backend.records.scores(**asked, lines=(VALUES,), over=("point", "model")))}
+    listed = sorted((s for s in seen if s.id in issued), key=lambda s: s.name)
+    rows = [Row(station=s, cells=tuple(_cell(each.get((s.id, *head)), own_days.get((s.id, *head), 0), at.lang) for head in heads)) for s in listed]
     first = next((r for r in whole if r.lead == LEADS[0] and r.lines[LINE].n >= FEW and days[r.lead] >= FEW), None)
     tenths = first.lines[LINE].tenths if first is not None else ()
     most = telling(tenths)
@@ -94,7 +96,7 @@ async def _words(at: Moment, backend: Backend, one: Station | None) -> dict[str,
         "drops": drops(most.said) if most is not None else None,
         "weak": _weak(tenths, at.lang),
         "first": first,
-        "strips": await _strips(at, backend, scored[:STRIPS]),
+        "strips": await _strips(at, backend, listed[:STRIPS]),
         "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
         "openings": await openings(backend, [s.id for s in seen], at.lang),

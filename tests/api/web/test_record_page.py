@@ -51,6 +51,18 @@ def test_nothing_has_passed(rig: Rig) -> None:
     assert '<svg class="chart reliability"' not in read(rig)
 
 
+def test_a_station_whose_days_have_no_truth_stays(rig: Rig) -> None:
+    """Where every reading turned out bad its row and its 90 days are still there: it was forecast, and nothing is dropped."""
+    facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "m", "lead": 1, "month": 202603}
+    value = Score(**facts, line=VALUES, bin=0, n=0, missing=6)  # type: ignore[arg-type]  # the names in `facts` are its fields
+    before = midnight(NOW, "Asia/Ho_Chi_Minh") - 72 * HOUR_MS
+    day = Day(station="kenh-lau", point="main", target="day_max", time=before, model="m", said=(1.0, 0.9, 0.0, 0.0), came=None)
+    rig.run(lambda: rig.backend.records.add_scores([value], [day], name="kenh-lau", was=0, value=1))
+    html = read(rig)
+    assert 'href="/record?station=kenh-lau' in html
+    assert "Không có số đo để chấm" in html
+
+
 def test_why_a_station_was_never_forecast(rig: Rig) -> None:
     """No promise of a first score where no forecast was made: what is lacking is said; the promise where one was."""
     with_forecast = {f.station for t in TARGETS for f in rig.run(lambda t=t: rig.backend.forecasts.latest_forecasts(target=t))}  # type: ignore[misc]  # the default binds it
