@@ -7,9 +7,10 @@ fresh. It keeps a copy of what the database says and nothing else: killed at any
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -99,6 +100,7 @@ class Watch:
         self._directory: Directory | None = None
         self._states: dict[SeriesKey, SeriesState] = {}
         self._sensors: defaultdict[Point, dict[str, SeriesKey]] = defaultdict(dict)  # primary ones
+        self._probes: defaultdict[Point, list[SeriesKey]] = defaultdict(list)  # the conductivities of these
         self._seen = -1  # the `changed` read last
         self._forecasts: dict[Point, Forecast] = {}
         self._issue = -1  # the id read last
@@ -223,11 +225,18 @@ class Watch:
     def _take(self, states: Iterable[SeriesState]) -> None:
         for state in states:
             self._seen = max(self._seen, state.changed)
-            if state.key.quantity in JUDGED_BY:
-                self._states[state.key] = state
-            if state.key.quantity == SALINITY and state.role == "primary":
-                point = (state.key.station, state.key.point)
+            if state.key.quantity not in JUDGED_BY:
+                continue
+            is_new = state.key not in self._states
+            self._states[state.key] = state
+            if state.role != "primary":
+                continue
+            point = (state.key.station, state.key.point)
+            if state.key.quantity == SALINITY:
                 self._sensors[point][state.key.sensor] = state.key
+            elif is_new:
+                self._probes[point].append(state.key)
+            if point in self._sensors:
                 self._touched.add(point)
 
     def _hear(self, issues: Iterable[Forecast]) -> None:
@@ -251,12 +260,15 @@ class Watch:
         end = due.now + AHEAD_MS + 1
         wanted: defaultdict[int, list[tuple[Point, SeriesKey, int, int]]] = defaultdict(list)
         for point in due.touched:
-            reading = situation.reading(*point, SALINITY)
-            if reading is None or not reading.is_fresh(due.now, due.risk):
+            water = situation.water(*point)
+            stale_after = due.risk.stale_after_ms(water.interval_s or due.risk.interval_s)
+            if water.newest is None or not -AHEAD_MS <= due.now - water.newest.time <= stale_after:
                 continue  # what is stale neither opens nor clears
-            stale_after = due.risk.stale_after_ms(reading.interval_s or due.risk.interval_s)
             start = due.now - (reach_back_ms(stale_after, due.rules) if point in standing else stale_after)
-            wanted[start] += [(point, *part) for part in self._series(point, situation.directory, start, end)]
+            keys = [*self._sensors[point].values()]
+            if point in standing or water.failing:
+                keys += self._probes[point]  # what has no salinity is known of them alone; else nobody reads each message twice
+            wanted[start] += [(point, *part) for part in _series(keys, point, situation.directory, start, end)]
         found: defaultdict[Point, dict[int, Latest]] = defaultdict(dict)
         rows = 0
         for start, series in wanted.items():
@@ -265,13 +277,12 @@ class Watch:
                 batch = await self._store.read([key for _, key, _, _ in part], start, end)
                 rows += len(batch)
                 for n, (point, key, since, until) in enumerate(part):
-                    found[point] |= _latest(batch, n, self._states[key], since, until)
+                    new = _latest(batch, n, self._states[key], since, until)
+                    if key.quantity == SALINITY:
+                        found[point] |= new
+                    else:
+                        found[point] = {t: replace(r, value=math.nan) for t, r in new.items() if r.flag in BAD} | found[point]
         return {point: tuple(readings[t] for t in sorted(readings)) for point, readings in found.items()}, rows
-
-    def _series(self, point: Point, directory: Directory, start: int, end: int) -> list[tuple[SeriesKey, int, int]]:
-        """The series of the point's primary sensors with the times each of them speaks for."""
-        known = self._sensors[point]
-        return [(known[p.sensor], p.start, p.end) for p in directory.sensors_at(*point, start, end) if p.role == "primary" and p.sensor in known]
 
     def _facts(self, point: Point, situation: Situation, judged: tuple[Latest, ...] | None, now: int) -> Facts | None:
         reading = situation.reading(*point, SALINITY)
@@ -280,7 +291,7 @@ class Watch:
         station = situation.directory.station(point[0])
         return Facts(
             org=station.org if station is not None else next(iter(self._sensors[point].values())).org,
-            newest=reading.newest,
+            newest=situation.water(*point).newest,
             received=reading.received,
             interval_s=reading.interval_s,
             judged=judged,
@@ -288,6 +299,12 @@ class Watch:
             stands=any(p.role == "primary" for p in situation.directory.sensors_at(*point, now, now + 1)),
             since=self._began,
         )
+
+
+def _series(keys: Iterable[SeriesKey], point: Point, directory: Directory, start: int, end: int) -> list[tuple[SeriesKey, int, int]]:
+    """These series of the point's primary sensors with the times each of them speaks for."""
+    parts = [p for p in directory.sensors_at(*point, start, end) if p.role == "primary"]
+    return [(key, p.start, p.end) for p in parts for key in keys if key.sensor == p.sensor]
 
 
 def _by_key(alerts: Iterable[Alert]) -> dict[AlertKey, Alert]:

@@ -24,11 +24,15 @@ UNIT = "g/L"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterState:
-    """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s]."""
+    """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s].
+
+    `failing`: the newest one is no salinity but the conductivity that came after the last: suspect or failing, its value NaN.
+    """
 
     newest: Latest | None = None
     judged: Latest | None = None
     interval_s: float | None = None
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,8 @@ class Situation:
         found = self._readings.get((station, point, SALINITY))
         if found is None:
             return WaterState()
-        return WaterState(newest=self._bad_since(found) or found.newest, judged=found.judged, interval_s=found.interval_s)
+        bad = self._bad_since(found)
+        return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None)
 
     def _bad_since(self, salinity: Reading) -> Latest | None:
         """A suspect or failing conductivity that came after it: a probe may read what has no salinity, and the last one that had is no word on the water."""

@@ -393,3 +393,23 @@ def test_the_verdict_of_messages_and_boards_hears_of_a_bad_conductivity(rig: Rig
     rig.look()
     found = rig.run(rig.watch.situation).verdict("s0", rig.clock.now)
     assert (found.verdict, found.reason) == ("unknown", "fault")
+
+
+def test_a_probe_that_reads_what_has_no_salinity_is_a_fault(rig: Rig) -> None:
+    """Conductivities of -1 are found as failing salinities are: the officer hears of it at once, not of silence a day later; good ones clear it."""
+    rig.feed(0.2, 0.2, 0.2, end=rig.clock.now - 30 * MIN)
+    rig.look()
+    (good,) = rig.run(lambda: rig.db.states())
+    key = good.key._replace(quantity="water.ec")
+    for age in (15, 0):
+        time = rig.clock.now - age * MIN
+        failed = Latest(time=time, value=-1.0, flag=Flag.FAIL)
+        rig.run(lambda time=time: rig.store.write(Batch.of([0], [time], [-1.0], flag=[Flag.FAIL]), [key]))
+        rig.run(lambda failed=failed: rig.db.replace([replace(good, key=key, newest=failed, judged=failed, good=None)]))
+        rig.look()
+    assert rig.live() == [("s0", "fault", None)]
+    for _ in range(8):
+        rig.clock.now += 15 * MIN
+        rig.feed(0.2)
+        rig.look()
+    assert rig.live() == []
