@@ -114,6 +114,10 @@ class Situation:
         bad = self._bad_since(found)
         return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None)
 
+    def is_sound(self, salinity: Reading, now: int) -> bool:
+        """Whether this reading may be shown in its colour at `now` [ms]: good, fresh, and no worse word of its probe since."""
+        return salinity.flag == Flag.GOOD and salinity.is_fresh(now, self.risk) and self._bad_since(salinity) is None
+
     def _bad_since(self, salinity: Reading) -> Latest | None:
         """A suspect or failing conductivity that came after it: a probe may read what has no salinity, and the last one that had is no word on the water."""
         measured = (self._readings.get((salinity.station, salinity.point, quantity)) for quantity in CONDUCTIVITIES)

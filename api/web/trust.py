@@ -137,7 +137,7 @@ def _row(situation: Situation, r: Reading, now: int, lang: str) -> PointRow:
     is_salinity = r.quantity == SALINITY
     unit = UNITS.get(known.unit, known.unit) if known is not None else ""
     value = value_text(r.newest.value, lang) if is_salinity else number(r.newest.value, known.decimals if known is not None else 2, lang, unit=unit)
-    sound = is_salinity and r.flag == Flag.GOOD and r.is_fresh(now, situation.risk)
+    sound = is_salinity and situation.is_sound(r, now)
     label = (known.vi if lang == "vi" else known.en) if known is not None else r.quantity
     return PointRow(
         point=point_word(r.point, lang),
@@ -157,7 +157,7 @@ def _checked(situation: Situation, reading: Reading, past: History, now: int, la
     tests = ", ".join(say(lang, f"page.test.{n}") if f"page.test.{n}" in texts(lang) else n for n in names)
     word = say(lang, f"flag.{int(reading.flag)}")
     text = say(lang, "page.trust.because", flag=word, tests=tests) if tests else say(lang, "page.trust.flag", flag=word)
-    if reading.flag != Flag.GOOD or not reading.is_fresh(now, situation.risk):
+    if not situation.is_sound(reading, now):
         return Line(icon="gauge", text=text)
     return Line(icon="check", text=text, time=reading.newest.time, good_for=_fresh_for(situation, reading))
 

@@ -117,6 +117,9 @@ def test_a_bad_conductivity_silences_the_salinity_before_it(quantity: str, age: 
     assert found.verdict("kl", NOW).reason == reason
     assert (found.verdict("kl", NOW).verdict == "take") is (reason == "ok")
     assert bool(found.windows("kl", NOW).windows) is (reason == "ok")
+    shown = found.reading("kl", "main", SALINITY)
+    assert shown is not None
+    assert found.is_sound(shown, NOW) is (reason == "ok")
 
 
 def test_a_check_sensor_never_speaks() -> None:
