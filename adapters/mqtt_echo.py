@@ -49,7 +49,7 @@ class Echo:
         """Say a word by each filter, where it is time at `now` [s]. Raises UnavailableError."""
         if now - self._said_at < EVERY_S or self._strikes >= STRIKES:
             return
-        if self._said_at > float("-inf"):  # the last word's connection stands: it did not end because of it
+        if HANGS_UP_S <= now - self._said_at < float("inf"):  # the last word's connection stands: it did not end because of it
             self._strikes = 0
         self._said_at = now
         self._number += 1

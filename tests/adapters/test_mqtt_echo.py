@@ -175,6 +175,19 @@ def test_a_broker_that_begins_to_hang_up_at_a_word_is_told_none(but: str) -> Non
     assert "hangs up" in broker.echo.trouble
 
 
+def test_a_word_more_before_the_end_is_noticed_forgives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a connection that stands for longer than a broker takes to hang up was not lost by the word before."""
+    monkeypatch.setattr(mqtt_echo, "EVERY_S", 0.0)
+    broker = Broker()
+    for n in range(2):
+        broker.turn(10 * n, silent=True)
+        broker.turn(10 * n + 0.1, silent=True)
+        broker.echo.lost(10 * n + 0.2)
+        broker.echo.connected()
+    broker.turn(30)
+    assert broker.said == []
+
+
 def test_connections_that_outlive_a_word_are_not_lost_by_it() -> None:
     """One lost soon after a word, one that stands for the next word, one lost again: nothing says that it was the word."""
     broker = Broker()
