@@ -364,12 +364,13 @@ def demo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(320, 640), PHONE, DESK], ids=["narrow", "phone", "desk"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [((320, 640), "dark"), (PHONE, "light"), (DESK, "light"), (DESK, "dark")], ids=["narrow-dark", "phone-light", "desk-light", "desk-dark"]
+)
 def test_what_is_made_says_so_wherever_one_reads(browser: Browser, demo_address: str, size: tuple[int, int], scheme: Any) -> None:
     """At the upper edge, in front of everything, also at the end of a long page; it covers no link, and nothing scrolls sideways for it."""
-    for path in ("/", "/stations/nuoc-trong", "/river", "/record", "/login"):
-        with opened(browser, size, color_scheme=scheme) as page:
+    with opened(browser, size, color_scheme=scheme) as page:
+        for path in ("/", "/stations/nuoc-trong", "/river", "/record", "/login"):
             page.goto(demo_address + path)
             for _ in range(2):
                 mark = page.locator(".made")
