@@ -170,7 +170,7 @@ class Watch:
         situation = Situation(directory, self._states.values(), self._known_issues(now), due.risk)
         known = _by_key(await self._db.live_alerts(cleared_since=now - round(rules.reopen_h * HOUR_MS)))
         live = [alert for alert in known.values() if alert.state != "cleared"]
-        judged, rows = await self._judged(due, {(a.station, a.point) for a in live}, situation)
+        judged, rows = await self._judged(due, live, situation)
         older_lines: defaultdict[Point, list[AlertKey]] = defaultdict(list)
         for alert in live:
             if alert.line is not None and alert.line not in rules.lines:
@@ -255,18 +255,20 @@ class Watch:
 
     # ------------------------------------------------------------ what the store says
 
-    async def _judged(self, due: _Due, standing: set[Point], situation: Situation) -> tuple[dict[Point, tuple[Latest, ...]], int]:
+    async def _judged(self, due: _Due, live: Sequence[Alert], situation: Situation) -> tuple[dict[Point, tuple[Latest, ...]], int]:
         """The judged readings of the last hours of each touched point that is fresh, oldest first; and how many rows were read."""
         end = due.now + AHEAD_MS + 1
+        standing = {(a.station, a.point) for a in live}
+        faulty = {(a.station, a.point) for a in live if a.kind == "fault"}
         wanted: defaultdict[int, list[tuple[Point, SeriesKey, int, int]]] = defaultdict(list)
         for point in due.touched:
-            water = situation.water(*point)
-            stale_after = due.risk.stale_after_ms(water.interval_s or due.risk.interval_s)
-            if water.newest is None or not -AHEAD_MS <= due.now - water.newest.time <= stale_after:
+            reading, water = situation.reading(*point, SALINITY), situation.water(*point)
+            if reading is None or not replace(reading, newest=water.newest or reading.newest).is_fresh(due.now, due.risk):
                 continue  # what is stale neither opens nor clears
+            stale_after = due.risk.stale_after_ms(reading.interval_s or due.risk.interval_s)
             start = due.now - (reach_back_ms(stale_after, due.rules) if point in standing else stale_after)
             keys = [*self._sensors[point].values()]
-            if point in standing or water.failing:
+            if point in faulty or water.failing:
                 keys += self._probes[point]  # what has no salinity is known of them alone; else nobody reads each message twice
             wanted[start] += [(point, *part) for part in _series(keys, point, situation.directory, start, end)]
         found: defaultdict[Point, dict[int, Latest]] = defaultdict(dict)

@@ -413,3 +413,16 @@ def test_a_probe_that_reads_what_has_no_salinity_is_a_fault(rig: Rig) -> None:
         rig.feed(0.2)
         rig.look()
     assert rig.live() == []
+
+
+def test_conductivities_are_read_for_a_fault_alone(rig: Rig) -> None:
+    """In a dry season warnings of salt stand everywhere: there each message is still read once."""
+    rig.feed(9.0, 9.0)
+    rig.look()
+    assert rig.live() == BOTH
+    (good,) = rig.run(lambda: rig.db.states())
+    key = good.key._replace(quantity="water.ec")
+    rig.run(lambda: rig.store.write(Batch.of([0] * 3, [rig.clock.now - n * MIN for n in range(3)], [14.0] * 3, flag=[1] * 3), [key]))
+    rig.run(lambda: rig.db.replace([replace(good, key=key)]))
+    rig.feed(9.0)
+    assert rig.look().rows == 2
