@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 
 import numpy as np
 
 from analytics.history import History, Times, local_date, local_times
+from analytics.record import end_of_day
 from core.forecast import HOUR_MS
 from core.record import SLUICE, Anew, Basis
 
@@ -53,7 +54,7 @@ def as_they_are(stated: Sequence[Basis], histories: Sequence[History], zone: str
     """These days in a row with the digest of what is good now: at the first point, and at the others too where a sluice was scored between them."""
     if not stated:
         return []
-    days = midnights(stated[0].time, day_after(stated[-1].time, zone), zone)
+    days = midnights(stated[0].time, end_of_day(stated[-1].time, zone), zone)
     alone = digests(days, histories[:1])
     together = digests(days, histories) if len(histories) > 1 else alone
     sluice = set(SLUICE.values())
@@ -82,9 +83,4 @@ def alike(bases: Sequence[Basis], most: int, zone: str) -> Iterator[tuple[int, i
         run = list(group)
         for n in range(0, len(run), most):
             part = run[n : n + most]
-            yield part[0].time, day_after(part[-1].time, zone), part[0]
-
-
-def day_after(midnight: int, zone: str) -> int:
-    """The local midnight [ms] after one."""
-    return int(local_times(zone, local_date(midnight, zone) + timedelta(days=1), 1)[0])
+            yield part[0].time, end_of_day(part[-1].time, zone), part[0]

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from analytics.basis import alike, anew_from, as_they_are, day_after, first_changed, midnights, reach
+from analytics.basis import alike, anew_from, as_they_are, first_changed, midnights, reach
 from analytics.both_sides import sluice_scored
 from analytics.crops import Crops
 from analytics.history import DAY_MS, History, local_date, local_times
 from analytics.hours_ahead import LIMITED, hours_ahead
 from analytics.model import HISTORY_MS
 from analytics.readings import QUANTITY, Place, good_readings
-from analytics.record import days, merged, month_of, scored
+from analytics.record import days, end_of_day, merged, month_of, scored
 from core.bands import LINES
 from core.clock import Clock
 from core.errors import RefusedError, UnavailableError
@@ -255,7 +255,7 @@ class Scorer:
         limits = tuple(sorted({s.line for s in lines if s.point == at.point} - {*LINES, VALUES}))
 
         def stated(t: int) -> Basis:
-            end = day_after(t, at.zone)
+            end = end_of_day(t, at.zone)
             targets = tuple(target for target, start in first.items() if start + (AHEAD[target] + 1) * HOUR_MS <= end)
             return Basis(time=t, digest="", targets=targets, limits=limits if targets else ())
 
