@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from servers.ports import free_port
 
 _START_S = 15.0
+_LISTENS = " running\n"
 
 
 def binary() -> str:
@@ -61,20 +61,21 @@ class Mosquitto:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections."""
+        """Start it and wait until it listens: this one, not whoever else may answer on the port."""
         assert self._process is None, "already running"
         program = binary()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.write_users(self._users, self._acl)
         (self.folder / "mosquitto.conf").write_text(self._configuration())
+        before = self.log.count(_LISTENS)
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen([program, "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log)
         deadline = time.monotonic() + _START_S
-        while not self._accepts():
+        while self.log.count(_LISTENS) == before:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"mosquitto did not start on port {self.port}:\n{self.log}")
-            time.sleep(0.01)  # there is no event to wait for: another process binds the port
+            time.sleep(0.01)  # there is no event to wait for: another process binds the port and writes that it did
 
     def write_users(self, users: str | None, acl: str | None) -> None:
         """Write the password and ACL files (None leaves one as it is); they count from the next `start` or `reload`."""
@@ -119,13 +120,6 @@ class Mosquitto:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-    def _accepts(self) -> bool:
-        try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
 
     def _configuration(self) -> str:
         lines = [] if self._whole is None else [self._whole]
