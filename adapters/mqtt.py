@@ -16,11 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.mqtt_codec import V311, MqttError, Publish, StreamDecoder
-from adapters.mqtt_echo import Echo
 from adapters.mqtt_endpoint import Endpoint, Login
-from adapters.mqtt_held import Held, Wire
+from adapters.mqtt_held import Wire
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_loop import Connack, Hooks, Link
+from adapters.mqtt_source import BrokerSource
 from core.clock import Clock, SystemClock
 from core.errors import UnavailableError
 from core.message import Message
@@ -29,7 +29,7 @@ from registry.permissions import BROKER_STATE, ECHO_PREFIXES, FILTERS
 _UNREADABLE_TOPIC = "\ufffd"
 
 
-class PahoSource:
+class PahoSource(BrokerSource):
     """A persistent session at a broker, known by its client id; see `core.ports.MessageSource`.
 
     `share` divides the data filters among all workers of that name. A message is counted in `counters` when it is read
@@ -52,90 +52,29 @@ class PahoSource:
     ) -> None:
         endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._clock: Clock = clock or SystemClock()
-        self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch)
-        self.counters = self._inbox.counters
         self._read: list[Message] = []  # in this turn of the loop
         self._duplicates = 0  # of them
         self._arrivals = 0
-        self._opened = self._clean = False
-        self.found_session = False  # whether the broker still had our session when `open` connected
-        self._link = Link(
+        link = self._link = Link(
             endpoint, Hooks(make=self._make, connack=_ignore, up=self._up, read=self._after_read, lost=self._lost, left=self._left), reads=max_batch
         )
-        link = self._link
         wire = Wire(subscribe=self._ask, unsubscribe=self._give_up, publish=self._say, flush=link.flush, lose=link.lose, heard_at=lambda: link.heard_at)
-        self._held = Held(endpoint, wire, filters, share=share)
-        self.echo = Echo(client_id, self._held, wire)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there now."""
-        return self._link.connected
-
-    @property
-    def connections(self) -> int:
-        """How many connections there have been."""
-        return self._link.connections
-
-    async def open(self) -> None:
-        """Connect and subscribe. Raises UnavailableError, RefusedError (log-in or a subscription) or ConfigError (CA file)."""
-        self._opened = False
-        await self._link.open()
-        self._opened = True
-
-    async def batch(self) -> list[Message]:
-        """What came within `linger_s` of the first message, at most `max_batch`; waits while there is nothing or no broker."""
-        taken = await self._inbox.batch()
-        self._link.resume()
-        return taken
-
-    def acknowledge(self, messages: Sequence[Message]) -> None:
-        """PUBACK in order of arrival; skips what came over an earlier connection, at QoS 0, or is acknowledged already."""
-        packet_ids = self._inbox.settle(messages)
-        for mid in packet_ids:
-            self._link.client.ack(mid, 1)
-        if packet_ids:
-            self._link.flush()
-
-    async def change(self, filters: Sequence[str]) -> None:
-        """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
-        self._held.want(filters)
-        if self.connected:
-            await self._held.hold(again=True)
-        elif self._opened:
-            raise UnavailableError(f"{self._link.endpoint} is away")
-
-    @property
-    def sessions_lost(self) -> int:
-        """How often the broker had forgotten our session when we came back, and with it what devices sent meanwhile."""
-        return self._held.sessions_lost
-
-    def forgotten(self) -> None:
-        """Whoever knows that there was a session here says that `open` found none: it is counted and told as one that went while we run."""
-        self._held.forgotten()
-
-    def probe(self) -> None:
-        """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
-        if self.connected and not self._inbox.enough:
-            self.echo.speak(asyncio.get_running_loop().time())
-
-    @property
-    def trouble(self) -> str:
-        """Why what devices send may not reach us, in words; empty where nothing is known to be wrong."""
-        return self._link.trouble or self._held.trouble or self.echo.trouble
+        super().__init__(endpoint, keeper=link.keeper, inbox=Inbox(linger_s=linger_s, max_batch=max_batch), wire=wire, filters=filters, share=share)
 
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
         await self._link.close()
 
-    async def forget(self) -> None:
-        """End the session at the broker, with all that waits in it. For a source that is not open. Raises as `open`."""
-        self._clean = True
-        try:
-            await self._link.open()
-            await self._link.close()
-        finally:
-            self._clean = False
+    async def _start(self) -> None:
+        await self._link.open()
+
+    def _read_on(self) -> None:
+        self._link.resume()
+
+    def _confirm(self, packet_ids: Sequence[int]) -> None:
+        for mid in packet_ids:
+            self._link.client.ack(mid, 1)
+        self._link.flush()
 
     # ------------------------------------------------------------ the link's events
 
@@ -157,15 +96,7 @@ class PahoSource:
         return client
 
     async def _up(self, connack: Connack) -> None:
-        """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
-        if self._clean:
-            return
-        self.echo.connected()
-        if self._opened:
-            self._held.renew(session=connack.session_present)
-        else:
-            self.found_session = connack.session_present
-            await self._held.hold()
+        await self._stands(session=connack.session_present)
 
     # ------------------------------------------------------------ the wire of `Held` and `Echo`
 
@@ -217,11 +148,8 @@ class PahoSource:
                     self._duplicates += packet.dup
 
     def _lost(self) -> None:
-        """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
         self._after_read()  # what paho gave us before it lost the line
-        self._inbox.lost()
-        self._held.lost(self._link.reason)
-        self.echo.lost(asyncio.get_running_loop().time())
+        self._gone(self._link.keeper.reason)
 
     # ------------------------------------------------------------ paho's callbacks
 

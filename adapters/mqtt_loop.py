@@ -58,7 +58,7 @@ class Link:
     def __init__(self, endpoint: Endpoint, hooks: Hooks, *, reads: int = 2000) -> None:
         self.endpoint = endpoint
         self._reads = reads  # in one go, before `Hooks.read` is asked and other tasks get their turn
-        self._keeper = Keeper(endpoint, self._connect, hooks.read)
+        self.keeper = Keeper(endpoint, self._connect, hooks.read)
         self.events = 0  # the owner's callbacks count here what they were given, so that reading knows when it is dry
         self._hooks = hooks
         self._sock: socket.socket | None = None
@@ -73,22 +73,12 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether the broker is there now."""
-        return self._keeper.connected
+        return self.keeper.connected
 
     @property
     def connections(self) -> int:
         """How many connections there have been."""
-        return self._keeper.connections
-
-    @property
-    def trouble(self) -> str:
-        """What is wrong with the connection, in words; empty where it stands and lasts, or went but now."""
-        return self._keeper.trouble
-
-    @property
-    def reason(self) -> str:
-        """Why the last connection went."""
-        return self._keeper.reason
+        return self.keeper.connections
 
     @property
     def heard_at(self) -> float:
@@ -104,11 +94,11 @@ class Link:
         """Connect, and keep connected from now on. Raises UnavailableError, RefusedError, or ConfigError (CA file)."""
         self._loop = asyncio.get_running_loop()
         self._client = self._make()
-        await self._keeper.open()
+        await self.keeper.open()
 
     async def close(self) -> None:
         """Write what is queued, DISCONNECT, and stop coming back."""
-        await self._keeper.close()
+        await self.keeper.close()
         if self._sock is not None:
             await self._say_goodbye(self._sock)
             self.lose("closed by us")
@@ -173,7 +163,7 @@ class Link:
                     raise self.endpoint.refusal(str(connack.reason), away=connack.reason.value in AWAY)
                 await self._hooks.up(connack)
             if self._sock is None:
-                raise UnavailableError(f"{self.endpoint} closed the connection: {self._keeper.reason}")
+                raise UnavailableError(f"{self.endpoint} closed the connection: {self.keeper.reason}")
         except BaseException as error:
             self.lose("given up")
             if isinstance(error, TimeoutError):
@@ -294,7 +284,7 @@ class Link:
         if self._connack is not None and not self._connack.done():
             self._connack.set_exception(UnavailableError(f"{self.endpoint} closed the connection before it answered: {reason}"))
         if sock is not None:
-            self._keeper.lost(reason)
+            self.keeper.lost(reason)
             self._hooks.lost()
             self._gone.set()
 

@@ -16,14 +16,14 @@ from typing import Unpack
 import structlog
 
 from adapters.mqtt_codec import Connack, Connect, Properties, Publish, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, encode
-from adapters.mqtt_echo import Echo
 from adapters.mqtt_endpoint import AWAY, Endpoint, Login, tls_context
-from adapters.mqtt_held import Held, Wire
+from adapters.mqtt_held import Wire
 from adapters.mqtt_inbox import Inbox
 from adapters.mqtt_keeper import Keeper
 from adapters.mqtt_own_line import Line, LineHooks
 from adapters.mqtt_own_read import BrokerStream
 from adapters.mqtt_packets import reason_text
+from adapters.mqtt_source import BrokerSource
 from core.clock import Clock, SystemClock
 from core.errors import RefusedError, UnavailableError
 from core.message import Message
@@ -38,7 +38,7 @@ LINGER_S = 0.02  # each batch costs some ms of CPU, however short it is: at a th
 _PUBACK = 0x4002_0000  # its four bytes, with the packet identifier in the lower two
 
 
-class OwnSource:
+class OwnSource(BrokerSource):
     """A persistent session at a broker, known by its client id; see `core.ports.MessageSource`.
 
     `share` divides the data filters among all workers of that name. The counters are those of `mqtt_inbox.COUNTERS`.
@@ -58,78 +58,17 @@ class OwnSource:
         receive_maximum: int = RECEIVE_MAXIMUM,
         **login: Unpack[Login],
     ) -> None:
-        self._endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
+        endpoint = Endpoint(host=host, port=port, client_id=client_id, **login)
         self._clock: Clock = clock or SystemClock()
         self._share = share
         self._receive_maximum = receive_maximum
-        self._inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum, wake=self._read_on)
-        self.counters = self._inbox.counters
-        self._keeper = Keeper(self._endpoint, self._connect, self._read_on)
         self._line: Line | None = None
         self._stream = BrokerStream()
         self._numbers = itertools.count()
-        wire = Wire(subscribe=self._ask, unsubscribe=self._give_up, publish=self._say, flush=_at_once, lose=self._give_up_line, heard_at=self._heard_at)
-        self._held = Held(self._endpoint, wire, filters, share=share)
-        self.echo = Echo(client_id, self._held, wire)
-        self._opened = self._clean = False
         self._tls: ssl.SSLContext | None = None
-        self.found_session = False  # whether the broker still had our session when `open` connected
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there now."""
-        return self._keeper.connected
-
-    @property
-    def connections(self) -> int:
-        """How many connections there have been."""
-        return self._keeper.connections
-
-    async def open(self) -> None:
-        """Connect and subscribe. Raises UnavailableError, RefusedError (log-in or a subscription) or ConfigError (CA file)."""
-        self._opened = False
-        self._tls = tls_context(self._endpoint.tls_ca) if self._endpoint.tls else None
-        await self._keeper.open()
-        self._opened = True
-
-    async def batch(self) -> list[Message]:
-        """What came within `linger_s` of the first message, at most `max_batch`; waits while there is nothing or no broker."""
-        taken = await self._inbox.batch()
-        self._read_on()
-        return taken
-
-    def acknowledge(self, messages: Sequence[Message]) -> None:
-        """PUBACK in order of arrival, all in one send; skips what came over an earlier connection, at QoS 0, or is acknowledged already."""
-        packet_ids = self._inbox.settle(messages)
-        if packet_ids and self._line is not None:
-            self._line.send(struct.pack(f">{len(packet_ids)}I", *[_PUBACK | number for number in packet_ids]))
-
-    async def change(self, filters: Sequence[str]) -> None:
-        """Hold subscriptions to these instead, from now on. Raises UnavailableError (then ask again) or RefusedError."""
-        self._held.want(filters)
-        if self._line is not None and self.connected:
-            await self._held.hold(again=True)
-        elif self._opened:
-            raise UnavailableError(f"{self._endpoint} is away")
-
-    @property
-    def sessions_lost(self) -> int:
-        """How often the broker had forgotten our session when we came back, and with it what devices sent meanwhile."""
-        return self._held.sessions_lost
-
-    def forgotten(self) -> None:
-        """Whoever knows that there was a session here says that `open` found none: it is counted and told as one that went while we run."""
-        self._held.forgotten()
-
-    def probe(self) -> None:
-        """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
-        if self.connected and not self._inbox.enough:
-            self.echo.speak(asyncio.get_running_loop().time())
-
-    @property
-    def trouble(self) -> str:
-        """Why what devices send may not reach us, in words; empty where nothing is known to be wrong."""
-        return self._keeper.trouble or self._held.trouble or self.echo.trouble
+        wire = Wire(subscribe=self._ask, unsubscribe=self._give_up, publish=self._say, flush=_at_once, lose=self._give_up_line, heard_at=self._heard_at)
+        inbox = Inbox(linger_s=linger_s, max_batch=max_batch, window=receive_maximum, wake=self._read_on)
+        super().__init__(endpoint, keeper=Keeper(endpoint, self._connect, self._read_on), inbox=inbox, wire=wire, filters=filters, share=share)
 
     async def close(self) -> None:
         """Disconnect; the session with its subscriptions stays at the broker and collects."""
@@ -137,15 +76,18 @@ class OwnSource:
         if self._line is not None:
             await self._line.goodbye()
 
-    async def forget(self) -> None:
-        """End the session at the broker, with all that waits in it. For a source that is not open. Raises as `open`."""
-        self._clean = True
+    async def _start(self) -> None:
         self._tls = tls_context(self._endpoint.tls_ca) if self._endpoint.tls else None
-        try:
-            await self._keeper.open()
-            await self.close()
-        finally:
-            self._clean = False
+        await self._keeper.open()
+
+    def _read_on(self) -> None:
+        if self._line is not None and not self._inbox.enough:
+            self._line.resume()
+
+    def _confirm(self, packet_ids: Sequence[int]) -> None:
+        """All in one send."""
+        if self._line is not None:
+            self._line.send(struct.pack(f">{len(packet_ids)}I", *[_PUBACK | number for number in packet_ids]))
 
     # ------------------------------------------------------------ connecting
 
@@ -187,20 +129,13 @@ class OwnSource:
         )
 
     async def _subscribe(self, connack: Connack) -> None:
-        """Over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""
-        if self._clean:
-            return
         where, says = self._endpoint, connack.properties
-        if says.shared_subscription_available == 0 and self._share is not None:
-            raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
-        if says.session_expiry_interval is not None:
-            log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
-        self.echo.connected()
-        if self._opened:
-            self._held.renew(session=connack.session_present)
-        else:
-            self.found_session = connack.session_present
-            await self._held.hold()
+        if not self._clean:
+            if says.shared_subscription_available == 0 and self._share is not None:
+                raise RefusedError(f"{where} has no shared subscriptions, which several ingests need; leave CANHMAN_WORKER out, or use another broker")
+            if says.session_expiry_interval is not None:
+                log.warning("the broker keeps our session for a shorter time than asked", broker=str(where), seconds=says.session_expiry_interval)
+        await self._stands(session=connack.session_present)
 
     # ------------------------------------------------------------ the wire of `Held` and `Echo`
 
@@ -257,15 +192,8 @@ class OwnSource:
         self._held.answered(packet.packet_id, packet.reasons)
 
     def _lost(self, reason: str, unwelcome: bool) -> None:
-        """What was read stays to be delivered; its acknowledgements no longer mean anything to the broker."""
-        self._inbox.lost()
-        self._held.lost(reason)
-        self.echo.lost(asyncio.get_running_loop().time())
+        self._gone(reason)
         self._keeper.lost(reason, unwelcome=unwelcome)
-
-    def _read_on(self) -> None:
-        if self._line is not None and not self._inbox.enough:
-            self._line.resume()
 
 
 def _at_once() -> None:

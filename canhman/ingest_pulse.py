@@ -11,8 +11,7 @@ import structlog
 
 from adapters.journal import FileJournal
 from adapters.listener import Listener
-from adapters.mqtt import PahoSource
-from adapters.mqtt_own import OwnSource
+from adapters.mqtt_source import BrokerSource
 from canhman import echo_record, heartbeat, journal_house, wiring
 from canhman.settings import Settings
 from core.errors import UnavailableError
@@ -41,7 +40,7 @@ class Pulse:
         self._began_at = journal.end
         self._watch = Watch(meters, now=now)
         self._received, self._received_at = 0, now
-        if isinstance(source, PahoSource | OwnSource):
+        if isinstance(source, BrokerSource):
             source.echo.known |= echo_record.read(settings)
             self._echoes = len(source.echo.known)  # that are remembered
 
@@ -65,10 +64,10 @@ class Pulse:
             "judged": self._meters.judged + self._processor.judged,
             **journal_house.figures(self._journal),
         }
-        if isinstance(self._source, Listener | PahoSource | OwnSource):
+        if isinstance(self._source, Listener | BrokerSource):
             kind = "listener" if isinstance(self._source, Listener) else "broker"
             found |= {f"{kind}_{name.removeprefix('broker_')}": count for name, count in self._source.counters.items()}
-        if isinstance(self._source, PahoSource | OwnSource):
+        if isinstance(self._source, BrokerSource):
             found |= _of_broker(self._source)
         return found
 
@@ -80,7 +79,7 @@ class Pulse:
 
     async def beat(self, now: float) -> None:
         """Say it once, at `now` [s]."""
-        if isinstance(self._source, PahoSource | OwnSource):
+        if isinstance(self._source, BrokerSource):
             await self._probe(self._source)
         if self._received != self._meters.received:
             self._received, self._received_at = self._meters.received, now
@@ -93,7 +92,7 @@ class Pulse:
         name, histograms = heartbeat.ingest_name(self._worker), self._meters.histograms()
         await asyncio.to_thread(heartbeat.write, self._folder, name, self._health.troubles, figures, None, recent=recent, histograms=histograms)
 
-    async def _probe(self, source: PahoSource | OwnSource) -> None:
+    async def _probe(self, source: BrokerSource) -> None:
         """A word to ourselves; by what filters one came back once is remembered, so that silence tells something after a restart too."""
         with contextlib.suppress(UnavailableError):
             source.probe()
@@ -105,7 +104,7 @@ class Pulse:
         said = []
         if dropped := figures.get("broker_dropped"):
             said.append(f"it has dropped {dropped} messages it had acknowledged: its queue is too small; use the files of canhman broker init")
-        if isinstance(self._source, Listener | PahoSource | OwnSource):
+        if isinstance(self._source, Listener | BrokerSource):
             said.append(self._source.trouble)
         part = "listener" if isinstance(self._source, Listener) else "broker"
         if found := "; ".join(filter(None, said)):
@@ -118,7 +117,7 @@ class Pulse:
             self._health.green("lag")
 
 
-def _of_broker(source: PahoSource | OwnSource) -> dict[str, int]:
+def _of_broker(source: BrokerSource) -> dict[str, int]:
     """How the connection is; of words to ourselves nothing while none came back yet."""
     found = {"broker_connected": int(source.connected), "broker_connections": source.connections, "broker_sessions_lost": source.sessions_lost}
     return found if source.echo.took_s is None else found | {"broker_echo_ms": round(1000 * source.echo.took_s), "broker_echo_filters": len(source.echo.known)}

@@ -15,8 +15,7 @@ import structlog
 
 from adapters.journal import FileJournal
 from adapters.listener import Listener
-from adapters.mqtt import PahoSource
-from adapters.mqtt_own import OwnSource
+from adapters.mqtt_source import BrokerSource
 from adapters.offload import offload
 from adapters.sql.database import SqlDatabase
 from adapters.threads import name_this_thread
@@ -126,7 +125,7 @@ async def ingest(settings: Settings, *, wait_s: float, signals: Signals, started
         config.on_hangup(signals, worker.configure)
         started(_where(settings, source))
         async with journal_house.kept(settings, journal, processor, db, at):
-            also = [lambda: words_seat.follow(db, source, settings.worker, words)] if settings.worker and isinstance(source, PahoSource | OwnSource) else []
+            also = [lambda: words_seat.follow(db, source, settings.worker, words)] if settings.worker and isinstance(source, BrokerSource) else []
             await _until_stopped(settings, signals, worker, journal, source, authority, at, health, processor, meters, also)
         await seat.release()
     db.close()
@@ -155,7 +154,7 @@ async def _opened(
         if isinstance(source, Listener):  # a broker asks its own files who may log in
             await asyncio.to_thread(authority.read)
         await wiring.patient(source.open, wait_s=wait_s, say=say)
-        if isinstance(source, PahoSource | OwnSource):
+        if isinstance(source, BrokerSource):
             if not source.found_session and broker_record.knows_session(settings, settings.worker):
                 source.forgotten()
             broker_record.remember_session(settings, settings.worker)

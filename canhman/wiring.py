@@ -29,9 +29,8 @@ from registry.permissions import FILTERS
 if TYPE_CHECKING:  # what a command does not use it does not import: half a second each for InfluxDB and MQTT
     from adapters.influx import InfluxStore
     from adapters.journal import FileJournal
-    from adapters.mqtt import PahoSource
-    from adapters.mqtt_own import OwnSource
     from adapters.mqtt_publisher import PahoPublisher
+    from adapters.mqtt_source import BrokerSource
     from canhman.authority import RegistryAuthority
 
 T = TypeVar("T")
@@ -257,9 +256,7 @@ def client_id(worker: str) -> str:
     return f"{INGEST_CLIENT_ID}-{worker}" if worker else INGEST_CLIENT_ID
 
 
-def broker_source(
-    settings: Settings, *, worker: str, user: str, password: str, filters: Sequence[str] = FILTERS, at: Clock | None = None
-) -> PahoSource | OwnSource:
+def broker_source(settings: Settings, *, worker: str, user: str, password: str, filters: Sequence[str] = FILTERS, at: Clock | None = None) -> BrokerSource:
     """The session of an ingest at the broker of CANHMAN_BROKER, held by the client it names, not opened.
 
     A `worker` shares the data with all the others; who of them takes what cannot be shared, `words_seat` says.

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from adapters.mqtt import PahoSource
 from adapters.mqtt_filters import is_shared
-from adapters.mqtt_own import SHARE_EXPIRY_S, OwnSource
+from adapters.mqtt_own import SHARE_EXPIRY_S
+from adapters.mqtt_source import BrokerSource
 from canhman import wiring
 from core.errors import RefusedError, UnavailableError
 from core.ports import Leases
@@ -35,7 +35,7 @@ def filters(words: bool) -> Sequence[str]:
     return FILTERS if words else [f for f in FILTERS if is_shared(f)]
 
 
-async def follow(leases: Leases, source: PahoSource | OwnSource, worker: str, words: bool) -> None:
+async def follow(leases: Leases, source: BrokerSource, worker: str, words: bool) -> None:
     """Keep the lease, or take it up where its holder has been away for a day. Never returns."""
     while True:
         await asyncio.sleep(EVERY_S)
