@@ -6,10 +6,9 @@ Over 3.1.1 the broker's `max_inflight_messages` is the largest batch (`registry.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -107,8 +106,8 @@ class PahoSource(BrokerSource):
     def _give_up(self, filters: Sequence[str]) -> int:
         return self._sent(*self._link.client.unsubscribe(list(filters)))
 
-    def _say(self, topic: str, payload: bytes) -> None:
-        self._link.client.publish(topic, payload)
+    def _say(self, topic: str, payload: bytes, qos: int) -> None:
+        self._link.client.publish(topic, payload, qos)
 
     def _sent(self, code: MQTTErrorCode, mid: int | None) -> int:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
@@ -121,10 +120,15 @@ class PahoSource(BrokerSource):
         While `open` waits nobody takes a batch, and the answer to its SUBSCRIBE comes behind all that the session kept in
         flight: read on to it. That is bounded by the 65,535 packet identifiers of MQTT 3.1.1, for nothing is acknowledged.
         """
+        self._take()
+        if self._inbox.aside:
+            self.acknowledge(())
+        return not self._opened or not self._inbox.enough
+
+    def _take(self) -> None:
         if self._read:
             self._inbox.put(self._read, duplicates=self._duplicates)
             self._read, self._duplicates = [], 0
-        return not self._opened or not self._inbox.enough
 
     def _left(self, data: bytes) -> None:
         """Messages that had reached us when the line broke: a broker that died may have forgotten them."""
@@ -132,7 +136,7 @@ class PahoSource(BrokerSource):
         decoder.feed(data)
         with contextlib.suppress(MqttError):  # what comes before the fault is taken
             for packet in decoder:
-                if isinstance(packet, Publish) and packet.topic != BROKER_STATE and not (packet.qos == 0 and packet.topic.startswith(ECHO_PREFIXES)):
+                if isinstance(packet, Publish) and packet.topic != BROKER_STATE and not packet.topic.startswith(ECHO_PREFIXES):
                     self._arrivals += 1
                     self._read.append(
                         Message(
@@ -148,7 +152,8 @@ class PahoSource(BrokerSource):
                     self._duplicates += packet.dup
 
     def _lost(self) -> None:
-        self._after_read()  # what paho gave us before it lost the line
+        self._take()  # what paho gave us before it lost the line
+        cast("dict[int, Any]", self._link.client._out_messages).clear()  # of a word to ourselves: paho would say it again, also to a broker that hung up at it
         self._gone(self._link.keeper.reason)
 
     # ------------------------------------------------------------ paho's callbacks
@@ -162,10 +167,11 @@ class PahoSource(BrokerSource):
         if topic == BROKER_STATE:
             self.counters["broker_dropped"] = int(message.payload) if message.payload.isdigit() else 0
             return
-        if not message.qos and topic.startswith(ECHO_PREFIXES):
-            self.echo.heard(topic, bytes(message.payload), asyncio.get_running_loop().time())
-            return
         self._arrivals += 1
+        token = self._arrivals << 16 | message.mid if message.qos else 0
+        if topic.startswith(ECHO_PREFIXES):
+            self._heard(topic, bytes(message.payload), token)
+            return
         self._read.append(
             Message(
                 topic=topic,
@@ -174,7 +180,7 @@ class PahoSource(BrokerSource):
                 qos=message.qos,
                 retain=message.retain,
                 dup=message.dup,
-                token=self._arrivals << 16 | message.mid if message.qos else 0,
+                token=token,
             )
         )
         self._duplicates += message.dup

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 SOON_S = 5.0  # then one that was refused is asked for again
 SELDOM_S = 60.0
+LONGEST_S = 60.0  # an answer may take, behind all that a broker has in flight, while it is read
 _REFUSED = 0x80  # and above
 
 
@@ -31,7 +32,7 @@ class Wire:
 
     subscribe: Callable[[str, int, bool], int]  # filter, QoS, whether again; the packet's identifier
     unsubscribe: Callable[[Sequence[str]], int]
-    publish: Callable[[str, bytes], None]  # at QoS 0
+    publish: Callable[[str, bytes, int], None]  # topic, payload, QoS 0 or 1; nobody waits for its PUBACK
     flush: Callable[[], None]
     lose: Callable[[str], None]
     heard_at: Callable[[], float]  # when something was last read [s of the loop]; now, while nothing is to be read
@@ -57,8 +58,11 @@ class Held:
         self._unwanted = other_forms({*filters, *FILTERS}, self.share, self._wanted)
 
     async def hold(self, *, again: bool = False) -> None:
-        """Ask for them and await the answers. Raises RefusedError where one is refused, or UnavailableError."""
-        if refused := await self._ask(again=again, patient=False):
+        """Ask for them and await the answers; whoever opens a connection says for how long. Raises RefusedError where one is refused, or UnavailableError.
+
+        `again`: over a connection that stands, which is left where no answer comes.
+        """
+        if refused := await self._ask(again=again, patient=again):
             raise RefusedError(refused[0])
 
     def renew(self, *, session: bool) -> None:
@@ -137,12 +141,17 @@ class Held:
             await answer
 
     async def _patiently(self, answers: Sequence[asyncio.Future[Sequence[int]]]) -> None:
+        """An answer is missing where nothing else comes either, or for too long; while nothing is read no time passes."""
         loop, limit = asyncio.get_running_loop(), self._endpoint.timeout_s
-        waiting = set(answers)
+        waiting, since = set(answers), loop.time()
         while waiting:
             _, waiting = await asyncio.wait(waiting, timeout=limit)
-            if waiting and loop.time() - self._wire.heard_at() >= limit:
-                self._wire.lose(f"no answer to a subscription within {limit:g} s")
+            now = loop.time()
+            heard = self._wire.heard_at()
+            if heard >= now:
+                since = now
+            elif waiting and (now - heard >= limit or now - since >= LONGEST_S):
+                self._wire.lose(f"no answer to a subscription within {now - since:.1f} s")
 
     def _answer(self, packet_id: int) -> asyncio.Future[Sequence[int]]:
         answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()

@@ -50,6 +50,7 @@ class Inbox:
         self._waiting: list[Message] = []
         self._bytes = 0  # of those
         self._unacknowledged: set[int] = set()
+        self.aside: list[int] = []  # tokens of what is no message, and still to be acknowledged
         self._ripe = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -97,6 +98,15 @@ class Inbox:
         await self._ripe.wait()
         return self._take()
 
+    def put_aside(self, token: int) -> None:
+        """What came at QoS 1 and is no message: `settle` acknowledges it once all that came before it is, for the order counts."""
+        self.aside.append(token)
+
+    @property
+    def settled(self) -> int | None:
+        """How many messages have been acknowledged so far; None while one waits for it."""
+        return None if self._unacknowledged else self.counters["acknowledged"]
+
     def settle(self, messages: Sequence[Message]) -> list[int]:
         """The packet identifiers to acknowledge for these, in order of arrival; the others are of QoS 0, settled or stale."""
         tokens = [message[8] for message in messages if message[4]]  # [4] is the QoS
@@ -108,11 +118,16 @@ class Inbox:
             tokens = sorted(fresh)
         self._unacknowledged -= fresh
         self.counters["acknowledged"] += len(tokens)
+        if self.aside:
+            before = min(self._unacknowledged, default=self.aside[-1] + 1)
+            tokens = sorted([*tokens, *(token for token in self.aside if token < before)])
+            self.aside = [token for token in self.aside if token > before]
         return [token & 0xFFFF for token in tokens]
 
     def lost(self) -> None:
         """The connection is gone: acknowledgements of what came over it no longer mean anything to the broker."""
         self._unacknowledged.clear()
+        self.aside.clear()
         self._likely = _LIKELY_WINDOW
 
     def _take(self) -> list[Message]:

@@ -151,8 +151,8 @@ class OwnSource(BrokerSource):
         self._send(encode(Unsubscribe(packet_id=number, topic_filters=tuple(filters))))
         return number
 
-    def _say(self, topic: str, payload: bytes) -> None:
-        self._send(encode(Publish(topic, payload)))
+    def _say(self, topic: str, payload: bytes, qos: int) -> None:
+        self._send(encode(Publish(topic, payload, qos, self._number() if qos else 0)))
 
     def _number(self) -> int:
         return next(self._numbers) % 0xFFFF + 1
@@ -181,9 +181,11 @@ class OwnSource(BrokerSource):
         if messages:
             self._inbox.put(messages, duplicates=stream.duplicates)
             stream.duplicates = 0
-        for topic, payload in stream.echoes:
-            self.echo.heard(topic, payload, asyncio.get_running_loop().time())
-        stream.echoes.clear()
+        if stream.echoes:
+            for word in stream.echoes:
+                self._heard(*word)
+            stream.echoes.clear()
+            self.acknowledge(())
         if stream.broker_dropped is not None:
             self.counters["broker_dropped"] = stream.broker_dropped
         return not self._opened or not (self._inbox.enough or self._inbox.rests)

@@ -12,7 +12,7 @@ from typing import cast
 
 import structlog
 
-from adapters.mqtt_codec import Connack, Connect, Disconnect, MqttError, Packet, Pingreq, Pingresp, Reason, Suback, Unsuback, encode
+from adapters.mqtt_codec import Connack, Connect, Disconnect, MqttError, Packet, Pingreq, Pingresp, Puback, Reason, Suback, Unsuback, encode
 from adapters.mqtt_endpoint import Endpoint
 from adapters.mqtt_own_read import BrokerStream
 from adapters.mqtt_own_tls import Tls, dial, take_left
@@ -211,7 +211,7 @@ class Line(asyncio.Protocol):
         match packet:
             case Suback() | Unsuback():
                 self._hooks.answered(packet)
-            case Pingresp():
+            case Pingresp() | Puback():
                 pass
             case Connack() if not self._connack.done():
                 if packet.reason == Reason.UNSUPPORTED_PROTOCOL_VERSION:

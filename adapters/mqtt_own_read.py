@@ -28,7 +28,7 @@ class BrokerStream:
         self.serial = serial
         self.duplicates = 0  # of the messages so far
         self.broker_dropped: int | None = None  # the broker's last word on what it dropped
-        self.echoes: list[tuple[str, bytes]] = []  # words of an ingest to itself: topic, payload
+        self.echoes: list[tuple[str, bytes, int]] = []  # words of an ingest to itself: topic, payload, token (0 at QoS 0)
         self._topics: dict[bytes, str] = {}
         self._decoder = StreamDecoder(version=V5)
         self._tail = bytearray()  # the beginning of a packet, until _need bytes of it are there
@@ -103,13 +103,14 @@ class BrokerStream:
         if raw == _STATE:
             self.broker_dropped = int(payload[:18]) if payload.isdigit() else 0
             return
-        topic = self._topics.get(raw) or self._name(raw)
-        if not qos and raw.startswith(_ECHOES):
-            self.echoes.append((topic, payload))
+        self.serial += 1
+        token = self.serial << 16 | packet_id if qos else 0
+        if raw.startswith(_ECHOES):  # not kept among the topics: those are taken as messages, unseen
+            self.echoes.append((str(raw, "utf-8", "replace"), payload, token))
             return
         self.duplicates += dup
-        self.serial += 1
-        messages.append(Message(topic, payload, now, "", qos, first & 1 != 0, dup, False, self.serial << 16 | packet_id if qos else 0))
+        topic = self._topics.get(raw) or self._name(raw)
+        messages.append(Message(topic, payload, now, "", qos, first & 1 != 0, dup, False, token))
 
     def _name(self, raw: bytes) -> str:
         """A topic as text. One that is none breaks no frame: it is journalled, and refused as outside the contract."""

@@ -83,7 +83,7 @@ class BrokerSource(ABC):
     def probe(self) -> None:
         """Say a word to ourselves where it is time (`mqtt_echo`); not while nothing is read."""
         if self.connected and not self._inbox.enough:
-            self.echo.speak(asyncio.get_running_loop().time())
+            self.echo.speak(asyncio.get_running_loop().time(), self._inbox.settled)
 
     @abstractmethod
     async def close(self) -> None:
@@ -113,6 +113,12 @@ class BrokerSource(ABC):
         """Send a PUBACK for each, at once."""
 
     # ------------------------------------------------------------ what a client tells of its connections
+
+    def _heard(self, topic: str, payload: bytes, token: int) -> None:
+        """A word of an ingest to itself came, with a token where it must be acknowledged (else 0); it is no message."""
+        self.echo.heard(topic, payload, asyncio.get_running_loop().time())
+        if token:
+            self._inbox.put_aside(token)
 
     async def _stands(self, *, session: bool) -> None:
         """Subscribe over every connection: the filters may have changed since, and a broker that was killed may have kept our session without them."""

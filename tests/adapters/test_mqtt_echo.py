@@ -35,21 +35,26 @@ class Broker:
 
     def __init__(self, share: str | None = None) -> None:
         self.said: list[tuple[str, bytes]] = []
+        self.confirmed: list[tuple[str, bytes]] = []  # at QoS 1
+        self.left: list[str] = []  # why its connection was
         self.subscribed: list[str] = []
         wire = Wire(
             subscribe=lambda topic, qos, again: self.subscribed.append(topic) or 1,  # type: ignore[func-returns-value]
             unsubscribe=lambda filters: 1,
-            publish=lambda topic, payload: self.said.append((topic, payload)),
+            publish=self._take,
             flush=lambda: None,
-            lose=lambda reason: None,
+            lose=self.left.append,
             heard_at=lambda: 0.0,
         )
         self.echo = Echo("me", Held(Endpoint(host="h", port=1, client_id="me"), wire, FILTERS, share=share), wire)
 
-    def turn(self, now: float, *, but: str = "", silent: bool = False) -> None:
-        """A word at `now`, which comes back by all filters `but` one."""
+    def _take(self, topic: str, payload: bytes, qos: int) -> None:
+        (self.confirmed if qos else self.said).append((topic, payload))
+
+    def turn(self, now: float, *, but: str = "", silent: bool = False, settled: int | None = None) -> None:
+        """A word at `now`, which comes back by all filters `but` one; one at QoS 1 does not by itself."""
         self.said.clear()
-        self.echo.speak(now)
+        self.echo.speak(now, settled)
         for topic, payload in self.said:
             if not silent and topic != echo_topic(but or "-", "me"):
                 self.echo.heard(topic, payload, now + 0.01)

@@ -16,7 +16,7 @@ from adapters import mqtt_held, mqtt_keeper
 from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
-from core.errors import RefusedError
+from core.errors import RefusedError, UnavailableError
 from registry.permissions import BROKER_STATE, FILTERS
 
 TOPIC = "canhman/o/d/telemetry"
@@ -103,6 +103,44 @@ def test_a_subscription_that_is_never_answered_costs_the_connection(client: str)
             await source.close()
 
     run(test())
+
+
+@pytest.mark.parametrize("talks", [False, True])
+def test_a_change_that_is_never_answered_holds_nobody(client: str, talks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked is told, also by a broker that hands over messages all the while; over the next connection the change holds."""
+    monkeypatch.setattr(mqtt_held, "LONGEST_S", 0.5)
+    words = [f for f in FILTERS if f.endswith(("status", "ack"))]
+    last: list[str] = []
+
+    async def script(line: Line) -> None:
+        await line.greet(session=line.number > 0)
+        last[:] = await line.subscribed()
+        if line.number:
+            line.publish(b"after", 1)
+            await line.packet()
+        for n in range(10_000 if talks else 0):
+            line.publish(b"before", n + 1)
+            await asyncio.sleep(0.01)
+        while True:
+            await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(client, server.port, timeout_s=0.2)
+            await source.open()
+            taking = asyncio.ensure_future(_until(source, b"after"))
+            with pytest.raises(UnavailableError):
+                await source.change(words)
+            await taking
+            assert {f for f in last if f in FILTERS} == set(words)
+            await source.close()
+
+    run(test())
+
+
+async def _until(source: Source, payload: bytes) -> None:
+    while payload not in [m.payload for m in await source.batch()]:
+        pass
 
 
 def test_an_answer_we_do_not_read_is_not_missing(client: str) -> None:

@@ -175,3 +175,40 @@ def test_long_messages_are_enough_by_their_bytes() -> None:
         assert not inbox.enough
 
     run(test())
+
+
+def test_what_is_no_message_is_acknowledged_in_its_place() -> None:
+    """After all that came before it and before what came after; at once where nothing stands before it; never over another connection."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=0.0, max_batch=5000)
+        inbox.put([message(1), message(2)], duplicates=0)
+        inbox.put_aside(token_of(3, 77))
+        inbox.put([message(4)], duplicates=0)
+        assert inbox.settle(()) == []
+        assert inbox.settle([message(2)]) == [3]
+        assert inbox.settle([message(4), message(1)]) == [2, 77, 5]
+        inbox.put_aside(token_of(5, 78))
+        assert inbox.settle(()) == [78]
+        assert inbox.counters["acknowledged"] == 3
+        inbox.put_aside(token_of(6, 79))
+        inbox.lost()
+        assert inbox.settle(()) == []
+
+    run(test())
+
+
+def test_how_much_is_settled_is_not_told_while_something_waits_for_it() -> None:
+    """Whoever asks whether a broker has stopped must not count what waits here."""
+
+    async def test() -> None:
+        inbox = Inbox(linger_s=0.0, max_batch=5000)
+        assert inbox.settled == 0
+        inbox.put([message(1), message(2), message(3, qos=0)], duplicates=0)
+        assert inbox.settled is None
+        inbox.settle([message(1)])
+        assert inbox.settled is None
+        inbox.settle([message(2)])
+        assert inbox.settled == 2
+
+    run(test())
