@@ -38,6 +38,7 @@ class Service:
     troubles: Mapping[str, str]
     figures: Mapping[str, int]
     histograms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    silent: str = ""  # why it has not spoken lately though it runs, in words
 
 
 Services = Callable[[], Mapping[str, Service]]

@@ -207,7 +207,7 @@ def check_session(settings: Settings, folder: Path) -> None:
 def ingest_runs(settings: Settings, worker: str | None = None) -> bool:
     """Whether an ingest (that of `worker`, or with an empty name the lone one) runs on this CANHMAN_DATA now."""
     beats = heartbeat.ingests(settings.data)
-    return any(beat.is_fresh for name, beat in beats.items() if worker is None or name == heartbeat.ingest_name(worker))
+    return any(beat.runs for name, beat in beats.items() if worker is None or name == heartbeat.ingest_name(worker))
 
 
 async def make_sessions(settings: Settings, password: str, *, workers: Sequence[str] = (), wait_s: float) -> bool:

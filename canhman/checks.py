@@ -6,7 +6,6 @@ import asyncio
 import shlex
 import shutil
 import stat
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,14 +197,22 @@ def _ingest(settings: Settings) -> list[Finding]:
     if settings.broker_address.embedded or not broker_record.workers(settings):
         return _one_ingest(settings, "ingest", beats.get("ingest"))
     names = [heartbeat.ingest_name(worker) for worker in broker_record.workers(settings)]
-    if (alone := beats.get("ingest")) is not None and alone.is_fresh:
+    if (alone := beats.get("ingest")) is not None and alone.runs:
         names.insert(0, "ingest")
     return [finding for name in names for finding in _one_ingest(settings, name, beats.get(name))]
 
 
+def _silent(settings: Settings, name: str, beat: heartbeat.Heartbeat | None) -> list[Finding]:
+    """A service whose last word is old though it runs, or may run."""
+    why = heartbeat.why_silent(wiring.data_folder(settings), beat) if beat is not None and not beat.is_fresh else ""
+    return [Finding(part=name, mark="red", text=why)] if why else []
+
+
 def _one_ingest(settings: Settings, name: str, beat: heartbeat.Heartbeat | None) -> list[Finding]:
+    if silent := _silent(settings, name, beat):
+        return silent
     if (beat is None or not beat.is_fresh) and name != "ingest":  # the others do not get its share before the broker forgets it
-        silent_h = (time.time() - beat.at) / 3600 if beat is not None else 0.0
+        silent_h = beat.age_s / 3600 if beat is not None else 0.0
         text = f"it does not run (CANHMAN_WORKER={name.removeprefix('ingest-')} canhman ingest): its share of the messages waits for it at the broker, "
         text += f"and is lost in {max(0.0, 24 - silent_h):.0f} h" if beat is not None else "and is lost after 24 h"
         return [Finding(part=name, mark="red" if silent_h > 1 else "warn", text=text)]
@@ -246,7 +253,9 @@ def _services(settings: Settings) -> list[Finding]:
         beat = heartbeat.read(wiring.data_folder(settings), name)
         if beat is None:
             continue
-        if not beat.is_fresh:
+        if silent := _silent(settings, name, beat):
+            found += silent
+        elif not beat.is_fresh:
             found.append(Finding(part=name, mark="warn", text=f"it ran here and does not now (canhman {name}, or canhman up for all)"))
         elif beat.troubles:
             found += [Finding(part=f"{name}: {part}", mark="red", text=trouble) for part, trouble in sorted(beat.troubles.items())]

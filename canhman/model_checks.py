@@ -63,7 +63,7 @@ async def whole(files: ModelFiles, targets: Iterable[str] = TARGETS) -> tuple[li
 def in_service(settings: Settings) -> Mapping[str, str]:
     """Name and version of who speaks in the running forecast service, by target; nothing while none runs."""
     beat = heartbeat.read(settings.data, "forecast")
-    return beat.facts if beat is not None and beat.is_fresh else {}
+    return beat.facts if beat is not None and beat.runs else {}
 
 
 def otherwise(settings: Settings, speaks: Sequence[ModelCard], targets: Iterable[str] = TARGETS) -> list[str]:

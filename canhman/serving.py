@@ -260,11 +260,18 @@ def services(folder: Path) -> dict[str, Service]:
     """The services that run, or ran, on this CANHMAN_DATA, as they last spoke."""
     beats: dict[str, heartbeat.Heartbeat | None] = {name: heartbeat.read(folder, name) for name in SERVICES}
     beats |= heartbeat.ingests(folder)
-    return {name: Service(fresh=b.is_fresh, troubles=b.troubles, figures=b.figures, histograms=b.histograms) for name, b in beats.items() if b is not None}
+    return {name: _as_last_heard(folder, beat) for name, beat in beats.items() if beat is not None}
+
+
+def _as_last_heard(folder: Path, beat: heartbeat.Heartbeat) -> Service:
+    silent = "" if beat.is_fresh else heartbeat.why_silent(folder, beat)
+    return Service(fresh=beat.is_fresh, silent=silent, troubles=beat.troubles, figures=beat.figures, histograms=beat.histograms)
 
 
 def trouble_of(name: str, service: Service) -> str:
     """What is wrong with a service in words, or nothing."""
+    if service.silent:
+        return f"{service.silent} (canhman {name.partition('-')[0]})"
     if not service.fresh:
         return f"it has gone quiet: start canhman {name.partition('-')[0]} again; where it was stopped for good, remove {name}.heartbeat.json from CANHMAN_DATA"
     return "; ".join(f"{part}: {text}" for part, text in sorted(service.troubles.items()))

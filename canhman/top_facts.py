@@ -55,6 +55,7 @@ class Look:
     at: float
     beats: Mapping[str, Heartbeat]
     known: Known
+    silent: Mapping[str, str] = field(default_factory=dict)  # why one has not spoken lately though it runs
 
 
 class Looker:
@@ -76,7 +77,9 @@ class Looker:
             except UnavailableError as error:
                 self._known = Known(trouble=str(error))
             self._asked_at = time.monotonic()
-        return Look(at=time.time(), beats=beats(self._folder), known=self._known)
+        found = beats(self._folder)
+        silent = {name: why for name, beat in found.items() if not beat.is_fresh and (why := heartbeat.why_silent(self._folder, beat))}
+        return Look(at=time.time(), beats=found, known=self._known, silent=silent)
 
 
 def beats(folder: Path) -> dict[str, Heartbeat]:
@@ -118,8 +121,9 @@ def as_json(look: Look) -> dict[str, Any]:
         "services": {
             name: {
                 "up": beat.is_fresh,
-                "age_s": round(look.at - beat.at, 1),
+                "age_s": round(beat.age_s, 1),
                 "pid": beat.pid,
+                "silent": look.silent.get(name, ""),
                 "troubles": beat.troubles,
                 "recent": beat.recent,
                 "figures": beat.figures,

@@ -46,7 +46,8 @@ def _services(look: Look, lang: str) -> Table:
     for name, beat in look.beats.items():
         words = "; ".join(f"{part}: {text}" for part, text in sorted(beat.troubles.items()))
         if not beat.is_fresh:
-            state = Text(say(lang, "top.quiet", age=age(round((look.at - beat.at) * 1000), lang)), style=BAD)
+            quiet = say(lang, "top.quiet", age=age(round(beat.age_s * 1000), lang))
+            state = Text(": ".join(filter(None, (quiet, visible(look.silent.get(name, ""))))), style=BAD)
         elif words:
             state = Text(visible(words), style=BAD)
         else:

@@ -149,7 +149,7 @@ def test_doctor_tells_what_ingest_says_of_itself(front: Front) -> None:
     heartbeat.write(front.data, "ingest", {}, {"bytes_behind": 7})
     assert "7 bytes" in findings(front)[1]["ingest"][1]
     path = front.data / "ingest.heartbeat.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0, "born": "0"}))  # its process is gone
     assert findings(front)[1]["ingest"][0] == "red"
     assert findings(front, BROKER=f"mqtt://canhman-ingest@127.0.0.1:{free_port()}")[1]["ingest"][0] == "warn"
     path.write_text("{half")
@@ -171,7 +171,7 @@ def test_doctor_tells_what_the_other_services_say(front: Front, name: str) -> No
     code, found = findings(front)
     assert (code, found[f"{name}: store"]) == (1, ("red", "away"))
     path = front.data / f"{name}.heartbeat.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": 1.0, "born": "0"}))  # its process is gone
     assert findings(front)[1][name][0] == "warn"
 
 

@@ -163,7 +163,7 @@ def test_ready_tells_of_services_that_ran_here(tmp_path: Path, monkeypatch: pyte
         heartbeat.write(data, "ingest", {}, {})
         assert running.get("/readyz").status_code == 200
         beat = json.loads((data / "forecast.heartbeat.json").read_text())
-        (data / "forecast.heartbeat.json").write_text(json.dumps(beat | {"at": time.time() - 60}))
+        (data / "forecast.heartbeat.json").write_text(json.dumps(beat | {"at": time.time() - 60, "born": "0"}))  # its process is gone
         assert running.get("/readyz").json()["red"] == ["forecast"]
         assert "canhman forecast" in running.get("/readyz", of=1).json()["troubles"]["forecast"]
 
