@@ -37,7 +37,7 @@ def outlook(water: WaterState, v: Verdict, forecast: Forecast | None, now: int, 
         return None
     if v.verdict == "take":
         return None if v.until is None else Outlook(kind="ends", start=v.until)
-    found = windows(water, v, forecast, now)
+    found = windows(water, v, forecast, now, risk=risk)
     window = found.windows[0] if found.windows else None
     if window is not None and window.start > now:
         return Outlook(kind="window", start=window.start, end=window.end, until=found.until)

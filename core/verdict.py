@@ -27,12 +27,14 @@ class WaterState:
     """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s].
 
     `failing`: the newest one is no salinity but the conductivity that came after the last: suspect or failing, its value NaN.
+    `check`: the newest of the check probes there, None where it is suspect or failing.
     """
 
     newest: Latest | None = None
     judged: Latest | None = None
     interval_s: float | None = None
     failing: bool = False
+    check: Latest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, n
     hours = _Hours.of(forecast, bound, now, risk)
     p = hours.chance(now) if hours else None
     found = _decide(value, p, bound, risk)
-    if found == "take" and not _may_take(state, bound, risk):
+    if found == "take" and forbids(state, risk.take_below * bound, now, risk=risk):
         found = "measure"
     until = None
     if hours is not None and p is not None:
@@ -123,6 +125,18 @@ def holds_until(state: WaterState, now: int, *, risk: Risk = _DEFAULT) -> int | 
     return state.judged.time + risk.stale_after_ms(_interval_s(state, risk))
 
 
+def forbids(state: WaterState, below: float, now: int, *, risk: Risk = _DEFAULT) -> bool:
+    """Whether a reading that may not say safe says that it is not, by not being under `below` [g/L].
+
+    That is one which waits for the judge, and a fresh one of a check probe: of two probes in one water that contradict each other nobody knows which is wrong.
+    """
+    newest, judged, check = state.newest, state.judged, state.check
+    said = [newest] if newest is not None and (judged is None or newest.time >= judged.time) else []
+    if check is not None and -AHEAD_MS <= now - check.time <= risk.stale_after_ms(_interval_s(state, risk)):
+        said.append(check)
+    return not all(math.isfinite(r.value) and r.value < below for r in said)
+
+
 def _interval_s(state: WaterState, risk: Risk) -> float:
     return state.interval_s if state.interval_s is not None and state.interval_s > 0 else risk.interval_s
 
@@ -147,14 +161,6 @@ def _unfit(state: WaterState, now: int, risk: Risk) -> str:
     if not -AHEAD_MS <= now - judged.time <= risk.stale_after_ms(interval):
         return "stale"
     return ""
-
-
-def _may_take(state: WaterState, limit: float, risk: Risk) -> bool:
-    """Whether nothing newer contradicts it: a reading that waits for the judge may not say safe, but it may say that it is not."""
-    newest, judged = state.newest, state.judged
-    if newest is None or judged is None or newest.time < judged.time:
-        return True
-    return math.isfinite(newest.value) and newest.value < risk.take_below * limit
 
 
 def _decide(value: float, p: float | None, limit: float, risk: Risk) -> str:

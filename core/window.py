@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 
 from core.bands import LINES
 from core.forecast import HOUR_MS, MEDIAN, Forecast
-from core.verdict import Verdict, WaterState
+from core.risk import Risk
+from core.verdict import Verdict, WaterState, forbids
 
 PROMISED = 0.9  # a window is said where P(S ≤ limit) is at least so high in each of its hours
 AHEAD_H = 72
+_DEFAULT = Risk()
 KNOWN = ("take", "measure", "wait", "stop")  # from the best to the worst; every other word, `unknown` first, offers nothing
 
 
@@ -70,18 +72,18 @@ def withheld(verdict: Verdict) -> str:
     return "no_forecast" if verdict.p is None else ""  # none, too old, or not sound in the hours that come first: as the verdict sees it
 
 
-def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now: int, *, promised: float = PROMISED) -> Windows:
+def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now: int, *, promised: float = PROMISED, risk: Risk = _DEFAULT) -> Windows:
     """The hours from `now` [ms] on that hold P(S ≤ limit) ≥ `promised`; `verdict` is the one of this water, forecast and moment, and gives the limit.
 
     An hour that is not in the forecast, or that is not sound there, ends a window. The hour that runs is not offered where the verdict says stop or
-    wait, nor where a reading that still waits for the judge is at the limit: what is measured contradicts what was forecast.
+    wait, nor where a reading that still waits for the judge, or a check probe's, is at the limit: what is measured contradicts what was forecast.
     """
     why = withheld(verdict)
     if why or forecast is None:
         return Windows(reason=why or "no_forecast", verdict=verdict, promised=promised)
     hours = _hours(forecast, verdict.limit, now)
     running = now - now % HOUR_MS
-    is_barred = verdict.verdict in ("wait", "stop") or _forbids(water, verdict.limit)
+    is_barred = verdict.verdict in ("wait", "stop") or forbids(water, verdict.limit, now, risk=risk)
     offered = [h for h in hours if h.p >= promised and h.quantiles[MEDIAN] < verdict.limit and not (is_barred and h.start == running)]
     found = tuple(_window(run) for run in _runs(offered))
     return Windows(windows=found, reason="ok", verdict=verdict, promised=promised, until=hours[-1].start + HOUR_MS if hours else None)
@@ -105,13 +107,6 @@ def _hours(forecast: Forecast, limit: float, now: int) -> list[_Hour]:
             hour = replace(hour, p=min(hour.p, twin.p), quantiles=max(hour.quantiles, twin.quantiles, key=lambda q: q[MEDIAN]))
         worst[start] = hour
     return [worst[start] for start in sorted(worst)]
-
-
-def _forbids(water: WaterState, limit: float) -> bool:
-    newest, judged = water.newest, water.judged
-    if newest is None or (judged is not None and newest.time < judged.time):
-        return False
-    return not newest.value < limit  # so that what is no number forbids too
 
 
 def _runs(hours: list[_Hour]) -> Iterator[list[_Hour]]:

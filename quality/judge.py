@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.agreement import RELATIONS
 from core.batch import Batch
 from core.flags import CLOCK_BIT, GIVEN_BITS, INHERITED_BIT, WITHDRAWN_BIT, Flag, roll_up
 from quality.qc import Block, Context, QcTest, place
@@ -21,7 +23,7 @@ _GIVEN_MASK = np.int64(sum(1 << bit for bit in GIVEN_BITS.values() if bit != INH
 def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None, asked: NDArray[np.bool_] | None = None) -> tuple[Flags, Bits]:
     """Flags and test bits for every row of `batch`, which is sorted by (series, time) with each identity once.
 
-    A pure function of time, value and the given bits (clock, withdrawn) of the rows: the flags a row carried before
+    A pure function of time, value, arrival and the given bits (clock, withdrawn) of the rows: the flags a row carried before
     play no part, and a withdrawn row none for the others. Rows whose context lies outside the block are judged by what is
     there, so a caller that cut a block out of a longer series uses only the rows that had theirs (`context`), and may say
     which those are: `asked` (n,), by time for all series that are linked; what is returned for the others means nothing.
@@ -45,6 +47,9 @@ def judge(batch: Batch, rules: Rules, *, tests: Iterable[QcTest] | None = None, 
 
 def _run(batch: Batch, rules: Rules, tests: list[QcTest], asked: NDArray[np.bool_] | None) -> tuple[Flags, Bits]:
     block = Block.of(batch, asked)
+    if any(test.beside for test in tests):
+        met = ((relation, *_beside(batch, block.place, sources, asked)) for relation, sources in zip(RELATIONS, rules.related, strict=True))
+        block = replace(block, beside=[one for one in met if len(one[1])])
     flags = np.full(len(batch), Flag.NOT_EVALUATED, dtype=np.uint8)
     bits: Bits = np.zeros(len(batch), dtype=np.int64)
     for test in tests:

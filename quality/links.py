@@ -11,7 +11,7 @@ from quality.rules import Rules
 class Links:
     """Of a growing list of series: row i stands for `rules.keys[i]`.
 
-    root (n,) int32: the same number for all series that are derived from one another; windowed (n,) bool: some test with
+    root (n,) int32: the same number for all series that are derived from one another, or held against one another; windowed (n,) bool: some test with
     context applies; judged_here (n,) bool: the row tests alone do not tell the flag.
     """
 
@@ -30,8 +30,8 @@ class Links:
         self.root = np.append(self.root, np.arange(known, size, dtype=np.int32))
         self.windowed = np.append(self.windowed, self._rules.windowed[known:])
         linked = np.append(self.judged_here, np.zeros(size - known, dtype=np.bool_))
-        for sources in self._rules.sources:
-            # a derived series counts where all its sources are there: only then does it inherit from them
+        for sources in (*self._rules.sources, *self._rules.related):
+            # a series counts where all its sources are there: only then does it inherit from them, or is it held against them
             whole = (sources >= 0).all(axis=1) & ((np.arange(size) >= known) | (sources >= known).any(axis=1))
             for series in np.flatnonzero(whole).tolist():
                 for source in sources[series].tolist():

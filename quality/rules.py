@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import quality.tests
-from core.derived import DERIVED
+from core.agreement import RELATIONS, Relation
+from core.derived import DERIVED, Derived
 from core.errors import ConfigError
 from core.plugins import collect
 from core.quantities import QUANTITIES
@@ -125,8 +126,9 @@ class Rules:
         self.windowed = np.zeros(0, dtype=np.bool_)  # whether a test that needs context applies to the series
         self._index: dict[SeriesKey, int] = {}
         self._columns: dict[str, dict[str, Floats]] = {t: {p: np.zeros(0) for p in test.params} for t, test in config.tests.items()}
-        # source_columns[d] is (k, sources): the series each derived quantity d came from, -1 where it is another quantity
-        self.sources: list[NDArray[np.int32]] = [np.zeros((0, len(d.sources)), dtype=np.int32) for d in DERIVED]
+        # of each derived quantity, and of each relation, (k, sources): the series it is told by, -1 where it is another quantity
+        self.sources = [np.zeros((0, len(d.sources)), dtype=np.int32) for d in DERIVED]
+        self.related = [np.zeros((0, len(r.sources)), dtype=np.int32) for r in RELATIONS]
 
     def grow(self) -> None:
         """Take in keys appended since the last call; costs nothing where there are none."""
@@ -143,30 +145,30 @@ class Rules:
         windowed = np.zeros(len(new), dtype=np.bool_)
         for name, test in self.config.tests.items():
             rows = [self.config.params(test, station, quantity) for station, quantity in kinds]
-            if not test.is_row_test:
+            if test.needs_context:
                 windowed |= np.array([_applies(test, row) for row in rows], dtype=np.bool_)[kind]
             for param, column in self._columns[name].items():
                 self._columns[name][param] = np.concatenate([column, np.array([row[param] for row in rows], dtype=np.float64)[kind]])
         self.windowed = np.append(self.windowed, windowed)
-        for d, derived in enumerate(DERIVED):
-            more = np.full((len(new), len(derived.sources)), -1, dtype=np.int32)
-            self.sources[d] = np.concatenate([self.sources[d], more])
+        for told in (self.sources, self.related):
+            told[:] = [np.concatenate([column, np.full((len(new), column.shape[1]), -1, dtype=np.int32)]) for column in told]
         for i, key in enumerate(new, known):
-            self._link(i, key)
+            self._link(i, key, DERIVED, self.sources)
+            self._link(i, key, RELATIONS, self.related)
 
     def index(self, key: SeriesKey) -> int:
         """The number of `key`; −1 where it is none of the list, as of the last `grow`."""
         return self._index.get(key, -1)
 
-    def _link(self, i: int, key: SeriesKey) -> None:
+    def _link(self, i: int, key: SeriesKey, told: Sequence[Derived | Relation], columns: list[NDArray[np.int32]]) -> None:
         """The sources of series i, and the series that i is a source of: either may be registered first."""
-        for d, derived in enumerate(DERIVED):
-            if key.quantity == derived.quantity:
-                self.sources[d][i] = [self._index.get(key._replace(quantity=source), -1) for source in derived.sources]
-            if key.quantity in derived.sources:
-                target = self._index.get(key._replace(quantity=derived.quantity))
+        for by, column in zip(told, columns, strict=True):
+            if key.quantity == by.quantity:
+                column[i] = [self._index.get(key._replace(quantity=source), -1) for source in by.sources]
+            if key.quantity in by.sources:
+                target = self._index.get(key._replace(quantity=by.quantity))
                 if target is not None:
-                    self.sources[d][target, derived.sources.index(key.quantity)] = i
+                    column[target, by.sources.index(key.quantity)] = i
 
     def params(self, test: str, series: NDArray[np.int32]) -> dict[str, Floats]:
         """The parameters of `test`, one value per row of `series` (n,)."""

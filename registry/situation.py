@@ -68,6 +68,7 @@ class Situation:
         self.risk = risk
         self.changed = 0
         self._readings: dict[tuple[str, str, str], Reading] = {}
+        self._checks: dict[tuple[str, str], Latest] = {}  # of salinity, the newest of the check probes at a point
         self._at: defaultdict[str, list[Reading]] = defaultdict(list)  # by station
         self._points: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._forecasts = {(f.station, f.point): f for f in forecasts}
@@ -76,6 +77,8 @@ class Situation:
             self.changed = max(self.changed, state.changed)
             self._points[state.key.station][state.key.point] = None
             here = self._standing(state)
+            if here is not None and state.key.quantity == SALINITY:
+                self._check(here)
             here = None if here is None else self._here(here)
             if here is not None:
                 groups[state.key.station, state.key.point, state.key.quantity].append(here)
@@ -112,7 +115,9 @@ class Situation:
         if found is None:
             return WaterState()
         bad = self._bad_since(found)
-        return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None)
+        check = self._checks.get((station, point))
+        check = None if check is None or check.flag in (Flag.SUSPECT, Flag.FAIL) else check
+        return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, check=check)
 
     def is_sound(self, salinity: Reading, now: int) -> bool:
         """Whether this reading may be shown in its colour at `now` [ms]: good, fresh, and no worse word of its probe since."""
@@ -151,7 +156,7 @@ class Situation:
         of = self.source_of(station)
         at = self.verdict_point(of) if point is None else point
         judged = self._judge(of, at, now, limit)
-        return windows(self.water(of, at or ""), judged, self._sound(of, at or "", judged.limit), now)
+        return windows(self.water(of, at or ""), judged, self._sound(of, at or "", judged.limit), now, risk=self.risk)
 
     def outlook(self, station: str, v: Verdict, now: int) -> Outlook | None:
         """What may be said of the hours ahead beside `v`, the station's verdict at `now` [ms]; None where nothing may."""
@@ -176,6 +181,14 @@ class Situation:
         """The newest forecast of hours there; none where the water as it is measured refutes it."""
         issue, judged = self.forecast(of, point), self.water(of, point).judged
         return None if issue is not None and judged is not None and is_refuted(issue, judged, limit) else issue
+
+    def _check(self, state: SeriesState) -> None:
+        """Keep the newest reading of a check probe, of the place it stood at then."""
+        device, _, channel = state.key.sensor.partition("/")
+        known = bool(self.directory.deployments_of(device))
+        if self._speaks(state.key, device, channel or MAIN, state.newest.time, role="check") if known else state.role == "check":
+            place, before = (state.key.station, state.key.point), self._checks.get((state.key.station, state.key.point))
+            self._checks[place] = state.newest if before is None or state.newest.time > before.time else before
 
     def _here(self, state: SeriesState) -> SeriesState | None:
         """The state without what its sensor measured while it stood elsewhere or as a check, as the registry has it now; None where nothing is left.
@@ -205,12 +218,12 @@ class Situation:
         last = judged or state.good
         return None if last is None else replace(state, newest=last, judged=judged)
 
-    def _speaks(self, key: SeriesKey, device: str, channel: str, time: int) -> bool:
+    def _speaks(self, key: SeriesKey, device: str, channel: str, time: int, *, role: str = "primary") -> bool:
         if key.point == DEVICE_POINT:
             whole = self.directory.device_deployment(device, time)
             return whole is not None and whole.station == key.station
         standing = self.directory.deployment(device, channel, time)
-        return standing is not None and (standing.station, standing.point, standing.role) == (key.station, key.point, "primary")
+        return standing is not None and (standing.station, standing.point, standing.role) == (key.station, key.point, role)
 
     def _reading(self, members: list[SeriesState]) -> Reading:
         """One series over its sensors: the newest stored, judged and good of any of them; the sensor of the newest."""

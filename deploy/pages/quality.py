@@ -20,6 +20,8 @@ def body() -> str:
     rows = ((mark(test), mark(quantity), ", ".join(f"{k} = {v:g}" for k, v in params.items())) for (test, quantity), params in config.general.items())
     return f"""Flags are QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 withdrawn; over several tests 4 > 3 > 1 > 2 > 9.
 A flag describes a value and never removes it. A bit in `<quantity>_qt` names the test that suspects or fails; its number is never used again.
+Where numbers of one probe and time cannot all be true (a salinity of its own beside its conductivity), `agree` makes all of them suspect:
+nobody knows which is wrong, and no verdict speaks.
 
 {tests}
 
@@ -35,7 +37,7 @@ A flag describes a value and never removes it. A bit in `<quantity>_qt` names th
 
 def _context(context: Context) -> str:
     parts = [f"{context.samples} samples"] if context.samples else []
-    parts += [f"{context.hours:g} h"] if context.hours else []
+    parts += [f"{context.hours:g} h" if context.hours >= 1 else f"{context.hours * 60:g} min"] if context.hours else []
     return ", ".join(parts) or "nothing"
 
 

@@ -126,8 +126,13 @@ def flat(n: int, *, start: int = T0, value: float = 5.02, step: int = 15 * MIN) 
     return {start + i * step: value for i in range(n)}
 
 
-def moving(n: int, *, start: int = T0, step: int = 15 * MIN) -> dict[int, float]:
-    return {start + i * step: 5.0 + 0.1 * (i % 7) for i in range(n)}
+def moving(n: int, *, start: int = T0, step: int = 15 * MIN, value: float = 5.0) -> dict[int, float]:
+    return {start + i * step: value + 0.1 * (i % 7) for i in range(n)}
+
+
+def of_ec(n: int) -> dict[int, float]:
+    """Salinities that conductivities about 5 mS/cm may well be [g/L]."""
+    return moving(n, value=2.7)
 
 
 # ---------------------------------------------------------------- blocks
@@ -138,7 +143,7 @@ def test_a_series_longer_than_a_block(block_rows: int) -> None:
     """A flat line over many blocks has the flags of the whole, wherever a block ends; each row is judged once."""
     bench = Bench()
     bench.write(EC, flat(192))
-    bench.write(SALINITY, moving(192))
+    bench.write(SALINITY, of_ec(192))
     done = bench.sweep(block_rows)
     assert done == Sweep(series=2, judged=384, changed=384, cleared=2)
     assert bench.flags(EC) == [1] * 12 + [3] * 12 + [4] * 168
@@ -324,7 +329,7 @@ def test_a_withdrawn_row_stays_9() -> None:
     bench = Bench()
     bench.write(EC, moving(5))
     bench.write(EC, {T0 + 15 * MIN: 99.0}, tests=1 << WITHDRAWN_BIT)
-    bench.write(SALINITY, moving(5))
+    bench.write(SALINITY, of_ec(5))
     for _ in range(2):
         bench.sweep()
         assert bench.flags(EC) == [1, 9, 1, 1, 1]
@@ -391,7 +396,7 @@ def test_a_derived_flag_follows_its_source_there_and_back() -> None:
     """Conductivity stands still: salinity fails with it; a late row shows that it moved: salinity is good again."""
     bench = Bench()
     for key in (EC, SALINITY):
-        bench.write(key, flat(30) if key == EC else moving(30))
+        bench.write(key, flat(30) if key == EC else of_ec(30))
     bench.sweep()
     assert bench.flags(SALINITY) == [1] * 12 + [3] * 12 + [4] * 6
     assert bench.stored(SALINITY).tests.tolist()[-1] == 1 << INHERITED_BIT
@@ -411,7 +416,7 @@ def test_two_sensors_at_one_point_are_two_series() -> None:
     """A check sensor is judged by itself; it neither lends nor takes a flag."""
     other = EC._replace(sensor="kl02")
     bench = Bench()
-    for key, rows in ((EC, flat(30)), (other, moving(30)), (SALINITY, moving(30)), (other._replace(quantity="water.salinity"), moving(30))):
+    for key, rows in ((EC, flat(30)), (other, moving(30)), (SALINITY, of_ec(30)), (other._replace(quantity="water.salinity"), of_ec(30))):
         bench.write(key, rows)
     bench.sweep()
     assert bench.flags(EC)[-1] == bench.flags(SALINITY)[-1] == 4

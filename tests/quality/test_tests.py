@@ -21,7 +21,7 @@ every_test = pytest.mark.parametrize("test", TESTS.values(), ids=TESTS.keys())
 
 
 def rules_of(test: QcTest) -> Rules:
-    settings = {"stuck": {"resolution": 0.01, "floor": 0.62}}.get(test.name, {})
+    settings = {"stuck": {"resolution": 0.01, "floor": 0.62}, "agree": {"share": 0.2, "least": 0.05}, "ahead": {"ahead_s": 60.0}}.get(test.name, {})
     return Rules(parse({test.name: {"water.ec": settings}} if settings else {}), [KEY])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -127,6 +128,34 @@ def test_a_check_sensor_never_speaks() -> None:
     here = situation(state("kl", age=7 * HOUR), state("kl", sensor="hand", role="check"), forecasts=(calm("kl"),))
     assert here.verdict("kl", NOW).reason == "silent"
     assert here.points("kl") == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("value", "flag", "age", "word", "hours"),
+    [
+        (0.3, 1, 0, "take", 72),
+        (0.5, 1, 0, "measure", 72),  # at half the limit: less than safe, and no salt yet
+        (7.0, 1, 0, "measure", 71),
+        (7.0, 2, 0, "measure", 71),  # not judged yet: that may say no too
+        (math.nan, 2, 0, "measure", 71),
+        (7.0, 4, 0, "take", 72),  # a probe known to fail says nothing
+        (7.0, 1, HOUR + 1, "take", 72),  # nor one that fell silent
+    ],
+)
+def test_a_check_that_contradicts_takes_back_safe(value: float, flag: int, age: int, word: str, hours: int) -> None:
+    """A fresh check probe may not say *take*, but it may say that it is not; the hour that runs is not offered beside its salt."""
+    here = situation(state("kl"), state("kl", sensor="hand", role="check", value=value, flag=flag, age=age), forecasts=(calm("kl"),))
+    assert here.verdict("kl", NOW).verdict == word
+    assert sum((w.end - w.start) // HOUR for w in here.windows("kl", NOW).windows) == hours
+
+
+def test_a_check_that_was_moved_afterwards_is_none() -> None:
+    """What it measured elsewhere is no word on this water."""
+    salt = state("kl", sensor="hand", role="check", value=7.0)
+    stood = Deployment(device="hand", channel="main", station="kl", point="main", role="check")
+    places = {"here": (stood,), "elsewhere": (replace(stood, station="other"),), "nowhere": (replace(stood, start=NOW, end=NOW),)}
+    words = {name: situation(state("kl"), salt, deployments=d, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict for name, d in places.items()}
+    assert words == {"here": "measure", "elsewhere": "take", "nowhere": "take"}
 
 
 @pytest.mark.parametrize(
