@@ -48,6 +48,10 @@ async def openings(backend: Backend, stations: Sequence[str], lang: str) -> Open
 
 
 def _row(t: Tenth, days: int, as_one: int, lang: str) -> tuple[str, str, str]:
-    is_few = days < FEW or t.n < FEW * as_one
-    came = say(lang, "record.cell.few", n=t.n) if is_few else say(lang, "record.of.ten", n=of_10(t.came, lang))
+    if days < FEW:
+        came = say(lang, "record.cell.few", n=say(lang, "age.days", days=days))
+    elif t.n < FEW * as_one:
+        came = say(lang, "record.cell.need", n=FEW * as_one)
+    else:
+        came = say(lang, "record.of.ten", n=of_10(t.came, lang))
     return say(lang, "record.sluice.least", n=of_10(t.said, lang)), came, str(t.n)

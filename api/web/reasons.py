@@ -27,10 +27,11 @@ class Why:
 def why(f: Forecast, hours: Forecast | None = None, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
     """Of an issue of days, and of the one of `hours` that verdict and hours to pump are made of; `card` is that of the days' model, where there is one.
 
-    It is named what a reason is about where it gives some of others than tomorrow.
+    It is named what a reason is about where it gives some of others than tomorrow, or where another model says the hours and gives none.
     """
     hourly = hours.reasons if hours is not None else ()
-    named = bool(hourly) or any(r.lead != 1 for r in f.reasons)
+    apart = hours is not None and hours.model != f.model
+    named = bool(hourly) or apart or any(r.lead != 1 for r in f.reasons)
     reasons = [(say(lang, "reason.hourly"), reason_text(r, lang)) for r in hourly]
     reasons += [(_days(r, lang) if named else "", reason_text(r, lang)) for r in sorted(f.reasons, key=lambda r: r.lead)]
     learned = ""

@@ -77,8 +77,9 @@ def trust(situation: Situation, reading: Reading, past: History, beside: Sequenc
     if forecast is None or not situation.believes(forecast, now):
         lines.append(Line(icon="river", text=f"{say(lang, 'sure.none')}."))
     else:
-        words = {"time": clock(forecast.issued_at, timezone), "model": model_word(forecast.model, lang)}
-        lines.append(Line(icon="river", text=say(lang, "page.trust.forecast", **words)))
+        told = ago(forecast.issued_at, now, lang)  # it may be of yesterday: an hour alone would read as today's
+        words = {"time": clock(forecast.issued_at, timezone), "ago": told, "model": model_word(forecast.model, lang)}
+        lines.append(Line(icon="river", text=say(lang, "page.trust.forecast", **words), time=forecast.issued_at, ago=told))
     approved = situation.risk.approved_by
     lines.append(Line(icon="lock", text=say(lang, "page.trust.config" if approved else "page.trust.config.none", by=approved)))
     return lines

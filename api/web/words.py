@@ -102,6 +102,12 @@ def value_text(value: float, lang: str, *, unit: str = "g/L") -> str:
     return number(value, 2 if tenth else 1, lang, unit=unit)
 
 
+def may_reach(likely: float, most: float, lang: str) -> str:
+    """A sentence of how far a forecast may go beyond its likeliest value [g/L]: that one alone reads as a bound. Nothing where it is the same in words."""
+    far = math.isfinite(most) and most > likely and value_text(most, lang) != value_text(likely, lang)
+    return say(lang, "chart.most", top=value_text(most, lang)) if far else ""
+
+
 def plain(limit: float, lang: str, *, unit: str = "") -> str:
     """A limit with as many places as it was given with: `1 g/L`, `0,5 g/L`."""
     shown = f"{limit:g}"

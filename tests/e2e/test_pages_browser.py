@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from servers.backend import Hands
 from servers.browser import DESK, NOW, PHONE, chromium, pages_backend, serving
 
@@ -244,6 +245,59 @@ def test_nothing_scrolls_sideways(browser: Browser, address: str, width: int) ->
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "without"])
+def test_the_record_of_each_station_fits_a_phone(browser: Browser, address: str, scripts: bool, lang: str) -> None:
+    """Every number of the table of stations stands on the screen, and each has what it is about beside it."""
+    with opened(browser, PHONE, java_script_enabled=scripts) as page:
+        page.goto(f"{address}/record?lang={lang}")
+        cells = page.locator("table.each td")
+        assert cells.count() == 3 * 6
+        for cell in cells.all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert box["x"] >= 12
+            assert box["x"] + box["width"] <= 360 - 12
+        assert page.locator("table.each").evaluate(
+            "e => [...e.querySelectorAll('td')].every((c) => getComputedStyle(c, '::before').content === JSON.stringify(c.dataset.head))"
+        )
+
+
+def test_a_table_that_goes_on_beyond_the_screen_says_so(browser: Browser, address: str) -> None:
+    """A bar of ink stands at each edge behind which there is more, and none where all of it is seen."""
+
+    def dark(place: Locator) -> list[bool]:
+        """Whether the left and the right edge of it are ink, at its lower end, where nothing is written."""
+        shot = base64.b64encode(place.screenshot()).decode()
+        return page.evaluate(EDGES, shot)  # type: ignore[no-any-return]
+
+    with opened(browser, PHONE, color_scheme="light") as page:
+        page.goto(address + "/river?lang=en")
+        page.locator("#river-words summary").click()
+        table = page.locator("#river-words .scroll")
+        assert table.evaluate("e => e.scrollWidth - e.clientWidth") > 60
+        assert dark(table) == [False, True]
+        table.evaluate("e => e.scrollLeft = 30")
+        assert dark(table) == [True, True]
+        table.evaluate("e => e.scrollLeft = 9999")
+        assert dark(table) == [True, False]
+        page.goto(address + "/stations/kenh-lau?lang=vi")
+        page.locator("#week summary").click()
+        assert dark(page.locator("#week .scroll")) == [False, False]
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_letters_twice_as_large_push_no_page_sideways(browser: Browser, address: str, lang: str) -> None:
+    """On a phone whose letters are set to 200 % every page fits its width, and no line of a card is cut off."""
+    with opened(browser, PHONE) as page:
+        for path in PATHS:
+            page.goto(f"{address}{path}{'&' if '?' in path else '?'}lang={lang}")
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            cut = page.evaluate("[...document.querySelectorAll('.row .lines')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)")
+            assert not cut, path
+
+
 def test_the_bar_fits_letters_twice_as_large(browser: Browser, address: str) -> None:
     """On a phone whose letters are set to 200 % every word of the bar below is on the screen, and it covers nothing of the page's end."""
     with opened(browser, (360, 640)) as page:
@@ -265,6 +319,12 @@ def test_the_bar_fits_letters_twice_as_large(browser: Browser, address: str) -> 
         assert foot["y"] + foot["height"] <= bar["y"] + 1
 
 
+# Chromium decodes its own picture: is the middle of the left and of the right edge dark, 12 px above the lower one
+EDGES = """async png => {
+  const image = new Image(); image.src = "data:image/png;base64," + png; await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d", {willReadFrequently: true}); pen.drawImage(image, 0, 0);
+  return [2, image.width - 2].map((x) => pen.getImageData(x, image.height - 12, 1, 1).data[0] < 80);
+}"""
 LONG = "w" * 63
 
 

@@ -17,7 +17,7 @@ from api.web.charts.scale import ticks_for
 from api.web.charts.svg import CARD, EDGE, INK, INK2, RULE, SILT, SILT2, element, fill_of, picture, polygon, polyline, text
 from api.web.charts.week_words import Coming, Days, ahead_of, range_text
 from api.web.hours_words import clock_hours
-from api.web.words import date_words, hour_words, local, midnight, plain, value_text
+from api.web.words import date_words, hour_words, local, may_reach, midnight, plain, value_text
 from core.bands import band
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.texts import NO_NUMBER, say
@@ -167,6 +167,8 @@ def _sentence(
         say(lang, "chart.week.even", value=high) if high == lowest else say(lang, "chart.week.hours", high=high, peak=peak, low=lowest, ebb=ebb),
         f"{say(lang, 'chart.week.how')} {beyond}".strip(),
     ]
+    if reach := may_reach(top[1][MEDIAN], max(q[-1] for _, q in coming), lang):
+        said[0] = f"{said[0]} {reach}"
     if windows:
         said.insert(1, say(lang, "chart.ahead.ticks", limit=plain(limit, lang, unit=UNIT)))
     if since is not None:

@@ -32,7 +32,7 @@ class Legend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """`wide` in one row, `tall` in three; `chart` holds the sentence and the table of the days that were not quiet."""
+    """`wide` in one row, `tall` in three, but for those that lie before the first day; `chart` holds the sentence and the table of days that were not quiet."""
 
     wide: Markup
     tall: Markup
@@ -63,12 +63,13 @@ def _picture(kinds: Mapping[int, str], first: date, rows: int, sentence: str, la
     cell, across = (9.6, DAYS) if rows == 1 else (10.6, DAYS // rows)
     wide, high = cell * across + 8, _CROSS + _HIGH + _LABELS
     parts: list[Markup] = []
-    for row in range(rows):
+    start = min(kinds, default=0) // across  # what lies before the first day of a young station is no row
+    for row in range(start, rows):
         shown = {n % across: kind for n, kind in kinds.items() if n // across == row}
-        top = row * (high + 6)
+        top = (row - start) * (high + 6)
         parts += _marks(shown, cell, top)
         parts += _dates([first + timedelta(days=row * across + i) for i in range(across)], cell, top + high, lang)
-    return picture(wide, rows * (high + 6) - 6, sentence, f"days {'across' if rows == 1 else 'up'}", *parts)
+    return picture(wide, (rows - start) * (high + 6) - 6, sentence, f"days {'across' if rows == 1 else 'up'}", *parts)
 
 
 def _marks(kinds: Mapping[int, str], cell: float, top: float) -> list[Markup]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
+from types import MappingProxyType
 
 from markupsafe import Markup
 
 from api.web.charts.chart import Chart
 from api.web.charts.svg import CARD, EDGE, INK, INK2, element, fill_of, hatch, on_fill, picture, rect, short, text
-from api.web.words import band_word, hour_words, local, value_text
+from api.web.words import band_word, hour_words, local, may_reach, value_text
 from core.bands import band
 from core.forecast import HOUR_MS
 from core.texts import say
@@ -23,8 +24,13 @@ _HIGH = 24
 _CELL = WIDTH / HOURS
 
 
-def strip(hours: Sequence[tuple[int, float]], *, windows: Sequence[Window] = (), now: int, timezone: str, lang: str) -> Chart:
-    """`hours` are (start [ms], median [g/L]) of a forecast, hourly or two-hourly; hours it says nothing of are hatched. `windows` as `core.window` has them."""
+def strip(
+    hours: Sequence[tuple[int, float]], *, tops: Mapping[int, float] = MappingProxyType({}), windows: Sequence[Window] = (), now: int, timezone: str, lang: str
+) -> Chart:
+    """`hours` are (start [ms], median [g/L]) of a forecast, hourly or two-hourly; hours it says nothing of are hatched. `windows` as `core.window` has them.
+
+    `tops`: by the start of an hour, the value [g/L] that its water hardly passes.
+    """
     first = now - now % HOUR_MS
     known = {start: value for start, value in hours if math.isfinite(value)}
     every = 2 if _two_hourly(sorted(known)) else 1
@@ -51,7 +57,8 @@ def strip(hours: Sequence[tuple[int, float]], *, windows: Sequence[Window] = (),
     when = [hour_words(first + i * HOUR_MS, now, timezone, lang) for i in range(HOURS + 1)]
     rows = tuple((when[a], when[b], band_word("unknown" if kind is None else kind, lang)) for a, b, kind in spans)
     head = (say(lang, "chart.from"), say(lang, "chart.to"), say(lang, "chart.band"))
-    sentence = _sentence([(at, known[at]) for at in sorted(known) if first <= at < first + HOURS * HOUR_MS], now, timezone, lang)
+    told = [(at, known[at]) for at in sorted(known) if first <= at < first + HOURS * HOUR_MS]
+    sentence = _sentence(told, max((tops[at] for at, _ in told if at in tops), default=math.nan), now, timezone, lang)
     return Chart(svg=picture(WIDTH, _HIGH + 25, sentence, "strip", *parts), sentence=sentence, head=head, rows=rows)
 
 
@@ -103,19 +110,15 @@ def _two_hourly(starts: Sequence[int]) -> bool:
     return len(starts) > 1 and all(b - a >= 2 * HOUR_MS for a, b in pairwise(starts))
 
 
-def _sentence(inside: Sequence[tuple[int, float]], now: int, timezone: str, lang: str) -> str:
-    """The highest and the lowest hour in words."""
+def _sentence(inside: Sequence[tuple[int, float]], most: float, now: int, timezone: str, lang: str) -> str:
+    """The highest and the lowest hour in words, and how far it may go."""
     if not inside:
         return say(lang, "chart.strip.none")
     top, low = max(inside, key=lambda h: h[1]), min(inside, key=lambda h: h[1])
     high, lowest = value_text(top[1], lang), value_text(low[1], lang)
     if high == lowest:
-        return say(lang, "chart.strip.even", value=high)
-    return say(
-        lang,
-        "chart.strip",
-        high=high,
-        peak=hour_words(top[0], now, timezone, lang),
-        low=lowest,
-        ebb=hour_words(low[0], now, timezone, lang),
-    )
+        told = say(lang, "chart.strip.even", value=high)
+    else:
+        peak, ebb = hour_words(top[0], now, timezone, lang), hour_words(low[0], now, timezone, lang)
+        told = say(lang, "chart.strip", high=high, peak=peak, low=lowest, ebb=ebb)
+    return f"{told} {may_reach(top[1], most, lang)}".strip()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from api.web.charts.runs import Runs
-from api.web.words import date_words, hour_words, midnight, value_text
+from api.web.words import date_words, hour_words, may_reach, midnight, value_text
 from core.forecast import HOUR_MS, MEDIAN, Forecast
 from core.texts import NO_NUMBER, number, say
 
@@ -83,6 +83,7 @@ def sentence(found: Runs, days: Days, *, old: int | None = None, now: int, timez
     if days.rows:
         top = max(days.rows, key=lambda r: r[1][MEDIAN])
         said.append(say(lang, "chart.week.highest", days=len(days.rows), high=value_text(top[1][MEDIAN], lang), day=date_words(top[0], timezone, lang)))
+        said += filter(None, [may_reach(top[1][MEDIAN], max(q[-1] for _, q in days.rows), lang)])
         said.append(say(lang, "chart.week.issued", time=hour_words(days.issued, now, timezone, lang)))
         if days.hourly:
             said.append(say(lang, "chart.week.hourly", days=days.hourly))

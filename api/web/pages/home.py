@@ -106,8 +106,9 @@ def hours(at: Moment, c: Card) -> Chart | None:
     if forecast is None or c.verdict.p is None:
         return None
     coming = [(start, q[MEDIAN]) for start, q in zip(forecast.times, forecast.quantiles, strict=True)]
+    tops = {start: q[-1] for start, q in zip(forecast.times, forecast.quantiles, strict=True)}
     found = at.situation.windows(c.station.id, at.now, limit=c.verdict.limit)
-    return strip(coming, windows=found.windows, now=at.now, timezone=c.station.timezone, lang=at.lang)
+    return strip(coming, tops=tops, windows=found.windows, now=at.now, timezone=c.station.timezone, lang=at.lang)
 
 
 async def rising(request: Request, at: Moment, c: Card) -> int:

@@ -96,6 +96,7 @@ async def _words(at: Moment, backend: Backend, one: Station | None) -> dict[str,
         "drops": drops(most.said) if most is not None else None,
         "weak": _weak(tenths, at.lang),
         "first": first,
+        "first_stations": len({s.station for s in apart if s.lead == LEADS[0] and s.n}),
         "strips": await _strips(at, backend, listed[:STRIPS]),
         "leads": [_lead(r, days[r.lead], at.lang) for lead in LEADS for r in whole if r.lead == lead],
         "models": [model_word(name, at.lang) for name in sorted({s.model for s in apart if s.n})],
@@ -207,7 +208,8 @@ def _weak(tenths: Sequence[Tenth], lang: str) -> str:
 
 
 def _cell(r: Record | None, days: int, lang: str) -> str:
-    return _rate(r.lines[LINE].right if r is not None and days >= FEW else None, days, lang)
+    right = r.lines[LINE].right if r is not None and days >= FEW else None
+    return say(lang, "record.cell.few", n=say(lang, "age.days", days=days)) if right is None else _of_100(right, lang)
 
 
 def _rate(share: float | None, n: int, lang: str) -> str:

@@ -90,7 +90,8 @@ def test_everything_there() -> None:
     assert len(list(read(chart.svg).iter(f"{SVG}circle"))) == 1
     assert "--hatch" not in chart.svg
     for part in (
-        "3 ngày tới: mặn nhất ",
+        "3 ngày tới: mặn nhất chừng ",
+        "Có thể mặn tới ",
         "Ô có dấu ✓ là giờ bơm được, 1\u00a0g/L trở xuống.",
         "9 trên 10 lần nước nằm trong vùng màu.",
         "thủy triều tính ở Vũng Tàu",

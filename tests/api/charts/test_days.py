@@ -8,7 +8,7 @@ from datetime import date
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import check, words
+from pictures import check, read, words
 
 from api.web.charts.days import DAYS, Strip, days_strip
 from api.web.words import midnight
@@ -55,8 +55,17 @@ def test_a_season() -> None:
         ("4/3", "6 trên 10 lần", "0,5\u00a0g/L", "Báo mặn mà không mặn"),
     )
     assert words(strip.wide) == ["6/12", "Tháng 1", "Tháng 2"]
-    assert words(draw([day(0, "hit")], "en").tall)[0] == "6 Dec"
+    assert words(draw([day(0, "hit"), day(80, "hit")], "en").tall)[0] == "6 Dec"
     assert len(draw([day(0, "hit")]).legend) == 4, "no silent sensor, no mark for it"
+
+
+def test_a_young_station_has_no_empty_rows() -> None:
+    """On a phone its days begin in the first row that is drawn; a row empty between others stays."""
+    young, whole, torn = draw([day(20, "hit")]).tall, draw([day(20, "hit"), day(50, "hit"), day(80, "hit")]).tall, draw([day(20, "hit"), day(80, "hit")]).tall
+    assert [words(svg)[0] for svg in (young, whole, torn)] == ["4/2", "6/12", "6/12"]
+    high = [float(read(svg)[0].attrib["viewBox"].split()[3]) for svg in (young, whole, torn)]
+    assert high[0] < high[1] / 2.9
+    assert high[1] == high[2]
 
 
 @settings(max_examples=40)

@@ -42,7 +42,7 @@ def test_hours_in_colour_with_their_labels() -> None:
     assert math.isclose(cells(chart)[0][1], WIDTH / 4 - INSET, abs_tol=0.1)
     assert words(chart.svg) == ["nay", "13", "19", "1", "7 giờ"]
     assert chart.rows == (("7\u00a0giờ sáng nay", "13\u00a0giờ chiều nay", "Mặn"), ("13\u00a0giờ chiều nay", "7\u00a0giờ sáng mai", "Ngọt"))
-    assert chart.sentence == "24 giờ tới: mặn nhất 3,0\u00a0g/L khoảng 7\u00a0giờ sáng nay, nhạt nhất 0,2\u00a0g/L khoảng 13\u00a0giờ chiều nay."
+    assert chart.sentence == "24 giờ tới: mặn nhất chừng 3,0\u00a0g/L khoảng 7\u00a0giờ sáng nay, nhạt nhất chừng 0,2\u00a0g/L khoảng 13\u00a0giờ chiều nay."
 
 
 def test_windows_stand_in_brackets() -> None:
@@ -96,4 +96,13 @@ def test_any_forecast(hours: list[tuple[int, float]], lang: str) -> None:
 def test_the_same_all_day_is_said_once() -> None:
     """No hour is the saltiest where every one reads the same."""
     hours = [(FIRST + i * HOUR, 0.01 * (i % 2)) for i in range(24)]
-    assert strip(hours, now=NOW, timezone=ZONE, lang="en").sentence == "Next 24 hours: 0.0\u00a0g/L throughout."
+    assert strip(hours, now=NOW, timezone=ZONE, lang="en").sentence == "Next 24 hours: likely 0.0\u00a0g/L throughout."
+
+
+def test_how_far_it_may_go_is_said_too() -> None:
+    """The likeliest value alone reads as a bound: the highest of the 24 hours' tops stands beside it, but where it reads the same."""
+    hours = [(FIRST + i * HOUR, 0.2 + 0.03 * i) for i in range(30)]
+    told = strip(hours, tops={at: value * (9 if at > FIRST + 25 * HOUR else 2) for at, value in hours}, now=NOW, timezone=ZONE, lang="vi").sentence
+    assert told.endswith("Có thể mặn tới 1,8\u00a0g/L.")
+    assert "Có thể" not in strip(hours, tops=dict(hours), now=NOW, timezone=ZONE, lang="vi").sentence
+    assert "Có thể" not in strip(hours, now=NOW, timezone=ZONE, lang="vi").sentence

@@ -148,7 +148,7 @@ def test_of_one_field(field: Rig, case: Case, limit: str, crop: str) -> None:
     assert (soil["water"] is not None) == believed
     assert days["fresh"] is believed
     # the hours' forecast that the page names is one it uses
-    assert ("Báo trước lúc" in main.one("ul", class_="trust").text) == (case.later + 1 <= 24)
+    assert ("Báo từng giờ lúc" in main.one("ul", class_="trust").text) == (case.later + 1 <= 24)
 
 
 def test_of_the_intake_its_field_and_the_list(field: Rig, case: Case) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from servers.backend import NOW, Rig
+from servers.html_page import read as parse
 
 from api.web.unforecast import _why
 from api.web.words import midnight
@@ -123,13 +124,19 @@ def test_openings_of_a_sluice(rig: Rig) -> None:
 
 
 def test_few_openings_are_no_rate(rig: Rig) -> None:
-    """Two sluices of nineteen days are no twenty days."""
+    """Two sluices of nineteen days are no twenty days; of a tenth that has fewer forecasts than so many, how many are needed."""
     for station in ("kenh-lau", "cai-lon"):
         keep(rig, station)
         keep_sluice(rig, station, n=239)
     html = read(rig)
-    assert "chưa đủ (478)" in html
+    assert "chưa đủ (19 ngày)" in html
     assert "mới chấm 19 ngày, cần 20" in html
+    keep(rig, "kenh-nam")
+    keep_sluice(rig, "kenh-nam", n=241)  # twenty days with those of which pages tell nothing
+    assert '">9 trên 10 lần</td>' in read(rig)
+    few = read(rig, "/record?station=kenh-nam")
+    assert "chưa đủ (cần 480)" in few
+    assert '">241</td>' in few
 
 
 def test_words_picture_and_stations(rig: Rig) -> None:
@@ -142,7 +149,8 @@ def test_words_picture_and_stations(rig: Rig) -> None:
     assert "Trong 100 lần mặn, báo trúng" in html
     assert "Đã chấm 112 lần; 4 lần không có số đo để chấm." in html
     assert "chart reliability" in html
-    assert "chưa đủ (12)" in html
+    assert "chưa đủ (12 ngày)" in html
+    assert "Hình gồm 112 lần báo trước 1 ngày “nước có lúc quá 1 g/L”, ở 2 trạm." in html
     assert 'href="/record?station=kenh-lau"' in html
     assert "Right 82 times in 100." in read(rig, lang="en")
 
@@ -209,10 +217,10 @@ def test_the_next_hours(rig: Rig) -> None:
     assert "<h2>Trong mấy giờ tới</h2>" in html
     assert html.count("Khi chúng tôi nói “7,5 trên 10 lần”, thật sự xảy ra 7 trên 10 lần.") == 2
     assert html.count('<td role="cell" data-head="Đúng, trên 100 lần">70</td>') == 2
-    assert '<th scope="col">6 giờ</th><th scope="col">24 giờ</th><th scope="col">1 ngày</th>' in html
-    rows = html.split("<tbody>")[-1].split("</tr>")
-    told = {row.split("station=")[1].split('"')[0]: [c.split("</td>")[0] for c in row.split("<td>")[2:4]] for row in rows if "station=" in row}
-    assert told == {"kenh-lau": ["70", "70"], "cai-lon": ["chưa đủ (4)", "chưa đủ (4)"]}
+    rows = parse(html).one("table", class_="each").one("tbody").all("tr")
+    told = {row.one("a").attributes["href"].partition("=")[2]: [(c.attributes["data-head"], c.text) for c in row.all("td")] for row in rows}
+    assert told["kenh-lau"][:3] == [("6 giờ", "70"), ("24 giờ", "70"), ("1 ngày", "82")]
+    assert told["cai-lon"][:2] == [("6 giờ", "chưa đủ (4 ngày)"), ("24 giờ", "chưa đủ (4 ngày)")]
     assert 'href="/record.csv?target=max_24h"' in html
     assert "In the next hours" in read(rig, "/record?station=kenh-lau", lang="en")
     few = read(rig, "/record?station=cai-lon")
@@ -262,7 +270,8 @@ def test_two_points_of_a_gate_are_no_two_days(rig: Rig) -> None:
         facts = {"station": "kenh-lau", "point": point, "target": "day_max", "model": "m", "lead": 1, "month": 202603}
         line = Score(**facts, line=1.0, bin=8, n=11, said=8.8, events=9, right=9)  # type: ignore[arg-type]  # the names in `facts` are its fields
         rig.run(lambda line=line, point=point: rig.backend.records.add_scores([line], name=point, was=0, value=1))  # type: ignore[misc]  # the defaults bind them
-    assert "chưa đủ (11)" in read(rig)
+    cell = next(c for c in parse(read(rig)).one("table", class_="each").all("td") if c.attributes["data-head"] == "1 ngày")
+    assert cell.text == "chưa đủ (11 ngày)"
     assert "chưa đủ (11 ngày)" in read(rig, "/record?station=kenh-lau")
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from servers.backend import DAY_MS, NOW, Rig
+from servers.browser import WATER, coming
 from servers.html_page import Element, read
 
 from adapters.model_folder import ModelFolder
 from analytics.packing import packed
+from api.web.reasons import why
 from api.web.trust import record_line, season
 from core.batch import Batch
 from core.errors import UnavailableError
-from core.forecast import HOUR_MS
+from core.forecast import HOUR_MS, Reason
 from core.instant import parse_rfc3339
 from core.model_card import ModelCard
 from core.record import Score
@@ -73,7 +75,7 @@ def test_why_to_believe_it(pages: Rig) -> None:
         "Đo 9:55, 5 phút trước. Máy gửi 15 phút một lần.",
         "Kiểm tra tự động: tốt.",
         "Máy đối chứng: 0,8 g/L, 15 phút trước.",
-        "Báo trước lúc 9:30 theo cách “hôm nay sao mai vậy”.",
+        "Báo từng giờ lúc 9:30, 30 phút trước, theo cách “hôm nay sao mai vậy”.",
         "chưa được duyệt",
     ):
         assert words in trust
@@ -93,7 +95,7 @@ def test_why_to_believe_it(pages: Rig) -> None:
 def test_ages_and_ticks_of_the_trust_follow_the_clock(pages: Rig) -> None:
     """Each age is one the script lets grow; the only tick stands at a check of a fresh good reading, and has a time to go."""
     lines = station(pages, "kenh-lau").one("ul", class_="trust").all("li")
-    assert {a.attributes["data-age"] for line in lines for a in line.all("span", data_form="ago")} == {str(NOW - 5 * 60_000), str(NOW - 15 * 60_000)}
+    assert {a.attributes["data-age"] for line in lines for a in line.all("span", data_form="ago")} == {str(NOW - minutes * 60_000) for minutes in (5, 15, 30)}
     ticked = [line for line in lines if is_ticked(line)]
     assert [line.text for line in ticked] == ["Kiểm tra tự động: tốt."]
     assert (ticked[0].attributes["data-as-of"], ticked[0].attributes["data-good-for"]) == (str(NOW - 5 * 60_000), str(HOUR_MS))
@@ -156,6 +158,14 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
         assert f"Báo từng {kind} lúc 9:30 theo cách “hôm nay sao mai vậy”; số liệu đến 9:00." in page
     assert "Không có lý do nào nổi bật." in station(pages, "kenh-lau").text
     assert "Vì sao báo vậy?" not in station(pages, "tram-moi").text
+
+
+@pytest.mark.parametrize(("model", "named"), [("persistence", False), ("boosted", True)])
+def test_reasons_of_days_are_no_reasons_of_hours(model: str, named: bool) -> None:
+    """Where the hours are another model's word and it gives no reason, those of tomorrow say that they are tomorrow's."""
+    days = replace(coming(WATER[2], target="day_max"), reasons=(Reason(code="persistence", effect=0.0, lead=1),))
+    told = why(days, replace(coming(WATER[2]), model=model), card=None, now=NOW, lang="vi", timezone="Asia/Ho_Chi_Minh").reasons
+    assert told == (("Ngày mai" if named else "", "Báo theo con nước hôm qua: hôm nay sao mai vậy."),)
 
 
 def test_days_of_an_issue_that_is_too_old_are_not_shown(pages: Rig) -> None:
