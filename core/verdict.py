@@ -27,14 +27,14 @@ class WaterState:
     """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s].
 
     `failing`: the newest one is no salinity but the conductivity that came after the last: suspect or failing, its value NaN.
-    `check`: the newest of the check probes there, None where it is suspect or failing.
+    `others`: what else is measured there and not known to be bad: by a check probe, by the conductivity alone.
     """
 
     newest: Latest | None = None
     judged: Latest | None = None
     interval_s: float | None = None
     failing: bool = False
-    check: Latest | None = None
+    others: tuple[Latest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def verdict(state: WaterState, forecast: Forecast | None, limit: float | None, n
     hours = _Hours.of(forecast, bound, now, risk)
     p = hours.chance(now) if hours else None
     found = _decide(value, p, bound, risk)
-    if found == "take" and forbids(state, risk.take_below * bound, now, risk=risk):
+    if found == "take" and forbids(state, risk.take_below * bound, risk=risk):
         found = "measure"
     until = None
     if hours is not None and p is not None:
@@ -125,15 +125,15 @@ def holds_until(state: WaterState, now: int, *, risk: Risk = _DEFAULT) -> int | 
     return state.judged.time + risk.stale_after_ms(_interval_s(state, risk))
 
 
-def forbids(state: WaterState, below: float, now: int, *, risk: Risk = _DEFAULT) -> bool:
+def forbids(state: WaterState, below: float, *, risk: Risk = _DEFAULT) -> bool:
     """Whether a reading that may not say safe says that it is not, by not being under `below` [g/L].
 
-    That is one which waits for the judge, and a fresh one of a check probe: of two probes in one water that contradict each other nobody knows which is wrong.
+    That is one which waits for the judge, and whatever else is measured there and was fresh when the judged one was: of two that contradict each other
+    nobody knows which is wrong. No time that passes makes it safe, only another reading.
     """
-    newest, judged, check = state.newest, state.judged, state.check
+    newest, judged = state.newest, state.judged
     said = [newest] if newest is not None and (judged is None or newest.time >= judged.time) else []
-    if check is not None and -AHEAD_MS <= now - check.time <= risk.stale_after_ms(_interval_s(state, risk)):
-        said.append(check)
+    said += [r for r in state.others if judged is None or judged.time - r.time <= risk.stale_after_ms(_interval_s(state, risk))]
     return not all(math.isfinite(r.value) and r.value < below for r in said)
 
 

@@ -83,7 +83,7 @@ def windows(water: WaterState, verdict: Verdict, forecast: Forecast | None, now:
         return Windows(reason=why or "no_forecast", verdict=verdict, promised=promised)
     hours = _hours(forecast, verdict.limit, now)
     running = now - now % HOUR_MS
-    is_barred = verdict.verdict in ("wait", "stop") or forbids(water, verdict.limit, now, risk=risk)
+    is_barred = verdict.verdict in ("wait", "stop") or forbids(water, verdict.limit, risk=risk)
     offered = [h for h in hours if h.p >= promised and h.quantiles[MEDIAN] < verdict.limit and not (is_barred and h.start == running)]
     found = tuple(_window(run) for run in _runs(offered))
     return Windows(windows=found, reason="ok", verdict=verdict, promised=promised, until=hours[-1].start + HOUR_MS if hours else None)

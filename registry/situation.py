@@ -28,6 +28,7 @@ from registry.items import DEVICE_POINT
 
 SALINITY = "water.salinity"
 CONDUCTIVITIES = ("water.ec", "water.ec_raw")  # what salinity is worked out from
+BAD = (Flag.SUSPECT, Flag.FAIL)
 JUDGED_BY = frozenset((SALINITY, *CONDUCTIVITIES))  # the states without which a verdict is not the one that pages give
 
 
@@ -53,7 +54,7 @@ class Reading:
     def flag(self) -> int:
         """The newest reading's flag; 2 (not evaluated) until it is judged, unless ingest already found it bad."""
         judged = self.judged is not None and self.judged.time >= self.newest.time
-        return self.newest.flag if judged or self.newest.flag in (Flag.SUSPECT, Flag.FAIL) else Flag.NOT_EVALUATED
+        return self.newest.flag if judged or self.newest.flag in BAD else Flag.NOT_EVALUATED
 
     def is_fresh(self, now: int, risk: Risk) -> bool:
         """Whether the newest reading is no older than its `stale_after`, and not from the future."""
@@ -115,9 +116,8 @@ class Situation:
         if found is None:
             return WaterState()
         bad = self._bad_since(found)
-        check = self._checks.get((station, point))
-        check = None if check is None or check.flag in (Flag.SUSPECT, Flag.FAIL) else check
-        return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, check=check)
+        others = tuple(r for r in (self._checks.get((station, point)), self._by_conductivity(found)) if r is not None and r.flag not in BAD)
+        return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, others=others)
 
     def is_sound(self, salinity: Reading, now: int) -> bool:
         """Whether this reading may be shown in its colour at `now` [ms]: good, fresh, and no worse word of its probe since."""
@@ -126,8 +126,23 @@ class Situation:
     def _bad_since(self, salinity: Reading) -> Latest | None:
         """A suspect or failing conductivity that came after it: a probe may read what has no salinity, and the last one that had is no word on the water."""
         measured = (self._readings.get((salinity.station, salinity.point, quantity)) for quantity in CONDUCTIVITIES)
-        bad = [r for r in measured if r is not None and r.newest.time > salinity.newest.time and r.flag in (Flag.SUSPECT, Flag.FAIL)]
+        bad = [r for r in measured if r is not None and r.newest.time > salinity.newest.time and r.flag in BAD]
         return max((Latest(time=r.newest.time, value=math.nan, flag=r.flag) for r in bad), key=lambda r: (r.flag, r.time), default=None)
+
+    def _by_conductivity(self, salinity: Reading) -> Latest | None:
+        """What the newest conductivity there is in salinity, where that was sent apart: of one time the two agree, or are suspect.
+
+        One that is more than an interval older is no word on this water.
+        """
+        measured = self._readings.get((salinity.station, salinity.point, CONDUCTIVITIES[0]))
+        if measured is None or measured.newest.time == salinity.newest.time:
+            return None
+        if measured.newest.time < salinity.newest.time - 1000 * (salinity.interval_s or self.risk.interval_s):
+            return None
+        from core.seawater import salinity_from_ec  # seldom asked for, and it brings gsw
+
+        value = float(salinity_from_ec(measured.newest.value))
+        return replace(measured.newest, value=value) if math.isfinite(value) else None
 
     def forecast(self, station: str, point: str) -> Forecast | None:
         """The newest forecast of the coming hours there."""

@@ -21,6 +21,7 @@ from registry.situation import SALINITY, Situation
 
 NOW = 1_772_420_400_000
 HOUR = 3_600_000
+MINUTE = 60_000
 
 
 def state(
@@ -147,6 +148,35 @@ def test_a_check_that_contradicts_takes_back_safe(value: float, flag: int, age: 
     here = situation(state("kl"), state("kl", sensor="hand", role="check", value=value, flag=flag, age=age), forecasts=(calm("kl"),))
     assert here.verdict("kl", NOW).verdict == word
     assert sum((w.end - w.start) // HOUR for w in here.windows("kl", NOW).windows) == hours
+
+
+@pytest.mark.parametrize(
+    ("ec", "flag", "age", "word"),
+    [
+        (12.0, 1, MINUTE, "measure"),  # sent a minute before the device's own salinity
+        (12.0, 2, MINUTE, "measure"),
+        (12.0, 1, -MINUTE, "measure"),  # or after it
+        (0.4, 1, MINUTE, "take"),
+        (12.0, 3, MINUTE, "take"),  # known to be bad, and salt came good after it
+        (12.0, 1, 16 * MINUTE, "take"),  # the tide may have turned
+        (12.0, 1, 0, "take"),  # of one time quality control has the word
+    ],
+)
+def test_a_conductivity_sent_apart_takes_back_safe(ec: float, flag: int, age: int, word: str) -> None:
+    """What the conductivity of about the same time is in salinity may not say *take*, but it may say that it is not."""
+    salinity = state("kl")
+    measured = state("kl", value=ec, flag=flag, age=age)
+    measured = replace(measured, key=measured.key._replace(quantity="water.ec"))
+    assert situation(salinity, measured, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict == word
+
+
+def test_time_alone_makes_nothing_safe() -> None:
+    """Two that contradict each other grow old together: no instant turns what was not safe into *take*."""
+    checked = situation(state("kl", age=MINUTE), state("kl", sensor="hand", role="check", value=7.0, age=3 * MINUTE), forecasts=(calm("kl"),))
+    salt = state("kl", value=12.0, age=3 * MINUTE)
+    apart = situation(state("kl", age=MINUTE), replace(salt, key=salt.key._replace(quantity="water.ec")), forecasts=(calm("kl"),))
+    for here in (checked, apart):
+        assert {here.verdict("kl", NOW + n * MINUTE).verdict for n in range(62)} == {"measure", "unknown"}
 
 
 def test_a_check_that_was_moved_afterwards_is_none() -> None:
