@@ -20,7 +20,7 @@ LEFT, TOP, SIDE = 46, 14, 262  # of the square
 def reliability(tenths: Sequence[Tenth], *, lang: str) -> Chart:
     """The picture, its sentence (of the most `telling` tenth, none where that is None) and the table behind it."""
     fullest = telling(tenths)
-    sentence = "" if fullest is None else say(lang, "record.said", said=of_10(fullest.said, lang), came=of_10(fullest.came, lang))
+    sentence = "" if fullest is None else said(fullest, lang)
     axes = [part for ten in range(0, 11, 2) for part in _tick(ten)]
     dots = [part for t in tenths for part in _dot(t)]
     corner = [(_x(0), _y(0)), (_x(0), _y(1)), (_x(1), _y(1))]
@@ -44,9 +44,9 @@ def telling(tenths: Sequence[Tenth], *, least: int = FEW) -> Tenth | None:
 
 
 def drops(p: float) -> Markup:
-    """A probability as ten drops, so many of them full; what it says stands beside it in words."""
+    """A probability as ten drops, so many of them full, but never all; what it says stands beside it in words."""
     one = "M{x} 3c4 6 8 11 8 16a8 8 0 0 1-16 0c0-5 4-10 8-16z"
-    shapes = [element("path", d=one.format(x=12 + 26 * i), fill=INK if i < round(10 * p) else CARD, stroke=INK, stroke_width=2) for i in range(10)]
+    shapes = [element("path", d=one.format(x=12 + 26 * i), fill=INK if i < min(9, round(10 * p)) else CARD, stroke=INK, stroke_width=2) for i in range(10)]
     return element("svg", *shapes, class_="drops", viewBox="0 0 258 30", width=258, height=30, aria_hidden="true")
 
 
@@ -73,6 +73,11 @@ def _dot(t: Tenth) -> tuple[Markup, ...]:
 def _row(t: Tenth, lang: str) -> tuple[str, ...]:
     between = f"{number(10 * t.low, 1, lang)}–{number(10 * t.high, 1, lang)}"
     return number(10 * t.said, 1, lang), number(10 * t.came, 1, lang), between, str(t.n)
+
+
+def said(t: Tenth, lang: str) -> str:
+    """What was said and what came, in one sentence; nothing was ever told as certain, so none of it was said 10 times in 10."""
+    return say(lang, "record.said", said=of_10(min(t.said, 0.99), lang), came=of_10(t.came, lang))
 
 
 def of_10(p: float, lang: str) -> str:

@@ -21,6 +21,7 @@ from core.alert import Alert
 from core.clock import rfc3339
 from core.errors import ConflictError, NotFoundError
 from core.place import Station
+from core.reasons import model_word
 from core.texts import say
 
 router = APIRouter(include_in_schema=False)
@@ -168,7 +169,7 @@ def _facts(at: Moment, a: Alert, station: Station, told: AlertText) -> list[tupl
     elif a.kind == "observed":
         rows.append((say(lang, "page.alert.sure"), say(lang, "page.alert.measured"), []))
     key = "page.alert.source.forecast" if a.kind == "forecast" else "page.alert.source.observed"
-    rows.append((say(lang, "page.alert.source"), say(lang, key, place=told.place, model=a.model), []))
+    rows.append((say(lang, "page.alert.source"), say(lang, key, place=told.place, model=model_word(a.model, lang)), []))
     return rows
 
 

@@ -16,7 +16,7 @@ from api.access import PUBLIC, Caller
 from api.backend import Backend
 from api.places import station_for
 from api.web.charts.days import DAYS, Strip, days_strip
-from api.web.charts.reliability import drops, of_10, reliability, telling
+from api.web.charts.reliability import drops, reliability, said, telling
 from api.web.moment import Moment, moment, page
 from api.web.openings import openings
 from api.web.unforecast import why_no_record
@@ -132,8 +132,7 @@ def _hours_row(r: Record, days: int, lang: str) -> LeadRow:
         rates = (line.right, line.n), (line.hit_rate, line.events), (line.false_alarms, line.warned)
         told = {name: _rate(share, n // r.lead, lang) for name, (share, n) in zip(HOUR_COLUMNS, rates, strict=True)}
         most = telling(line.tenths, least=FEW * r.lead)  # issues of every hour: so many tell of hours of their own
-        said = [] if most is None else [say(lang, "record.said", said=of_10(most.said, lang), came=of_10(most.came, lang))]
-        sentences = [*said, counted]
+        sentences = [*([] if most is None else [said(most, lang)]), counted]
     title = say(lang, "record.hours.ahead", hours=r.lead)
     return LeadRow(title=title, cells=tuple((say(lang, f"record.col.{name}"), cell) for name, cell in told.items()), sentences=tuple(sentences))
 

@@ -50,7 +50,7 @@ def test_a_forecast_one(pages: Rig) -> None:
     facts = {row.one("dt").text: row.one("dd").text for row in page.one("dl").all("div")}
     assert facts["Bao nhiêu"] == "Dự báo đỉnh 1,9 g/L lúc 13 giờ."
     assert facts["Độ chắc"] == "Chắc 8 trên 10 lần quá 1 g/L"
-    assert "persistence" in facts["Nguồn"]
+    assert facts["Nguồn"] == "Báo trước theo cách “hôm nay sao mai vậy”, từ số đo Cái Tư"
 
 
 def test_it_shows_the_stations_verdict_of_now(pages: Rig) -> None:

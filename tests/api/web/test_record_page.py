@@ -264,6 +264,16 @@ def test_no_headline_from_a_handful(rig: Rig) -> None:
     assert "Khi chúng tôi nói “0,5 trên 10 lần”, thật sự xảy ra 0 trên 10 lần." in read(rig)
 
 
+def test_nothing_was_said_ten_times_in_ten(rig: Rig) -> None:
+    """Pages never told a chance as certain: a tenth of .999 was said as 9.9, and one of its ten drops is empty."""
+    facts = {"station": "kenh-lau", "point": "main", "target": "day_max", "model": "m", "lead": 1, "month": 202603, "line": 1.0}
+    sure = Score(**facts, bin=9, n=30, said=29.97, events=30, right=30)  # type: ignore[arg-type]  # the names in `facts` are its fields
+    rig.run(lambda: rig.backend.records.add_scores([sure], name="sure", was=0, value=1))
+    html = read(rig)
+    assert "Khi chúng tôi nói “9,9 trên 10 lần”, thật sự xảy ra 10 trên 10 lần." in html
+    assert [d.attributes["fill"] for d in parse(html).one("svg", class_="drops").all("path")] == ["var(--ink)"] * 9 + ["var(--card)"]
+
+
 def test_two_points_of_a_gate_are_no_two_days(rig: Rig) -> None:
     """Eleven days inside and outside are eleven: too few, in the table of stations as on the station's own page."""
     for point in ("in", "out"):
