@@ -9,7 +9,7 @@ from datetime import date
 from api.web.words import clock, date_words, local
 from core.forecast import Forecast, Reason
 from core.model_card import ModelCard
-from core.reasons import missing_text, model_word, reason_text
+from core.reasons import Called, capitals, missing_text, model_word, reason_text
 from core.texts import say
 
 
@@ -24,22 +24,23 @@ class Why:
     origin: str
 
 
-def why(f: Forecast, hours: Forecast | None = None, *, card: ModelCard | None, now: int, lang: str, timezone: str) -> Why:
-    """Of an issue of days, and of the one of `hours` that verdict and hours to pump are made of; `card` is that of the days' model, where there is one.
+def why(f: Forecast, hours: Forecast | None = None, *, card: ModelCard | None, called: Called = capitals, now: int, lang: str, timezone: str) -> Why:
+    """Of an issue of days, and of the one of `hours` that verdict and hours to pump are made of; `card` is that of the days' model, where there is one;
+    `called` names the place of a driver.
 
     It is named what a reason is about where it gives some of others than tomorrow, or where another model says the hours and gives none.
     """
     hourly = hours.reasons if hours is not None else ()
     apart = hours is not None and hours.model != f.model
     named = bool(hourly) or apart or any(r.lead != 1 for r in f.reasons)
-    reasons = [(say(lang, "reason.hourly"), reason_text(r, lang)) for r in hourly]
-    reasons += [(_days(r, lang) if named else "", reason_text(r, lang)) for r in sorted(f.reasons, key=lambda r: r.lead)]
+    reasons = [(say(lang, "reason.hourly"), reason_text(r, lang, called)) for r in hourly]
+    reasons += [(_days(r, lang) if named else "", reason_text(r, lang, called)) for r in sorted(f.reasons, key=lambda r: r.lead)]
     learned = ""
     if card is not None:
         learned = say(lang, "reason.learned", since=_day(card.data_from, lang), until=_day(card.data_until, lang), n=len(card.stations))
     return Why(
         reasons=tuple(reasons) or (("", say(lang, "reason.none")),),
-        missing=tuple(missing_text(name, lang) for name in dict.fromkeys((*(hours.missing if hours is not None else ()), *f.missing))),
+        missing=tuple(missing_text(name, lang, called) for name in dict.fromkeys((*(hours.missing if hours is not None else ()), *f.missing))),
         origin=" ".join(part for part in (_origin(hours, "hours", now, lang, timezone), _origin(f, "days", now, lang, timezone), learned) if part),
     )
 

@@ -28,8 +28,9 @@ def test_how_much() -> None:
 
 
 def test_drivers_and_models_by_name() -> None:
-    """A known kind in words with its place behind it; what we have no word for as it is called."""
-    assert driver_word("level.my-tho", "vi") == "mực nước my tho"
+    """A known kind in words with its place behind it, by the name it has where that is known; what we have no word for as it is called."""
+    assert driver_word("level.my-tho", "vi") == "mực nước My Tho"
+    assert driver_word("level.my-tho", "vi", {"my-tho": "Mỹ Tho"}.__getitem__) == "mực nước Mỹ Tho"
     assert driver_word("discharge", "en") == "the discharge upstream"
     assert driver_word("chlorophyll", "vi") == "chlorophyll"
     assert missing_text("discharge", "vi") == "Thiếu số liệu lưu lượng thượng nguồn, nên khoảng báo rộng hơn."

@@ -144,7 +144,7 @@ def pages_backend(folder: Path, **changed: Any) -> Backend:
 REASONS = (
     Reason(code="tide", effect=1.24, lead=7),
     Reason(code="course", effect=0.41, lead=1),
-    Reason(code="driver", name="level.my-tho", effect=-0.2, lead=1),
+    Reason(code="driver", name="level.kenh-nam", effect=-0.2, lead=1),
 )
 
 

@@ -25,8 +25,9 @@ from api.web.view import Card, card, limit_text, where
 from api.web.words import full_date, value_text
 from core.errors import CanhManError, RefusedError, UnavailableError
 from core.forecast import Forecast
+from core.reasons import Called, capitals
 from core.texts import say
-from registry.situation import SALINITY, Reading
+from registry.situation import SALINITY, Reading, Situation
 
 router = APIRouter(include_in_schema=False)
 
@@ -73,6 +74,16 @@ async def station(request: Request, id: str, caller: Annotated[Caller, PUBLIC], 
     return page("station.html", at, words, place="home")
 
 
+def _called(situation: Situation) -> Called:
+    """The name of the public station a driver is called after, with its accents."""
+
+    def called(place: str) -> str:
+        known = situation.directory.station(place)
+        return known.name if known is not None and known.public else capitals(place)
+
+    return called
+
+
 async def _days(at: Moment, backend: Backend, reading: Reading) -> Forecast | None:
     """The newest issue of days there, however old. Raises UnavailableError."""
     found = await backend.forecasts.latest_forecasts(target="day_max", station=reading.station, until=at.now)
@@ -112,7 +123,7 @@ async def _past(at: Moment, backend: Backend, reading: Reading, c: Card, newest:
         "week_lasts": told_for(situation, coming, hourly) if coming is not None else (None, None),
         "trend": trend(past, c.last) if c.last is not None and c.ground is not None else 0,
         "hour_ago": "" if hour_ago is None else say(lang, "page.hour.ago", value=value_text(hour_ago, lang)),
-        "why": why(coming, hourly, card=learned, now=at.now, lang=lang, timezone=zone) if coming is not None else None,
+        "why": why(coming, hourly, card=learned, called=_called(situation), now=at.now, lang=lang, timezone=zone) if coming is not None else None,
         "trust": [
             *trust(situation, reading, past, beside, now=at.now, lang=lang, timezone=zone),
             record_line((s for s in scores if s.point == reading.point), lang=lang),

@@ -152,7 +152,7 @@ def test_why_the_forecast_says_so(pages: Rig) -> None:
     nearest = ("Vì sao báo vậy? Từng giờ: Con nước đang vào kỳ đẩy mặn lên, mặn thêm chừng 1,2 g/L.", "Ngày mai: Sau những ngày", "7 ngày nữa: Con nước")
     assert all(words in page for words in nearest)
     assert sorted(nearest, key=page.index) == list(nearest)
-    assert "Mực nước my tho nghiêng về ngọt" in page
+    assert "Mực nước Kênh Năm nghiêng về ngọt" in page
     assert page.count("Thiếu số liệu lưu lượng thượng nguồn, nên khoảng báo rộng hơn.") == 1
     for kind in ("giờ", "ngày"):
         assert f"Báo từng {kind} lúc 9:30 theo cách “hôm nay sao mai vậy”; số liệu đến 9:00." in page
