@@ -19,12 +19,16 @@ CHLORIDE = 1.6485  # g of NaCl with 1 g of Cl; of sea salt it is 1.81: no salt t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """By `sources` the `quantity` lies within low(*sources) and high(*sources), before any tolerance. Shapes (n,); NaN where they say nothing."""
+    """By `sources` the `quantity` lies within low(*sources) and high(*sources), before any tolerance. Shapes (n,); NaN where they say nothing.
+
+    `inherits`: it is of the same cell, and no better than they are, although it was not derived from them alone.
+    """
 
     quantity: str
     sources: tuple[str, ...]
     low: Callable[..., Floats]
     high: Callable[..., Floats]
+    inherits: bool = False
 
 
 def _at(temperature: float) -> Callable[[Floats], Floats]:
@@ -48,7 +52,7 @@ def _unbounded(source: Floats) -> Floats:
 RELATIONS: tuple[Relation, ...] = (
     # what is derived here agrees with itself; what a device sends beside its sources may not. Pore water is left out: that is a model of soil, and no fact
     *(Relation(quantity=d.quantity, sources=d.sources, low=d.compute, high=d.compute) for d in DERIVED if d.quantity in ("water.ec", "water.salinity")),
-    Relation(quantity="water.salinity", sources=("water.ec_raw",), low=_at(WARMEST), high=_at(COLDEST)),
+    Relation(quantity="water.salinity", sources=("water.ec_raw",), low=_at(WARMEST), high=_at(COLDEST), inherits=True),
     # there may be any other salt beside it
     Relation(quantity="water.salinity", sources=("water.chloride",), low=_of_chloride, high=_unbounded),
 )

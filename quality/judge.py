@@ -63,13 +63,15 @@ def _inherit(batch: Batch, rules: Rules, flags: Flags, bits: Bits, withdrawn: ND
     """A derived value is no better than its sources at the same time: their worst flag, with bit `inherited`.
 
     Only where every source stands beside it: else it was not derived but sent, and a doubtful thermometer is no word
-    about a conductivity that came without its raw value.
+    about a conductivity that came without its raw value. A raw conductivity alone is a word about a salinity: one cell.
     """
     places = place(batch.series, batch.time)
-    for sources in rules.sources:  # in the order of DERIVED: what is derived twice inherits twice
+    inherited = [(sources, True) for sources in rules.sources]  # in the order of DERIVED: what is derived twice inherits twice
+    inherited += [(sources, False) for relation, sources in zip(RELATIONS, rules.related, strict=True) if relation.inherits]
+    for sources, is_derived in inherited:
         rows, found = _beside(batch, places, sources, asked)
         for at in found:
-            gone = withdrawn[at]
+            gone = withdrawn[at] & is_derived
             worse = (flags[at] == Flag.SUSPECT) | (flags[at] == Flag.FAIL)
             flags[rows[worse]] = roll_up(flags[rows[worse]], flags[at[worse]])
             flags[rows[gone]] = Flag.MISSING

@@ -23,6 +23,7 @@ The measurement in InfluxDB is the text before the dot, the field the text after
 ## Derived at ingest
 
 Where a device does not send them itself, these are computed from others of the same message and inherit the worst flag of their sources.
+What a device sends itself is stored as it is; what cannot be true beside its sources is suspect, and so are these ([quality.md](quality.md), test `agree`).
 
 {derived}
 

@@ -43,3 +43,10 @@ def test_only_at_the_same_time() -> None:
     found = flags([("water.ec_raw", 1, 2.0), ("water.temperature", 0, 12.0), ("water.ec", 0, 2.6), ("water.ec", 1, 2.6), ("water.temperature", 1, 28.0)])
     assert found[("water.ec", 0)] == (1, False)
     assert found[("water.ec", 1)] == (1, False)
+
+
+def test_a_salinity_is_no_better_than_the_raw_conductivity_beside_it() -> None:
+    """One cell: where raw conductivity fails, a salinity of the device's own is bad too, also without a temperature, and conductivity that was sent is not."""
+    found = flags([("water.ec_raw", 0, -1.0), ("water.ec", 0, 0.1), ("water.salinity", 0, 0.05)])
+    assert found[("water.salinity", 0)] == (4, True)
+    assert found[("water.ec", 0)] == (1, False)
