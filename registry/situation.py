@@ -116,7 +116,7 @@ class Situation:
         if found is None:
             return WaterState()
         bad = self._bad_since(found)
-        others = tuple(r for r in (self._checks.get((station, point)), self._by_conductivity(found)) if r is not None and r.flag not in BAD)
+        others = tuple(r for r in (self._checks.get((station, point)), self._by_conductivity(found)) if r is not None and r.flag != Flag.FAIL)
         return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, others=others)
 
     def is_sound(self, salinity: Reading, now: int) -> bool:

@@ -139,6 +139,7 @@ def test_a_check_sensor_never_speaks() -> None:
         (7.0, 1, 0, "measure", 71),
         (7.0, 2, 0, "measure", 71),  # not judged yet: that may say no too
         (math.nan, 2, 0, "measure", 71),
+        (7.0, 3, 0, "measure", 71),
         (7.0, 4, 0, "take", 72),  # a probe known to fail says nothing
         (7.0, 1, HOUR + 1, "take", 72),  # nor one that fell silent
     ],
@@ -157,7 +158,8 @@ def test_a_check_that_contradicts_takes_back_safe(value: float, flag: int, age: 
         (12.0, 2, MINUTE, "measure"),
         (12.0, 1, -MINUTE, "measure"),  # or after it
         (0.4, 1, MINUTE, "take"),
-        (12.0, 3, MINUTE, "take"),  # known to be bad, and salt came good after it
+        (12.0, 3, MINUTE, "measure"),  # suspect, perhaps because it contradicted the salinity of its own time: nobody knows which is wrong
+        (12.0, 4, MINUTE, "take"),  # known to fail
         (12.0, 1, 16 * MINUTE, "take"),  # the tide may have turned
         (12.0, 1, 0, "take"),  # of one time quality control has the word
     ],
