@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from adapters.mqtt_endpoint import Endpoint
-from core.errors import UnavailableError
+from core.errors import RefusedError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
 GRACE_S = 5.0  # a broker that is started again, or a line that breaks, is back by then
+_KEPT = "a broker keeps what devices send for us meanwhile"
 _OFTEN, _OFTEN_S = 4, 60.0  # so often within so long: it does not last
 
 
@@ -39,6 +40,7 @@ class Keeper:
         self._lost_at: deque[float] = deque(maxlen=_OFTEN)
         self._since = 0.0
         self._unwelcome = False
+        self._refused = False  # our log-in, since the connection went
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -51,7 +53,8 @@ class Keeper:
         """What is wrong with the connection, in words; empty where it stands and lasts, or went but now."""
         now, where = asyncio.get_running_loop().time(), self._endpoint
         if self._lost_at and not self.connected and now - self._lost_at[-1] >= GRACE_S:
-            return f"no connection; a broker keeps what devices send for us meanwhile. {self._why or f'{where}: {self._reason}'}"
+            kept = "a broker that lets us in no more may keep nothing for us of what devices send" if self._refused else _KEPT
+            return f"no connection; {kept}. {self._why or f'{where}: {self._reason}'}"
         if len(self._lost_at) == _OFTEN and now - self._lost_at[0] < _OFTEN_S:
             return f"the connection to {where} is lost again and again ({self._reason}): does somebody else connect as {where.client_id!r}?"
         return ""
@@ -106,8 +109,11 @@ class Keeper:
                 except UnavailableError as error:
                     self._why = str(error)
                 except Exception as error:  # noqa: BLE001 - a fault in here must not end the reconnecting
-                    self._why = str(error)
+                    self._why, self._refused = str(error), isinstance(error, RefusedError)
                     if not told:
                         log.error("mqtt cannot connect again", client=where.client_id, error=str(error))
                     told = True
+            if self._refused:  # Mosquitto takes a session's rights away with its log-in, and hands it nothing more: it says neither then nor now
+                log.error("the broker had refused us: what it should have kept for us meanwhile may be lost (canhman devices gaps)", client=where.client_id)
+                self._refused = False
             log.info("mqtt connected again", broker=str(where), client=where.client_id, after_s=round(loop.time() - gone, 1))

@@ -82,7 +82,9 @@ def _data(settings: Settings) -> list[Finding]:
     folder = wiring.data_folder(settings)
     found: list[Finding] = []
     free = shutil.disk_usage(folder).free
-    if free < LOW_SPACE:
+    if trouble := heartbeat.unwritable(folder):
+        found.append(Finding(part="data", mark="red", text=f"nothing can be written into {folder}: {trouble}; nothing is acknowledged until it can"))
+    elif free < LOW_SPACE:
         found.append(Finding(part="data", mark="red", text=f"{folder}: only {free >> 20} MiB free; the journal stops acknowledging when the disk is full"))
     else:
         found += _ok("data", f"{folder}: {free >> 30} GiB free")
@@ -158,6 +160,8 @@ def _store(settings: Settings) -> list[Finding]:
         try:
             await store.open()
             await store.ping()
+            if full := _unwritable(settings):
+                return [Finding(part="store", mark="red", text=f"{store.name} can be read and takes no writes: {full}")]
             found = _ok("store", f"{store.name} takes writes")
             if isinstance(store, InfluxStore):
                 found += [Finding(part="store", mark="red", text=trouble) for trouble in await store.troubles()]
@@ -171,6 +175,16 @@ def _store(settings: Settings) -> list[Finding]:
             await store.close()
 
     return asyncio.run(look())
+
+
+def _unwritable(settings: Settings) -> str:
+    """Why a store that is a file here takes no writes; a server says so itself."""
+    address = settings.store_address
+    if address.kind != "sqlite" or address.path is None:
+        return ""
+    folder = address.path.absolute().parent
+    trouble = heartbeat.unwritable(folder)
+    return f"nothing can be written into {folder} ({trouble}); make room there" if trouble else ""
 
 
 def _journal(settings: Settings) -> list[Finding]:

@@ -142,12 +142,12 @@ def why_silent(folder: Path, beat: Heartbeat) -> str:
     if lives is False:
         return ""
     who = f"process {beat.pid} runs" if lives else f"whether process {beat.pid} runs cannot be seen from here"
-    if trouble := _why_not(folder):
+    if trouble := unwritable(folder):
         return f"{who}, and how it is cannot be told: nothing can be written into {folder} ({trouble}); {ago}. Make room there"
     return f"{who} and says nothing: {ago}. It hangs, or its machine has no time for it" if lives else ""
 
 
-def _why_not(folder: Path) -> str:
+def unwritable(folder: Path) -> str:
     """Why nothing can be written there; empty where it can."""
     trial = folder / f".heartbeat-{os.getpid()}.trial"
     try:

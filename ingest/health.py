@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from collections.abc import Callable
 class Health:
     """The troubles of one process, by part (`journal`, `store`, `database`, `broker`). Safe from any thread.
 
-    `tell(part, trouble)` is called once when trouble begins or changes kind, and with an empty text when it is over.
+    `tell(part, trouble)` is called once when trouble begins or changes kind, and with an empty text when it is over. What
+    differs in its numbers alone (a lag that grows) is of the same kind: else it would be told at each look.
     """
 
     def __init__(self, tell: Callable[[str, str], None]) -> None:
@@ -22,7 +24,7 @@ class Health:
         with self._lock:
             known = self._troubles.get(part)
             self._troubles[part] = trouble
-        if known != trouble:
+        if known is None or _kind(known) != _kind(trouble):
             self._tell(part, trouble)
 
     def green(self, part: str) -> None:
@@ -37,3 +39,7 @@ class Health:
         """What is wrong now."""
         with self._lock:
             return dict(self._troubles)
+
+
+def _kind(trouble: str) -> str:
+    return re.sub(r"\d+", "", trouble)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.fake_mqtt import FakeMqtt, Line
+from servers.fake_mqtt import FakeMqtt, Line, connack5
 from servers.mosquitto import Mosquitto
 from structlog.testing import capture_logs
 
@@ -17,6 +17,8 @@ from adapters.mqtt import PahoSource
 from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import RefusedError, UnavailableError
+from core.ports import RegistrySnapshot
+from registry.broker_files import INGEST_USER, acl_file, hash_password
 from registry.permissions import BROKER_STATE, FILTERS
 
 TOPIC = "canhman/o/d/telemetry"
@@ -316,6 +318,71 @@ def test_a_broker_that_stays_away_is_a_trouble_and_one_that_blinks_is_none(clien
             await source.close()
 
     run(test())
+
+
+def test_a_broker_that_lets_us_in_no_more_is_not_said_to_keep_anything(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mosquitto hands a session nothing while its log-in is wrong: said meanwhile, and once more when it lets us in."""
+    monkeypatch.setattr(mqtt_keeper, "GRACE_S", 0.0)
+    cut, right = asyncio.Event(), asyncio.Event()
+
+    async def script(line: Line) -> None:
+        if line.number and not right.is_set():
+            await line.packet()
+            line.send(connack5(0x87) if line.version == 5 else b"\x20\x02\x00\x05")
+            return
+        await line.greet(session=line.number > 0)
+        await line.subscribed()
+        if line.number == 0:
+            await cut.wait()
+            return
+        await line.packet()
+
+    async def test() -> None:
+        async with FakeMqtt(script) as server:
+            source = source_of(client, server.port)
+            await source.open()
+            cut.set()
+            await seen(lambda: "Not authorized" in source.trouble)
+            assert "may keep nothing" in source.trouble
+            right.set()
+            await seen(lambda: source.connected)
+            assert source.trouble == ""
+            await source.close()
+
+    with capture_logs() as logs:
+        run(test())
+    assert [line["log_level"] for line in logs if "may be lost" in line["event"]] == ["error"]
+
+
+@pytest.mark.servers
+def test_a_session_that_was_looked_after_survives_a_reload(client: str, tmp_path: Path) -> None:
+    """Mosquitto 2.0.11, started again, hands nothing to a session whose client was not there since, once it read its files again; one look heals it."""
+
+    async def test(server: Mosquitto) -> None:
+        def source() -> Source:
+            return source_of(client, server.port, username=INGEST_USER, password="p")
+
+        for n in range(2):
+            looks = source()
+            await looks.open()
+            await looks.close()  # at first as `broker init` makes it, then as `broker sync` and `doctor` look after it
+            if not n:
+                server.stop()
+                server.start()
+        server.reload()
+        device = PahoPublisher("127.0.0.1", server.port, client_id="d", username="device", password="d")
+        await device.open()
+        await device.publish(TOPIC, b"kept")
+        await device.close()
+        again = source()
+        await again.open()
+        assert [m.payload for m in await again.batch()] == [b"kept"]
+        await again.close()
+
+    users = f"{INGEST_USER}:{hash_password('p', salt=b'x' * 12)}\ndevice:{hash_password('d', salt=b'y' * 12)}\n"
+    none = RegistrySnapshot(version=1, orgs=(), devices=(), stations=(), deployments=(), waterways=())
+    with Mosquitto(tmp_path, users=users, acl=f"{acl_file(none, closed=False)}user device\ntopic write {TOPIC}\n") as server:
+        run(test(server))
 
 
 def test_a_connection_that_does_not_last_is_a_trouble(client: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,15 @@ def test_what_cannot_be_seen_is_not_claimed(tmp_path: Path, fill: Callable[[], N
     assert found.mark == "red"
     assert "cannot be seen from here" in found.text
     assert "No space left" in found.text
+
+
+def test_doctor_does_not_call_a_full_disk_writable(tmp_path: Path, fill: Callable[[], None]) -> None:
+    """Neither the folder nor a store that is a file in it."""
+    settings = Settings(data=tmp_path)
+    assert [f.mark for f in checks._store(settings)] == ["ok"]
+    fill()
+    for check in (checks._data, checks._store):
+        (found,) = check(settings)
+        assert found.mark == "red"
+        assert "No space left on device" in found.text
+        assert "takes writes" not in found.text

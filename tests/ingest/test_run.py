@@ -716,3 +716,16 @@ def test_health_tells_what_changed_and_nothing_else() -> None:
     health.green("store")
     health.green("store")
     assert told == [("store", "away"), ("store", "refused"), ("database", "locked"), ("store", "")]
+
+
+def test_a_trouble_that_differs_in_its_numbers_alone_is_told_once() -> None:
+    """A lag that grows for hours is one line in the log; who asks sees its number of now, and another kind is told."""
+    told: list[tuple[str, str]] = []
+    health = Health(lambda part, trouble: told.append((part, trouble)))
+    for seconds in range(60, 7200, 2):
+        health.red("lag", f"the oldest came {seconds} s ago")
+    assert told == [("lag", "the oldest came 60 s ago")]
+    assert health.troubles == {"lag": "the oldest came 7198 s ago"}
+    health.red("lag", "the worker hangs")
+    health.green("lag")
+    assert told[1:] == [("lag", "the worker hangs"), ("lag", "")]
