@@ -223,6 +223,28 @@ def test_a_page_that_nothing_renews_is_hidden(browser: Browser, address: str) ->
     context.close()
 
 
+@pytest.mark.parametrize("path", ["/", "/stations/cai-tu", "/record"])
+@pytest.mark.parametrize("size", [(320, 640), PHONE, DESK])
+def test_what_says_that_a_page_is_old_covers_nothing(browser: Browser, address: str, path: str, size: tuple[int, int]) -> None:
+    """It stands in the place of what is hidden, below name, date and search, and stays on the screen of who had read on."""
+    with opened(browser, size) as page:
+        page.route("**/live.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        page.goto(address + path)
+        page.evaluate("document.getAnimations().forEach((a) => a.finish())")
+        told = page.locator(".unkept")
+        box = told.bounding_box()
+        assert box is not None
+        for name in ("header", ".bar, .day", ".search"):
+            for above in page.locator(name).all():
+                other = above.bounding_box()
+                assert other is not None
+                assert other["y"] + other["height"] <= box["y"], name
+        page.evaluate("scrollTo({top: 900, behavior: 'instant'})")
+        box = told.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < 120
+
+
 def test_without_scripts_nothing_is_hidden(browser: Browser, address: str) -> None:
     """Where scripts are off, what the page says stays beside its time, however slowly it loads again; after three minutes it says that it is old."""
     with opened(browser, PHONE, java_script_enabled=False) as page:
