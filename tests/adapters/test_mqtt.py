@@ -5,39 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import mqtt_clients
 from servers.fake_mqtt import FakeMqtt, Line, connack5
 from servers.mosquitto import Mosquitto
+from servers.mqtt_clients import CLIENTS, TOPIC, Source, run
 from servers.ports import free_port
 from structlog.testing import capture_logs
 
-from adapters.mqtt import PahoSource
 from adapters.mqtt_filters import is_shared, shared_form
-from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import ConfigError, RefusedError, UnavailableError
 from core.message import Message
 from core.ports import Delivery
 from registry.broker_files import INGEST_USER, configuration, hash_password
 from registry.permissions import BROKER_STATE, FILTERS
-
-TOPIC = "canhman/o/d/telemetry"
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test
-
-    asyncio.run(bounded())
-
-
-Source = PahoSource | OwnSource
-CLIENTS = {"paho": PahoSource, "own": OwnSource}
 
 
 class Maker:
@@ -47,7 +32,7 @@ class Maker:
         self.client = client
 
     def __call__(self, port: int, **more: Any) -> Source:
-        return CLIENTS[self.client]("127.0.0.1", port, client_id="ingest", **{"linger_s": 0.0, "timeout_s": 2.0, **more})
+        return mqtt_clients.source_of(self.client, port, **more)
 
 
 @pytest.fixture(params=CLIENTS)
@@ -551,10 +536,7 @@ def test_what_waits_in_a_session_is_stored_before_the_answer_to_its_subscription
     opened, stored = asyncio.Event(), asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await opened.wait()
+        if await line.cut(opened):
             return
         for i in range(500):
             line.publish(str(i).encode(), i + 1, dup=True)

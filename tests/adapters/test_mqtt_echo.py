@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 from servers.fake_mqtt import FakeMqtt, Line
 from servers.mosquitto import Mosquitto
+from servers.mqtt_clients import CLIENTS, Source, run, seen
 
 from adapters import mqtt_echo
-from adapters.mqtt import PahoSource
 from adapters.mqtt_echo import EVERY_S, HANGS_UP_S, MISSED, Echo
 from adapters.mqtt_endpoint import Endpoint
 from adapters.mqtt_filters import DEFAULT_SHARE
 from adapters.mqtt_held import Held, Wire
-from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import UnavailableError
 from core.place import SLUG
@@ -26,7 +23,6 @@ from core.ports import RegistrySnapshot
 from registry.broker_files import INGEST_USER, acl_file, hash_password
 from registry.permissions import ECHO, ECHO_PREFIXES, ECHOES, FILTERS, echo_topic, may_publish
 
-CLIENTS: dict[str, type[PahoSource | OwnSource]] = {"paho": PahoSource, "own": OwnSource}
 EMPTY = RegistrySnapshot(version=1, orgs=(), devices=(), stations=(), deployments=(), waterways=())
 
 
@@ -237,20 +233,6 @@ def test_an_installation_at_such_a_broker_stays_as_it_was(client: str, monkeypat
     run(test())
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test
-
-    asyncio.run(bounded())
-
-
-async def seen(condition: Any) -> None:
-    """Until it holds, turn by turn of the loop."""
-    while not condition():
-        await asyncio.sleep(0.001)
-
-
 @pytest.mark.servers
 @pytest.mark.parametrize("share", [None, DEFAULT_SHARE])
 @pytest.mark.parametrize("client", CLIENTS)
@@ -262,7 +244,7 @@ def test_mosquitto_that_filters_in_silence_is_found_out(client: str, share: str 
     rules += "user device\ntopic write canhman/o/d/telemetry\ntopic write canhman/o/d/status\n"
 
     async def test(server: Mosquitto) -> None:
-        def source_of() -> PahoSource | OwnSource:
+        def source_of() -> Source:
             return CLIENTS[client]("127.0.0.1", server.port, client_id="me", username=INGEST_USER, password="p", share=share, linger_s=0.0)
 
         source = source_of()

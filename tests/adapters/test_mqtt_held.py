@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 from servers.fake_mqtt import FakeMqtt, Line, connack5
 from servers.mosquitto import Mosquitto
+from servers.mqtt_clients import CLIENTS, TOPIC, Source, run, seen, source_of
 from structlog.testing import capture_logs
 
 from adapters import mqtt_held, mqtt_keeper
-from adapters.mqtt import PahoSource
-from adapters.mqtt_own import OwnSource
 from adapters.mqtt_publisher import PahoPublisher
 from core.errors import RefusedError, UnavailableError
 from core.ports import RegistrySnapshot
 from registry.broker_files import INGEST_USER, acl_file, hash_password
 from registry.permissions import BROKER_STATE, FILTERS
 
-TOPIC = "canhman/o/d/telemetry"
-Source = PahoSource | OwnSource
-CLIENTS: dict[str, type[Source]] = {"paho": PahoSource, "own": OwnSource}
 pytestmark = [pytest.mark.sockets, pytest.mark.parametrize("client", CLIENTS)]
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test
-
-    asyncio.run(bounded())
-
-
-def source_of(client: str, port: int, **more: Any) -> Source:
-    return CLIENTS[client]("127.0.0.1", port, client_id="ingest", **{"linger_s": 0.0, "timeout_s": 2.0, **more})
-
-
-async def seen(condition: Any) -> None:
-    """Until it holds, turn by turn of the loop."""
-    while not condition():
-        await asyncio.sleep(0.001)
 
 
 def test_one_refused_filter_leaves_the_others_as_they_are(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,10 +27,7 @@ def test_one_refused_filter_leaves_the_others_as_they_are(client: str, monkeypat
     cut, heard = asyncio.Event(), asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await cut.wait()
+        if await line.cut(cut):
             return
         await line.subscribed(but={FILTERS[6]: 0x87 if line.version == 5 else 0x80})
         line.publish(b"others", 1)
@@ -83,11 +56,9 @@ def test_a_subscription_that_is_never_answered_costs_the_connection(client: str)
     cut = asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await cut.wait()
-        elif line.number == 1:
+        if await line.cut(cut):
+            return
+        if line.number == 1:
             while True:
                 await line.packet()
         else:
@@ -150,10 +121,7 @@ def test_an_answer_we_do_not_read_is_not_missing(client: str) -> None:
     cut, stored = asyncio.Event(), asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await cut.wait()
+        if await line.cut(cut):
             return
         for i in range(40):
             line.publish(str(i).encode(), i + 1, dup=True)
@@ -187,10 +155,7 @@ def test_other_filters_while_the_old_ones_are_not_answered(client: str) -> None:
     last: list[list[str]] = []
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await cut.wait()
+        if await line.cut(cut):
             return
         await changed.wait()
         last.extend([[f for f in await line.subscribed() if f != BROKER_STATE] for _ in range(2)])
@@ -218,10 +183,7 @@ def test_closing_while_the_subscriptions_are_not_answered(client: str) -> None:
     cut = asyncio.Event()
 
     async def script(line: Line) -> None:
-        await line.greet(session=line.number > 0)
-        if line.number == 0:
-            await line.subscribed()
-            await cut.wait()
+        if await line.cut(cut):
             return
         while (await line.packet())[0] != 0xE0:
             pass

@@ -68,6 +68,15 @@ class Line:
         self.send(connack5(session=session) if self.version == 5 else CONNACK3_SESSION if session else CONNACK3)
         return body
 
+    async def cut(self, at: asyncio.Event) -> bool:
+        """Greet; true once the first connection, to which all is granted, is to be hung up. The next ones are the script's."""
+        await self.greet(session=self.number > 0)
+        if self.number:
+            return False
+        await self.subscribed()
+        await at.wait()
+        return True
+
     def publish(self, payload: bytes, mid: int = 0, *, topic: bytes = TOPIC, qos: int = 1, dup: bool = False, retain: bool = False) -> None:
         """A PUBLISH to the client."""
         packet = publish5 if self.version == 5 else publish3
