@@ -538,12 +538,7 @@ def test_what_waits_in_a_session_is_stored_before_the_answer_to_its_subscription
     async def script(line: Line) -> None:
         if await line.cut(opened):
             return
-        for i in range(500):
-            line.publish(str(i).encode(), i + 1, dup=True)
-        await stored.wait()
-        await line.subscribed()
-        line.publish(b"live", 600)
-        await line.packet()
+        await line.answer_behind(500, stored)
 
     async def test() -> None:
         async with FakeMqtt(script) as server:

@@ -123,12 +123,7 @@ def test_an_answer_we_do_not_read_is_not_missing(client: str) -> None:
     async def script(line: Line) -> None:
         if await line.cut(cut):
             return
-        for i in range(40):
-            line.publish(str(i).encode(), i + 1, dup=True)
-        await stored.wait()
-        await line.subscribed()
-        line.publish(b"live", 600)
-        await line.packet()
+        await line.answer_behind(40, stored)
 
     async def test() -> None:
         async with FakeMqtt(script) as server:

@@ -77,6 +77,15 @@ class Line:
         await at.wait()
         return True
 
+    async def answer_behind(self, waiting: int, at: asyncio.Event) -> None:
+        """Hand over so many messages of a session, numbered; answer its subscriptions at the event, and then send `live`."""
+        for i in range(waiting):
+            self.publish(str(i).encode(), i + 1, dup=True)
+        await at.wait()
+        await self.subscribed()
+        self.publish(b"live", waiting + 1)
+        await self.packet()
+
     def publish(self, payload: bytes, mid: int = 0, *, topic: bytes = TOPIC, qos: int = 1, dup: bool = False, retain: bool = False) -> None:
         """A PUBLISH to the client."""
         packet = publish5 if self.version == 5 else publish3
