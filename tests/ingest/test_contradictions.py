@@ -45,6 +45,21 @@ def test_a_salinity_against_its_own_conductivity_is_not_good(make_line: Callable
 
 
 @ways
+@pytest.mark.parametrize("other", [{"water.chloride": 5130.0}, {"water.ec_raw": 12.0}], ids=lambda other: next(iter(other)))
+@pytest.mark.parametrize("last", [True, False], ids=["salinity last", "salinity first"])
+def test_what_is_no_source_of_it_contradicts_too(make_line: Callable[..., Any], tails: bool, other: dict[str, float], last: bool) -> None:
+    """Chloride or a raw conductivity in a message of its own, of the same time, before or after the salinity."""
+    line = make_line(tails=tails)
+    for readings in ({"water.temperature": 29.0}, {"water.salinity": 0.1}, other):  # all series are known, and judged
+        send(line, readings, time=NOON - 60 * MIN * (2 if readings is other else 1))
+    messages = [other, {"water.salinity": 0.1}]
+    for readings in messages if last else reversed(messages):
+        send(line, readings)
+    assert salinity(line).judged == Latest(time=NOON, value=0.1, flag=Flag.SUSPECT)
+    assert line.rows("kl01", next(iter(other)))[-1][2] == Flag.SUSPECT
+
+
+@ways
 def test_a_correction_ends_the_contradiction(make_line: Callable[..., Any], tails: bool) -> None:
     """Written again with what agrees, both are good."""
     line = make_line(tails=tails)
