@@ -293,7 +293,7 @@ def test_batches_end_at_their_maximum_and_reading_stops_while_nobody_takes_them(
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("pause_s", [0.0, 0.02])
+@pytest.mark.parametrize("pause_s", [0.0, 0.04])
 def test_open_reads_past_all_a_session_kept_before_its_answer(source_of: Maker, pause_s: float) -> None:
     """After a crash a broker sends what was in flight first, and its SUBACK behind: far more than a few batches, for longer than a mute one is waited for."""
 
@@ -308,7 +308,7 @@ def test_open_reads_past_all_a_session_kept_before_its_answer(source_of: Maker, 
 
     async def test() -> None:
         async with FakeMqtt(script) as server:
-            source = source_of(server.port, max_batch=4, timeout_s=0.5)
+            source = source_of(server.port, max_batch=4, timeout_s=1.0)
             await source.open()
             assert [int(m.payload) for m in await receive(source, 500)] == list(range(500))
             await source.close()
