@@ -206,16 +206,37 @@ class HighestOdds:
     came: Floats
 
 
-def highest_score(found: Dataset, hourly: Hourly, fitted: FittedHours, hours: int, *, at: Sequence[int] = HOURS) -> HighestOdds:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidOver:
+    """P(over each of LINES) of the hours after each issue (k, hours, 4): the model's `own` and persistence's `other`; what `came` (k, hours).
+
+    `start`: of each of those hours [ms] (k, hours).
+    """
+
+    start: Index
+    own: Floats
+    other: Floats
+    came: Floats
+
+
+def said_over(found: Dataset, hourly: Hourly, fitted: FittedHours, hours: int, *, at: Sequence[int] = HOURS) -> SaidOver:
     """Of the next `hours`, issued at these local hours of the days from `test_from` on, nothing of the hour that runs read yet."""
     hour, station = _issues(found, hourly, at)
     hourly = replace(hourly, begun=np.full_like(hourly.begun, np.nan))
-    came = _came(found, hourly, hour, station)[:, :hours]
+    return SaidOver(
+        start=hourly.start + (hour[:, None] + np.arange(hours)) * HOUR_MS,
+        own=fitted.say(hourly, hour, station, LEADS[:hours]).p_gt,
+        other=_persistence(found, hourly, hour, station)[1][:, :hours],
+        came=_came(found, hourly, hour, station)[:, :hours],
+    )
+
+
+def highest_score(said: SaidOver, hours: int) -> HighestOdds:
+    """Of the first `hours` of what was said."""
+    came = said.came[:, :hours]
     read = np.isfinite(came).sum(axis=1) >= hours // 2
-    hour, station, came = hour[read], station[read], came[read]
-    own, other = fitted.say(hourly, hour, station, LEADS[:hours]).p_gt, _persistence(found, hourly, hour, station)[1][:, :hours]
-    over = (np.nanmax(came, axis=1)[:, None] > np.array(LINES)).astype(np.float64)
-    return HighestOdds(stated=_stated(hourly, hour, own), persistence=_stated(hourly, hour, other), came=over)
+    start, over = said.start[read, :hours], (np.nanmax(came[read], axis=1)[:, None] > np.array(LINES)).astype(np.float64)
+    return HighestOdds(stated=_stated(start, said.own[read, :hours]), persistence=_stated(start, said.other[read, :hours]), came=over)
 
 
 def _hour(hourly: Hourly, day: np.datetime64) -> int:
@@ -259,9 +280,8 @@ def _highest(p: Floats) -> Floats:
     return np.where(np.isfinite(p).any(axis=1), np.where(np.isfinite(p), p, -1.0).max(axis=1), np.nan)
 
 
-def _stated(hourly: Hourly, hour: Index, p: Floats) -> Floats:
-    """P(over each line in some hour) (k, lines) from the chances of the hours from `hour` on (k, hours, lines), of those that are told; NaN where none is."""
-    starts = hourly.start + (hour[:, None] + np.arange(p.shape[1])) * HOUR_MS
+def _stated(starts: Index, p: Floats) -> Floats:
+    """P(over each line in some hour) (k, lines) from the chances of hours (k, hours, lines), of those that are told; NaN where none is."""
     found = np.full((len(p), p.shape[2]), np.nan)
     for k, (start, row) in enumerate(zip(starts, p, strict=True)):
         told = np.isfinite(row).all(axis=1)

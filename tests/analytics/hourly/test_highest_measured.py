@@ -11,12 +11,13 @@ import pytest
 
 from analytics.hourly.model import hour_models
 from analytics.hourly.panel import Floats
-from analytics.hourly.verify import HighestOdds, highest_score, hourly_of_rows
+from analytics.hourly.verify import HighestOdds, highest_score, hourly_of_rows, said_over
 from canhman.backtesting import load, read_spec
 from core import highest
 from core.bands import LINES
 
 AT = (5, 11, 17, 23)  # local hours
+HOURS = (6, 24)
 FOUR = LINES.index(4.0)
 LEARNED = np.datetime64("2022-01-01T00", "h") - np.timedelta64(7, "h")
 
@@ -26,20 +27,20 @@ Said = Callable[[int, float], HighestOdds]
 
 @pytest.fixture(scope="module")
 def said(shared_dir: Path) -> Said:
-    """Of so many hours, with that `core.highest.SHARE`; the shipped model learns once."""
+    """Of so many hours, with that `core.highest.SHARE`; the shipped model learns once, and says its hours once."""
     if not (shared_dir / "data" / "mekong" / "salinity_2h_2020_2022.csv.gz").exists():
         pytest.skip("the measured Mekong file is not here")
     file = Path(__file__).parents[3] / "docs" / "datasets" / "mekong.toml"
     found = load(read_spec(file), file, shared_dir / "data")
     hourly = hourly_of_rows(found)
     learned = int((LEARNED.astype("datetime64[ms]").astype(np.int64) - hourly.start) // 3_600_000)
-    fitted = hour_models()["boosted"].fit(hourly.between(0, learned))
+    each = said_over(found, hourly, hour_models()["boosted"].fit(hourly.between(0, learned)), max(HOURS), at=AT)
 
     @cache
     def of(hours: int, share: float) -> HighestOdds:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(highest, "SHARE", share)
-            return highest_score(found, hourly, fitted, hours, at=AT)
+            return highest_score(each, hours)
 
     return of
 
@@ -76,7 +77,7 @@ def test_the_next_six_hours_are_not_told_milder_than_they_come(said: Said) -> No
     assert told[0][1] < told[0][0]
 
 
-@pytest.mark.parametrize("hours", [6, 24])
+@pytest.mark.parametrize("hours", HOURS)
 def test_persistence_is_rather_too_careful(said: Said, hours: int) -> None:
     """Its hours come from its own errors at this place, wide enough for the day: said rather too high, hardly ever too low."""
     found = said(hours, highest.SHARE)
