@@ -69,7 +69,7 @@ class Situation:
         self.risk = risk
         self.changed = 0
         self._readings: dict[tuple[str, str, str], Reading] = {}
-        self._checks: dict[tuple[str, str], Latest] = {}  # of salinity, the newest of the check probes at a point
+        self._checks: defaultdict[tuple[str, str], list[Latest]] = defaultdict(list)  # of salinity, the last word of each check probe at a point
         self._at: defaultdict[str, list[Reading]] = defaultdict(list)  # by station
         self._points: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._forecasts = {(f.station, f.point): f for f in forecasts}
@@ -116,7 +116,8 @@ class Situation:
         if found is None:
             return WaterState()
         bad = self._bad_since(found)
-        others = tuple(r for r in (self._checks.get((station, point)), self._by_conductivity(found)) if r is not None and r.flag != Flag.FAIL)
+        apart = self._by_conductivity(found)
+        others = (*self._checks.get((station, point), ()), *([] if apart is None or apart.flag == Flag.FAIL else [apart]))
         return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, others=others)
 
     def is_sound(self, salinity: Reading, now: int) -> bool:
@@ -198,12 +199,15 @@ class Situation:
         return None if issue is not None and judged is not None and is_refuted(issue, judged, limit) else issue
 
     def _check(self, state: SeriesState) -> None:
-        """Keep the newest reading of a check probe, of the place it stood at then."""
+        """Keep the last word of a check probe, of the place it stood at then: one that fails takes back nothing of what was good before."""
         device, _, channel = state.key.sensor.partition("/")
         known = bool(self.directory.deployments_of(device))
-        if self._speaks(state.key, device, channel or MAIN, state.newest.time, role="check") if known else state.role == "check":
-            place, before = (state.key.station, state.key.point), self._checks.get((state.key.station, state.key.point))
-            self._checks[place] = state.newest if before is None or state.newest.time > before.time else before
+        for said in (state.newest, state.good):
+            if said is None or said.flag == Flag.FAIL:
+                continue
+            if self._speaks(state.key, device, channel or MAIN, said.time, role="check") if known else state.role == "check":
+                self._checks[state.key.station, state.key.point].append(said)
+                return
 
     def _here(self, state: SeriesState) -> SeriesState | None:
         """The state without what its sensor measured while it stood elsewhere or as a check, as the registry has it now; None where nothing is left.

@@ -152,6 +152,28 @@ def test_a_check_that_contradicts_takes_back_safe(value: float, flag: int, age: 
 
 
 @pytest.mark.parametrize(
+    ("fresh", "flag"),
+    [
+        (0.2, 1),  # another probe that agrees
+        (99.0, 4),  # another that fails
+    ],
+)
+def test_any_check_takes_back_safe(fresh: float, flag: int) -> None:
+    """The salt of one probe is not hidden by a newer word of another."""
+    salt, other = state("kl", sensor="hand", role="check", value=7.0, age=MINUTE), state("kl", sensor="boat", role="check", value=fresh, flag=flag)
+    for order in ((salt, other), (other, salt)):
+        assert situation(state("kl"), *order, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict == "measure"
+
+
+@pytest.mark.parametrize(("age", "word"), [(MINUTE, "measure"), (HOUR + 1, "take")])
+def test_a_check_that_fails_does_not_take_back_its_salt(age: int, word: str) -> None:
+    """What it measured while it was good is a word as long as it is fresh."""
+    good = Latest(time=NOW - age, value=7.0, flag=1)
+    failed = state("kl", sensor="hand", role="check", value=99.0, flag=4, good=good)
+    assert situation(state("kl"), failed, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict == word
+
+
+@pytest.mark.parametrize(
     ("ec", "flag", "age", "word"),
     [
         (12.0, 1, MINUTE, "measure"),  # sent a minute before the device's own salinity
