@@ -26,15 +26,13 @@ def run(block: Block, params: Mapping[str, Floats]) -> NDArray[np.uint8]:
     ahead = block.time - block.received
     # further ahead than ingest takes it was asked for again, because our own clock was wrong when it came
     rows = np.flatnonzero(used & (ahead > params["ahead_s"] * 1000) & (ahead <= AHEAD_MS))
-    if not len(rows):
-        return flags
     opens = np.maximum(np.searchsorted(block.place, place(block.series[rows], block.received[rows]), side="right"), block.first[rows])
-    for back in range(1, int((rows - opens).max()) + 1):
-        within = rows - back >= opens
-        mine, other = rows[within], rows[within] - back
-        # the other's own time must not be ahead, or it proves nothing
-        later = (block.received[other] > block.received[mine]) & (block.time[other] <= block.received[other])
-        flags[mine[later]] = Flag.SUSPECT
+    rows, opens = rows[opens < rows], opens[opens < rows]
+    if len(rows):
+        # the latest arrival of those stamped between; one whose own time is ahead proves nothing
+        honest = np.where(block.time <= block.received, block.received, np.iinfo(np.int64).min)
+        latest = np.maximum.reduceat(honest, np.column_stack((opens, rows)).ravel())[::2]
+        flags[rows[latest > block.received[rows]]] = Flag.SUSPECT
     return flags
 
 

@@ -49,3 +49,9 @@ def test_seconds_are_no_proof() -> None:
 def test_what_somebody_asked_for_again_is_left_alone() -> None:
     """Further ahead than ingest takes it: our own clock was behind when it came."""
     assert flags([(180, 0), (175, 177)]) == [1, 1]
+
+
+def test_each_is_held_against_its_own_time_alone() -> None:
+    """Of many that are ahead at once, near together and far apart, only those that a later arrival lies before."""
+    assert flags([(9, 0), (8, 7), (8.5, 7), (9.5, 7)]) == [1, 1, 1, 1]
+    assert flags([(9, 0), (5, 5), (29, 20), (30, 21), (25, 26), (45, 40), (46, 41)]) == [1, 3, 1, 3, 3, 1, 1]
