@@ -115,11 +115,15 @@ def test_a_process_that_took_the_number_of_another_is_another(tmp_path: Path) ->
     assert grow_old(tmp_path, born="1").lives is False
 
 
-def test_every_light_tells_a_process_that_cannot_say_how_it_is(tmp_path: Path, other: subprocess.Popen[bytes], fill: Callable[[], None]) -> None:
+def test_every_light_tells_a_process_that_cannot_say_how_it_is(
+    tmp_path: Path, other: subprocess.Popen[bytes], fill: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It runs; why nothing is heard of it is the disk, which is named with its folder."""
     fill()
     settings = Settings(data=tmp_path, broker="mqtt://canhman-ingest@127.0.0.1:1")
     beat = grow_old(tmp_path)
+    monkeypatch.setattr(time, "time", lambda: beat.at + 3600)  # however long this test takes
+    monkeypatch.setattr(time, "monotonic", lambda: beat.up + 3600)
     words = (f"process {other.pid} runs", "No space left on device", str(tmp_path), "3600 s old")
     (found,) = checks._one_ingest(settings, "ingest", beat)
     assert found.mark == "red"
