@@ -16,11 +16,11 @@ from adapters.mqtt_look import lets_in, read_retained
 from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
-from canhman import broker, broker_record, device_facts, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
+from canhman import broker, broker_record, clocks, device_facts, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
 from canhman.configuration import read_alerts, read_qc, read_risk
 from canhman.service_lines import counted
 from canhman.settings import Settings
-from core.clock import SystemClock
+from core.clock import local
 from core.errors import CanhManError, ConfigError, UnavailableError
 from registry.broker_files import INGEST_USER, broker_user
 from registry.directory import Directory
@@ -97,7 +97,7 @@ def _data(settings: Settings) -> list[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     db = wiring.database(settings)
     try:
-        return [*_open_to_others(settings), *asyncio.run(_registered(db, _config_hash(settings)))]
+        return [*_open_to_others(settings), *asyncio.run(_registered(settings, db))]
     finally:
         db.close()
 
@@ -122,10 +122,14 @@ def _open_to_others(settings: Settings) -> list[Finding]:
     return []
 
 
-async def _registered(db: SqlDatabase, config: str) -> list[Finding]:
+async def _registered(settings: Settings, db: SqlDatabase) -> list[Finding]:
+    config = _config_hash(settings)
     snapshot = await db.snapshot()
     counts = f"{counted(len(snapshot.stations), 'station')}, {counted(len(snapshot.devices), 'device')}"
     found = _ok("database", f"{counts}, {counted(snapshot.version, 'change')} of the registry so far")
+    if settings.clock == "system" and (simulated := await clocks.runs(db)):
+        text = f"by it this installation runs, where it is {local(simulated.sim_ms)}; CANHMAN_CLOCK=system here tells wrong ages: export CANHMAN_CLOCK=sim"
+        found.append(Finding(part="simulated clock", mark="warn", text=text))
     waiting = await db.waiting_devices()
     if waiting:
         names = ", ".join(w.device for w in waiting[:5]) + (" …" if len(waiting) > 5 else "")
@@ -137,7 +141,7 @@ async def _registered(db: SqlDatabase, config: str) -> list[Finding]:
     if dead:
         text = ", ".join(f"{reason} {count}" for reason, count in sorted(dead.items()))
         found.append(Finding(part="dead letters", mark="warn", text=f"{text} (canhman deadletters count)"))
-    facts = device_facts.findings(await db.device_clocks(), await db.gaps(), SystemClock().now_ms())
+    facts = device_facts.findings(await db.device_clocks(), await db.gaps(), await wiring.now_ms(settings, db))
     found += [Finding(part=part, mark="warn", text=text) for part, text in facts]
     states = await db.states()
     other = {s.config for s in states if config and s.config and s.config != config}

@@ -54,6 +54,12 @@ class FollowedClock:
         return sim_seconds / self._saved.speed if self._saved.speed > 0 else float("inf")
 
 
+async def runs(row: SimClockRow) -> SimTime | None:
+    """The saved row, where a process owns the simulated clock now."""
+    saved = await row.load_clock()
+    return saved if saved is not None and SystemClock().now_ms() - saved.anchor_ms <= LEASE_MS else None
+
+
 _of_this_process: dict[str, SimClock] = {}
 
 

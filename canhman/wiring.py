@@ -164,6 +164,11 @@ async def clock(settings: Settings, db: SqlDatabase) -> Clock:
     return of_this_process(settings.database_url) or await FollowedClock.of(db)
 
 
+async def now_ms(settings: Settings, db: SqlDatabase) -> int:
+    """The time of the installation's clock [ms], for commands: what happens "now" happens among its readings."""
+    return (await clock(settings, db)).now_ms()
+
+
 class Store(SeriesStore, Mirror, Protocol):
     """Every store takes readings, and forecasts and alerts for Grafana where it is one that Grafana reads."""
 

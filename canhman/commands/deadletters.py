@@ -62,10 +62,7 @@ def _now(settings: Settings, run: Callable[[Callable[[SqlDatabase], Awaitable[An
     """The installation's clock, which may be a simulated one."""
     from canhman import wiring
 
-    async def ask(db: SqlDatabase) -> int:
-        return (await wiring.clock(settings, db)).now_ms()
-
-    return int(run(ask))
+    return int(run(lambda db: wiring.now_ms(settings, db)))
 
 
 def _nothing(directory: Directory, reason: str | None, device: str | None, since: str | None, until: str | None, kind: str = "dead letter") -> str:

@@ -27,15 +27,16 @@ def list_(json: Json = False) -> None:
     from canhman import terminal, wiring
     from canhman.device_facts import clock_as_json, missing_of
     from canhman.settings import read_settings
-    from core.clock import SystemClock, rfc3339
+    from core.clock import rfc3339
     from ingest.clock_words import short
 
-    with wiring.registry(read_settings()) as (directory, run):
+    settings = read_settings()
+    with wiring.registry(settings) as (directory, run):
         waiting = run(lambda db: db.waiting_devices())
         statuses = {s.device: s for s in run(lambda db: db.device_statuses())}
         clocks = {c.device: c for c in run(lambda db: db.device_clocks())}
         missing = missing_of(run(lambda db: db.gaps()))
-    now = SystemClock().now_ms()
+        now = run(lambda db: wiring.now_ms(settings, db))
     devices: list[dict[str, Any]] = []
     for d in directory.snapshot.devices:
         places = [x for x in directory.deployments_of(d.id) if x.start <= now < x.end]
@@ -82,12 +83,13 @@ def show(id: Id, json: Json = False) -> None:
     from canhman import terminal, wiring
     from canhman.device_facts import clock_as_json, gap_as_json, holes_as_text
     from canhman.settings import read_settings
-    from core.clock import SystemClock, rfc3339
+    from core.clock import rfc3339
     from core.deadletter import Choice
     from core.errors import NotFoundError
     from core.flags import Flag
 
-    with wiring.registry(read_settings()) as (directory, run):
+    settings = read_settings()
+    with wiring.registry(settings) as (directory, run):
         device = directory.device(id)
         if device is None:
             raise NotFoundError(f"no device is called {id!r}; `canhman devices list` shows them")
@@ -97,7 +99,7 @@ def show(id: Id, json: Json = False) -> None:
         states = [s for s in run(lambda db: db.states()) if s.key.sensor.partition("/")[0] == id and s.newest.flag != Flag.MISSING]
         counters = {name.partition(":")[0]: n for name, n in run(lambda db: db.counters()).items() if name.partition(":")[2] == id}
         letters = {t.reason: t.open for t in run(lambda db: db.dead_letter_tallies(Choice(device=id, is_open=True)))}
-    now = SystemClock().now_ms()
+        now = run(lambda db: wiring.now_ms(settings, db))
     places = sorted(directory.deployments_of(id), key=lambda d: (d.channel, d.start))
     newest = max(states, key=lambda s: s.newest.time, default=None)
     told = clock_as_json(clock, now)
@@ -284,10 +286,10 @@ def deploy(
     from core.place import ALWAYS
     from registry.moves import deploy as rule
 
-    start = ALWAYS if always else _instant(at)
     role = "check" if check else "primary"
     _change(
-        lambda directory: rule(
+        ALWAYS if always else _instant(at),
+        lambda directory, start: rule(
             directory,
             id,
             station=station,
@@ -298,7 +300,7 @@ def deploy(
             depth_m=depth,
             interval_s=interval,
             replacing=replace,
-        )
+        ),
     )
 
 
@@ -307,8 +309,7 @@ def withdraw(id: Id, channel: Annotated[str | None, typer.Option(help="Only this
     """End where a device (or one probe of it) stands."""
     from registry.moves import withdraw as rule
 
-    end = _instant(at)
-    _change(lambda directory: rule(directory, id, channel=channel, end=end))
+    _change(_instant(at), lambda directory, end: rule(directory, id, channel=channel, end=end))
 
 
 @APP.command("swap", epilog="Example: canhman devices swap kl01 kl07")
@@ -321,25 +322,25 @@ def swap(
     """Replace a device: the new one takes over every point of the old one, and each series goes on."""
     from registry.moves import swap as rule
 
-    moment = _instant(at)
-    _change(lambda directory: rule(directory, old, new, at=moment, replacing=replace))
+    _change(_instant(at), lambda directory, moment: rule(directory, old, new, at=moment, replacing=replace))
 
 
-def _instant(text: str) -> int:
+def _instant(text: str) -> int | None:
     from canhman.usage import instant
-    from core.clock import SystemClock
 
-    return instant("--at", text) if text else SystemClock().now_ms()
+    return instant("--at", text) if text else None
 
 
-def _change(rule: Callable[[Directory], Sequence[Deployment]]) -> None:
+def _change(at: int | None, rule: Callable[[Directory, int], Sequence[Deployment]]) -> None:
+    """Put there, and tell, what `rule` makes of the registry at `at` (None: now, by the installation's clock)."""
     from canhman import terminal, wiring
     from canhman.settings import read_settings
     from core.clock import rfc3339
     from core.place import ALWAYS, FOREVER, sensor_tag
 
-    with wiring.registry(read_settings()) as (directory, run):
-        changed = rule(directory)
+    settings = read_settings()
+    with wiring.registry(settings) as (directory, run):
+        changed = rule(directory, run(lambda db: wiring.now_ms(settings, db)) if at is None else at)
         put: Callable[[Any], Awaitable[Any]] = lambda db: db.put(*changed, actor=terminal.actor())  # noqa: E731 a lambda like the others, typed
         run(put)
     for d in changed:

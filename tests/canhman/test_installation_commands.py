@@ -16,6 +16,7 @@ from servers.ports import free_port
 from adapters.sql.schema import head
 from canhman import broker, checks, heartbeat, publishing
 from canhman.judge_lock import JudgeLock
+from core.clock import SimTime, SystemClock
 from core.errors import ConfigError
 
 pytestmark = pytest.mark.sockets
@@ -78,6 +79,20 @@ def test_doctor_on_a_fresh_folder(front: Front) -> None:
     assert "version" not in found["database"][1]
     shown = front("doctor", BROKER=f"embedded://127.0.0.1:{free_port()}").out
     assert all(part in shown for part in found)
+
+
+def test_doctor_names_a_simulated_clock_that_runs_where_it_was_not_asked_for(front: Front) -> None:
+    """Ages told by the machine's clock are months off there; a simulation that was ended is no news."""
+    front.ok("migrate")
+    now = SystemClock().now_ms()
+    front.database(lambda db: db.save_clock(SimTime(sim_ms=1_772_420_400_000, speed=1.0, anchor_ms=now + 60_000)))
+    mark, text = findings(front)[1]["simulated clock"]
+    assert mark == "warn"
+    assert "2026-03-02 10:00" in text
+    assert "export CANHMAN_CLOCK=sim" in text
+    assert "simulated clock" not in findings(front, CLOCK="sim")[1]
+    front.database(lambda db: db.save_clock(SimTime(sim_ms=1_772_420_400_000, speed=1.0, anchor_ms=now - 60_000)))
+    assert "simulated clock" not in findings(front)[1]
 
 
 def test_doctor_is_red_where_space_is_short(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,18 @@ def test_deploying_moving_withdrawing(front: Front) -> None:
     assert devices(front)["kl01"]["places"] == ["kenh-lau/d10"]
 
 
+def test_now_is_by_the_clock_of_the_installation(front: Front) -> None:
+    """Where a sensor stands, and from when it is moved, withdrawn or swapped without --at: by the simulated clock where there is one."""
+    front.ok("devices", "add", "kl01", "--station", "a", "--name", "A")
+    front.ok("devices", "add", "kl02", "--station", "b", "--name", "B")
+    front.database(lambda db: db.save_clock(SimTime(sim_ms=T0, speed=0.0, anchor_ms=T0)))
+    assert "from 2026-03-02T03:00:00Z on" in front.ok("devices", "deploy", "kl01", "--station", "b", "--point", "out", CLOCK="sim").out
+    assert front.ok("devices", "show", "kl01", "--json", CLOCK="sim").json["places"] == ["main: b/out (primary)"]
+    front.database(lambda db: db.save_clock(SimTime(sim_ms=T0 - 1000, speed=0.0, anchor_ms=T0)))
+    assert {d["id"]: d["places"] for d in front.ok("devices", "list", "--json", CLOCK="sim").json["devices"]} == {"kl01": ["a/main"], "kl02": ["b/main"]}
+    assert "to 2026-03-02T02:59:59Z" in front.ok("devices", "withdraw", "kl02", CLOCK="sim").out
+
+
 def test_swapping(front: Front) -> None:
     """The new device takes every place of the old one; one that stands somewhere already is refused."""
     front.ok("devices", "add", "old", "--station", "s", "--name", "S")
