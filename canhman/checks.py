@@ -17,7 +17,7 @@ from adapters.mqtt_publisher import PahoPublisher
 from adapters.sql.database import SqlDatabase
 from adapters.sql.engine import parse_url
 from canhman import broker, broker_record, clocks, device_facts, heartbeat, journals, listener_tls, model_checks, service_lines, wiring
-from canhman.configuration import read_alerts, read_qc, read_risk
+from canhman.configuration import left_out, read_alerts, read_qc, read_risk, where
 from canhman.service_lines import counted
 from canhman.settings import Settings
 from core.clock import local
@@ -75,7 +75,19 @@ def _config(settings: Settings) -> list[Finding]:
         else:
             note = f"approved by {config.approved_by}" if config.approved_by else "not approved by anybody yet (chưa được duyệt)"
             shown.setdefault(note, []).append(f"{name} {config.hash}")
-    return found or _ok("config", "; ".join(f"{', '.join(files)}: {note}" for note, files in shown.items()))
+    found = found or _ok("config", "; ".join(f"{', '.join(files)}: {note}" for note, files in shown.items()))
+    return [*found, *_left_out(settings)]
+
+
+def _left_out(settings: Settings) -> list[Finding]:
+    """A file of one's own replaces the shipped one whole: tests that came with a later version are not in it."""
+    try:
+        missing = left_out(read_qc(settings.config))
+    except ConfigError:
+        return []  # found already
+    text = f"{where('qc.toml', settings.config)} has no parameters for {', '.join(missing)}, and what only these find is good: "
+    text += "copy their sections from the shipped one (docs/quality.md)"
+    return [Finding(part="quality control", mark="warn", text=text)] if missing else []
 
 
 def _data(settings: Settings) -> list[Finding]:

@@ -58,6 +58,12 @@ def read_qc(folder: Path | None) -> QcConfig:
     return parse(read_toml("qc.toml", folder), where=where("qc.toml", folder))
 
 
+def left_out(own: QcConfig) -> list[str]:
+    """The tests that the shipped `qc.toml` asks for and this one for no quantity: it may be older than they are."""
+    asked = {test for test, _ in own.general} | {test for _, test, _ in own.local}
+    return sorted({test for test, _ in read_qc(None).general} - asked)
+
+
 def read_risk(folder: Path | None) -> Risk:
     """The numbers behind the verdict. Raises ConfigError."""
     return parse_risk(read_toml("risk.toml", folder), where=where("risk.toml", folder))

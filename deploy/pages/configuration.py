@@ -92,7 +92,8 @@ Besides: {_order(forecast_config.ORDERED)}; {_order(forecast_config.LESS, "<")}.
 ## qc.toml
 
 {approved(read_qc(None).approved_by)} One section per test and quantity, `[stuck."water.ec"]`; a station may have its own,
-`[station.kenh-lau.stuck."water.ec"]`. A test without the parameters it needs says nothing.
+`[station.kenh-lau.stuck."water.ec"]`. A test without the parameters it needs says nothing: `canhman doctor` names those that a
+file of your own, older than they are, leaves out. Copy their sections into it at an upgrade.
 What is shipped for which quantity: [quality.md](quality.md#parameters-as-shipped).
 
 {table(("Test", "Key", "Default", "What it is"), _qc())}

@@ -116,3 +116,20 @@ def test_doctor_tells_a_broken_file(front: Front, tmp_path: Path, name: str) -> 
     assert done.code == 1
     assert marks["config"] == "red"
     assert marks["database"] == "ok"
+
+
+@pytest.mark.sockets
+def test_doctor_names_the_tests_that_an_own_file_leaves_out(front: Front, tmp_path: Path) -> None:
+    """Written before they came, it leaves what they find good; a test it asks for at one station alone is not left out."""
+    front.ok("migrate")
+    own = tmp_path / "qc.toml"
+
+    def told() -> list[str]:
+        return [f["text"] for f in front("doctor", "--json", CONFIG=str(tmp_path)).json if f["part"] == "quality control"]
+
+    assert told() == []
+    own.write_text('[stuck."water.ec"]\nresolution = 0.02\nfloor = 0.6\n[station.kenh-lau.ahead."water.ec"]\nahead_s = 60.0\n')
+    (text,) = told()
+    assert f"{own} has no parameters for agree, range, and" in text
+    own.write_text("[stuck")
+    assert told() == []
