@@ -8,6 +8,7 @@ import json
 import math
 import time as system_time
 import uuid
+from collections.abc import Iterable
 from functools import partial
 
 from adapters.mqtt_publisher import PahoPublisher
@@ -21,6 +22,8 @@ from core.ports import Delivery
 from core.quantities import QUANTITIES
 from registry.broker_files import INGEST_USER
 from registry.ids import check_device_id, check_slug
+
+SHOWN = 5  # devices a line names
 
 
 def message(readings: list[str], time: str) -> bytes:
@@ -104,6 +107,21 @@ async def prepare(settings: Settings, org: str, *, making: bool = True) -> tuple
         return await wiring.clock(settings, db), wiring.login(settings, org, orgs.get(org))
     finally:
         db.close()
+
+
+async def waits(settings: Settings, devices: Iterable[str]) -> str:
+    """What is to be said where what was acknowledged waits for approval; empty where none does, or another machine may hold the registry."""
+    address = settings.broker_address
+    if settings.enrol != "approve" or not address.embedded or address.user:
+        return ""
+    db = wiring.existing_database(settings)
+    try:
+        known = {d.id for d in (await db.snapshot()).devices}
+    finally:
+        db.close()
+    new = sorted(set(devices) - known)
+    shown = ", ".join(new[:SHOWN]) + (" …" if len(new) > SHOWN else "")
+    return f"nobody registered {shown}: it is kept, and stored after `canhman devices approve {new[0]}`" if new else ""
 
 
 def client_id(what: str) -> str:

@@ -14,6 +14,7 @@ import typer
 
 from canhman.cli import build
 from canhman.settings import Settings
+from firmware_sim.device_ids import device_id
 
 ROOT = Path(__file__).parents[1]
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -168,6 +169,14 @@ def test_every_command_that_is_typed_is_there(name: str) -> None:
     assert [(" ".join(words), fault) for words in typed(text) if (fault := unknown(words, whole=True))] == []
     inline = [shlex.split(span) for span in re.findall(r"`canhman ([a-z-][^`\n]*)`", prose_with_code(text)) if "[OPTIONS]" not in span and is_whole(span)]
     assert [(" ".join(words), fault) for words in inline if (fault := unknown(words, whole=False))] == []
+
+
+def test_what_is_published_goes_on_where_the_file_ended() -> None:
+    """In drivers.md: the device of `canhman publish` is the one `canhman replay` makes of a name in the CSV file; another one has another station."""
+    text = read("docs/drivers.md")
+    rows = [line.split(",") for block in re.findall(r"^```csv$(.*?)^```", text, re.DOTALL | re.MULTILINE) for line in block.split()]
+    replayed = {device_id(row[0]) for row in rows if row[0] != "station"}
+    assert {words[1] for words in typed(text) if words[0] == "publish"} == replayed == {"Kratie"}
 
 
 def is_whole(span: str) -> bool:

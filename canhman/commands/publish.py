@@ -38,3 +38,5 @@ def publish(
             raise RefusedError("ingest has no session at this broker yet: start `canhman ingest` or run `canhman broker init`")
         own = f"CANHMAN_BROKER=embedded://{device}@HOST (or mqtt://…) and CANHMAN_BROKER_PASSWORD"
         raise RefusedError(f"not allowed to publish to {topic}; check user, org and device. One with a password of its own logs in as itself: {own}")
+    if text := asyncio.run(publishing.waits(settings, [device])):
+        terminal.say(text, style="yellow")

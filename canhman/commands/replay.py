@@ -25,13 +25,14 @@ def replay(
     """Publish a recorded file at QoS 1 and wait until every row was taken; unreadable rows are named, the rest goes on."""
     import asyncio
 
-    from canhman import logs, replaying, terminal
+    from canhman import logs, publishing, replaying, terminal
     from canhman.settings import read_settings
 
     logs.set_up()
+    settings = read_settings()
     report = asyncio.run(
         replaying.replay_file(
-            read_settings(),
+            settings,
             file,
             speed=replaying.parse_speed(speed),
             org=org,
@@ -48,5 +49,7 @@ def replay(
     else:
         for line in replaying.as_lines(report):
             terminal.result(line)
+    if text := asyncio.run(publishing.waits(settings, report.stations)):
+        terminal.say(text, style="yellow")
     if report.waiting or report.refused:
         raise typer.Exit(1)

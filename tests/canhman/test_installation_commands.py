@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pwd
@@ -16,6 +17,7 @@ from servers.ports import free_port
 from adapters.sql.schema import head
 from canhman import broker, checks, heartbeat, publishing
 from canhman.judge_lock import JudgeLock
+from canhman.settings import Settings
 from core.clock import SimTime, SystemClock
 from core.errors import ConfigError
 
@@ -391,6 +393,19 @@ def test_what_would_be_a_dead_letter_is_not_published(front: Front, words: tuple
     """Used wrongly: exit code 2, one line, nothing sent and nothing made."""
     assert says in front("publish", *words).usage
     assert not front.data.exists()
+
+
+def test_what_waits_for_approval_is_said(front: Front) -> None:
+    """Acknowledged is not stored: a device nobody registered is named with the way out, where it is this registry that approves it."""
+    front.ok("devices", "add", "kl01", "--station", "a", "--name", "A")
+    here = Settings(data=front.data, broker="embedded://127.0.0.1:1883")
+    assert asyncio.run(publishing.waits(here, ["kl01"])) == ""
+    said = asyncio.run(publishing.waits(here, ["kl02", "kl01", "Kratie"]))
+    assert "nobody registered Kratie, kl02" in said
+    assert "canhman devices approve Kratie" in said
+    elsewhere = Settings(data=front.data, broker="mqtt://kl02@broker")
+    assert asyncio.run(publishing.waits(elsewhere, ["kl02"])) == ""
+    assert asyncio.run(publishing.waits(here.model_copy(update={"enrol": "open"}), ["kl02"])) == ""
 
 
 def test_publish_to_nobody(front: Front) -> None:
