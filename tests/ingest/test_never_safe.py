@@ -68,12 +68,23 @@ def calm(station: str, now: int) -> Forecast:
     return Forecast(**about, issued_at=now, data_until=now, leads=tuple(range(1, 73)), times=times, **chances)  # type: ignore[arg-type]
 
 
+def derived(readings: dict[str, float]) -> list[str]:
+    """What ingest makes of one message: it takes the place of what was sent before of the same time, for the last write wins."""
+    raw = (readings.get(name, math.nan) for name in ("water.ec_raw", "water.temperature"))
+    ec = readings["water.ec"] if "water.ec" in readings else float(ec25_from_raw(*raw))
+    made = {"water.ec": ec, "water.salinity": float(salinity_from_ec(ec))}
+    return [name for name, value in made.items() if math.isfinite(value) and name not in readings]
+
+
 def forbidden(sent: list[Sent], device: str, now: int) -> list[str]:
     """Why no verdict may say *take* at `now`."""
     told: dict[int, dict[str, tuple[float, int]]] = {}  # by time: the value of each quantity that came last, and when
     for whose, time, arrival, readings in sent:
         if whose == device:
-            told.setdefault(time, {}).update({name: (value, arrival) for name, value in readings.items()})
+            cell = told.setdefault(time, {})
+            for name in derived(readings):
+                cell.pop(name, None)
+            cell.update({name: (value, arrival) for name, value in readings.items()})
     worst = {time: [(WORST[name](value), arrival) for name, (value, arrival) in cell.items() if name in WORST] for time, cell in told.items()}
     worst = {time: found for time, found in worst.items() if any(math.isfinite(s) for s, _ in found)}
     if not worst:
@@ -92,6 +103,7 @@ def forbidden(sent: list[Sent], device: str, now: int) -> list[str]:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=steps)
 @example(steps=[(0, "kl01", 0, {"water.ec": 12.0, "water.salinity": 0.1}, "")])
+@example(steps=[(0, "kl01", -5, {"water.salinity": 0.0}, ""), (5, "kl01", 0, {"water.ec": 0.1}, "")])
 @example(steps=[(0, "kl01", 0, {"water.ec_raw": -1.0, "water.salinity": 0.05}, "")])
 @example(steps=[(0, "kl01", -9, {"water.salinity": 0.1}, ""), (5, "kl01", 0, {"water.salinity": 7.0}, "")])
 @example(steps=[(0, "kl01", 0, {"water.salinity": 0.1}, ""), (0, "tay", 0, {"water.salinity": 7.0}, "")])
