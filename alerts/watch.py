@@ -28,7 +28,7 @@ from core.risk import Risk
 from core.series import SeriesKey
 from core.state import Latest, SeriesState
 from registry.directory import Directory
-from registry.situation import JUDGED_BY, SALINITY, Situation
+from registry.situation import CONDUCTIVITIES, JUDGED_BY, SALINITY, Situation
 
 CURSOR = "alerts.changed"  # how far `changed` is judged
 TICK_MS = 60_000  # of the clock
@@ -234,7 +234,7 @@ class Watch:
             point = (state.key.station, state.key.point)
             if state.key.quantity == SALINITY:
                 self._sensors[point][state.key.sensor] = state.key
-            elif is_new:
+            elif is_new and state.key.quantity in CONDUCTIVITIES:
                 self._probes[point].append(state.key)
             if point in self._sensors:
                 self._touched.add(point)

@@ -56,3 +56,9 @@ RELATIONS: tuple[Relation, ...] = (
     # there may be any other salt beside it
     Relation(quantity="water.salinity", sources=("water.chloride",), low=_of_chloride, high=_unbounded),
 )
+
+
+def least_salinity(source: str, value: float) -> float:
+    """What a `value` of the quantity `source` is in salinity [g/L] at the least, by itself; NaN where it says nothing."""
+    relation = next(r for r in RELATIONS if (r.quantity, r.sources) == ("water.salinity", (source,)))
+    return float(relation.low(np.array([value]))[0])

@@ -27,7 +27,7 @@ class WaterState:
     """What is known of the salinity at one point: its newest stored and newest judged reading [g/L], and its interval [s].
 
     `failing`: the newest one is no salinity but the conductivity that came after the last: suspect or failing, its value NaN.
-    `others`: what else is measured there and does not fail: by a check probe, by the conductivity alone.
+    `others`: what else is measured there and does not fail: by a check probe, by another number of the same probe that was sent apart.
     """
 
     newest: Latest | None = None

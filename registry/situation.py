@@ -28,8 +28,9 @@ from registry.items import DEVICE_POINT
 
 SALINITY = "water.salinity"
 CONDUCTIVITIES = ("water.ec", "water.ec_raw")  # what salinity is worked out from
+TELLING = (*CONDUCTIVITIES, "water.chloride")  # what says by itself how much salt there is at the least
 BAD = (Flag.SUSPECT, Flag.FAIL)
-JUDGED_BY = frozenset((SALINITY, *CONDUCTIVITIES))  # the states without which a verdict is not the one that pages give
+JUDGED_BY = frozenset((SALINITY, *TELLING))  # the states without which a verdict is not the one that pages give
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +117,8 @@ class Situation:
         if found is None:
             return WaterState()
         bad = self._bad_since(found)
-        apart = self._by_conductivity(found)
-        others = (*self._checks.get((station, point), ()), *([] if apart is None or apart.flag == Flag.FAIL else [apart]))
+        apart = (self._sent_apart(found, quantity) for quantity in TELLING)
+        others = (*self._checks.get((station, point), ()), *(said for said in apart if said is not None))
         return WaterState(newest=bad or found.newest, judged=found.judged, interval_s=found.interval_s, failing=bad is not None, others=others)
 
     def is_sound(self, salinity: Reading, now: int) -> bool:
@@ -130,19 +131,19 @@ class Situation:
         bad = [r for r in measured if r is not None and r.newest.time > salinity.newest.time and r.flag in BAD]
         return max((Latest(time=r.newest.time, value=math.nan, flag=r.flag) for r in bad), key=lambda r: (r.flag, r.time), default=None)
 
-    def _by_conductivity(self, salinity: Reading) -> Latest | None:
-        """What the newest conductivity there is in salinity, where that was sent apart: of one time the two agree, or are suspect.
+    def _sent_apart(self, salinity: Reading, quantity: str) -> Latest | None:
+        """What the newest of `quantity` is in salinity at the least, where that was sent apart: of one time the two agree, or are suspect.
 
-        One that is more than an interval older is no word on this water.
+        One that fails, or is more than an interval older, is no word on this water.
         """
-        measured = self._readings.get((salinity.station, salinity.point, CONDUCTIVITIES[0]))
-        if measured is None or measured.newest.time == salinity.newest.time:
+        measured = self._readings.get((salinity.station, salinity.point, quantity))
+        if measured is None or measured.flag == Flag.FAIL or measured.newest.time == salinity.newest.time:
             return None
         if measured.newest.time < salinity.newest.time - 1000 * (salinity.interval_s or self.risk.interval_s):
             return None
-        from core.seawater import salinity_from_ec  # seldom asked for, and it brings gsw
+        from core.agreement import least_salinity  # seldom asked for, and it brings gsw
 
-        value = float(salinity_from_ec(measured.newest.value))
+        value = least_salinity(quantity, measured.newest.value)
         return replace(measured.newest, value=value) if math.isfinite(value) else None
 
     def forecast(self, station: str, point: str) -> Forecast | None:

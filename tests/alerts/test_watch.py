@@ -395,6 +395,21 @@ def test_the_verdict_of_messages_and_boards_hears_of_a_bad_conductivity(rig: Rig
     assert (found.verdict, found.reason) == ("unknown", "fault")
 
 
+@pytest.mark.parametrize(("value", "flag", "word"), [(5130.0, Flag.GOOD, "measure"), (1e6, Flag.FAIL, "take")])
+def test_the_verdict_of_messages_and_boards_hears_of_chloride(rig: Rig, value: float, flag: Flag, word: str) -> None:
+    """Salt in it takes back *take*, as on pages; where it fails that is no fault of the probe of salinity."""
+    rig.run(lambda: rig.db.issue([an_issue(rig.clock.now - HOUR, {}, station="s0")]))
+    rig.feed(0.2, 0.2, 0.2)
+    (good,) = rig.run(lambda: rig.db.states())
+    rig.clock.now += MIN
+    key, said = good.key._replace(quantity="water.chloride"), Latest(time=rig.clock.now, value=value, flag=flag)
+    rig.run(lambda: rig.store.write(Batch.of([0], [said.time], [value], flag=[flag]), [key]))
+    rig.run(lambda: rig.db.replace([replace(good, key=key, newest=said, judged=said, good=None)]))
+    rig.look()
+    assert rig.run(rig.watch.situation).verdict("s0", rig.clock.now).verdict == word
+    assert rig.live() == []
+
+
 def test_a_probe_that_reads_what_has_no_salinity_is_a_fault(rig: Rig) -> None:
     """Conductivities of -1 are found as failing salinities are: the officer hears of it at once, not of silence a day later; good ones clear it."""
     rig.feed(0.2, 0.2, 0.2, end=rig.clock.now - 30 * MIN)

@@ -194,6 +194,19 @@ def test_a_conductivity_sent_apart_takes_back_safe(ec: float, flag: int, age: in
     assert situation(salinity, measured, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict == word
 
 
+@pytest.mark.parametrize(("quantity", "salt", "fresh"), [("water.ec", 12.0, 0.4), ("water.ec_raw", 12.0, 0.4), ("water.chloride", 5130.0, 50.0)])
+def test_whatever_tells_salt_by_itself_takes_back_safe(quantity: str, salt: float, fresh: float) -> None:
+    """By the least salinity there can be with it: a minute before the device's own, or after it; not at its very time, nor an hour before."""
+
+    def word(value: float, age: int) -> str:
+        measured = state("kl", value=value, age=age)
+        apart = replace(measured, key=measured.key._replace(quantity=quantity))
+        return situation(state("kl"), apart, forecasts=(calm("kl"),)).verdict("kl", NOW).verdict
+
+    assert [word(salt, age) for age in (-MINUTE, MINUTE, 0, HOUR)] == ["measure", "measure", "take", "take"]
+    assert [word(fresh, age) for age in (-MINUTE, MINUTE)] == ["take", "take"]
+
+
 def test_time_alone_makes_nothing_safe() -> None:
     """Two that contradict each other grow old together: no instant turns what was not safe into *take*."""
     checked = situation(state("kl", age=MINUTE), state("kl", sensor="hand", role="check", value=7.0, age=3 * MINUTE), forecasts=(calm("kl"),))
