@@ -29,20 +29,35 @@ class LogIns:
         self._system = backend.system
         self._hashing = Hashing()
         self._under_way: Counter[str] = Counter()
+        self._spent: dict[tuple[str, int], str] = {}  # which form a one-time password was spent by
 
-    async def log_in(self, name: str, password: str, address: str) -> Person:
-        """The person, logged in. Raises Problem: 401 for any wrong pair, 429 for too many of them."""
+    async def log_in(self, name: str, password: str, address: str, *, form: str = "") -> Person:
+        """The person, logged in. Raises Problem: 401 for any wrong pair, 429 for too many of them.
+
+        `form` is the one page this came from, empty where it was none: a second click on it is the same log-in, not a second one. The browser
+        drops the answer to the first click, and with it the only session a one-time password is good for.
+        """
         name = name.strip().lower()
         async with _Attempt(self, name, address) as attempt:
             person = await self._people.person(name) if NAME.match(name) else None  # what no database takes is nobody's
             kept = person.password if person is not None and person.active else ""
             right = await self._hashing.fits(kept, password)
             if right and person is not None and person.must_change:
-                right = await self._people.spend_password(name, person.generation)
+                right = await self._spend(person, form)
             await attempt.note(ok=right and person is not None)
             if not right or person is None:
                 raise Problem(401, "wrong_password", headers={"WWW-Authenticate": 'Session realm="canhman"'})
             return person
+
+    async def _spend(self, person: Person, form: str) -> bool:
+        """Whether the one-time password was unused until now, or was spent by this very form."""
+        key = (person.name, person.generation)
+        if await self._people.spend_password(*key):
+            self._spent[key] = form
+            while len(self._spent) > WAITING:
+                del self._spent[next(iter(self._spent))]
+            return True
+        return bool(form) and self._spent.get(key) == form
 
     async def choose(self, person: Person, old: str, new: str, address: str) -> Person:
         """Another password for `person`, who stays logged in by a new cookie while all older ones end. Raises Problem."""

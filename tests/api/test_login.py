@@ -526,6 +526,21 @@ def test_the_forms_work_without_scripts(rig: Rig) -> None:
     assert rig.get("/api/v1/session").json()["name"] == ""
 
 
+def test_a_second_click_on_the_form_is_the_same_log_in(rig: Rig) -> None:
+    """A browser drops the answer to the first click: the second one gets the session. Another form, or none, opens nothing with a spent password."""
+    html = {"Accept": "text/html", "Origin": "http://canhman.test"}
+    here, another = (re.findall(r'name="form" value="([^"]{16,})"', rig.get("/login", headers=html).text)[0] for _ in range(2))
+    assert here != another
+    clicked = {"name": "moi", "password": ONE_TIME, "form": here}
+    assert rig.post("/login", data=clicked, headers=html).status_code == 303
+    rig.client.cookies.clear()
+    assert rig.post("/login", data=clicked | {"form": another}, headers=html).status_code == 401
+    assert rig.post("/login", data=clicked | {"form": ""}, headers=html).status_code == 401
+    assert rig.post("/login", data=clicked | {"password": "x"}, headers=html).status_code == 401
+    assert rig.post("/login", data=clicked, headers=html).headers["location"] == "/password"
+    assert rig.get("/api/v1/session").json()["name"] == "moi"
+
+
 def test_the_password_page_of_a_stranger_is_the_log_in_form(rig: Rig) -> None:
     """401 to a browser is the form itself, which leads back to where one wanted to go."""
     page = rig.get("/password", headers={"Accept": "text/html"})

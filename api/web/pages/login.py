@@ -47,11 +47,11 @@ async def form(request: Request, _: Annotated[Caller, PUBLIC], next: Next = "/")
 
 
 @router.post("/login")
-async def log_in(request: Request, _: Annotated[Caller, PUBLIC], name: Text = "", password: Text = "", next: Text = "/") -> Response:
+async def log_in(request: Request, _: Annotated[Caller, PUBLIC], name: Text = "", password: Text = "", next: Text = "/", form: Text = "") -> Response:
     """Log in and go on to `next`; with a one-time password first to a new one."""
     door: LogIns = request.app.state.log_ins
     try:
-        person = await door.log_in(name, password, address_of(request))
+        person = await door.log_in(name, password, address_of(request), form=form)
     except Problem as error:
         about = told(error, language(request), page=True)
         return page(request, "login.html", next=next, fault=about.detail, status=about.status, name=name, headers=about.headers)
