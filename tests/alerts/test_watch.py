@@ -395,19 +395,30 @@ def test_the_verdict_of_messages_and_boards_hears_of_a_bad_conductivity(rig: Rig
     assert (found.verdict, found.reason) == ("unknown", "fault")
 
 
-@pytest.mark.parametrize(("value", "flag", "word"), [(5130.0, Flag.GOOD, "measure"), (1e6, Flag.FAIL, "take")])
-def test_the_verdict_of_messages_and_boards_hears_of_chloride(rig: Rig, value: float, flag: Flag, word: str) -> None:
-    """Salt in it takes back *take*, as on pages; where it fails that is no fault of the probe of salinity."""
+def test_the_verdict_of_messages_and_boards_hears_of_chloride(rig: Rig) -> None:
+    """Salt in it takes back *take*, as on pages."""
     rig.run(lambda: rig.db.issue([an_issue(rig.clock.now - HOUR, {}, station="s0")]))
     rig.feed(0.2, 0.2, 0.2)
     (good,) = rig.run(lambda: rig.db.states())
     rig.clock.now += MIN
-    key, said = good.key._replace(quantity="water.chloride"), Latest(time=rig.clock.now, value=value, flag=flag)
-    rig.run(lambda: rig.store.write(Batch.of([0], [said.time], [value], flag=[flag]), [key]))
-    rig.run(lambda: rig.db.replace([replace(good, key=key, newest=said, judged=said, good=None)]))
+    said = Latest(time=rig.clock.now, value=5130.0, flag=Flag.GOOD)
+    rig.run(lambda: rig.db.replace([replace(good, key=good.key._replace(quantity="water.chloride"), newest=said, judged=said, good=said)]))
     rig.look()
-    assert rig.run(rig.watch.situation).verdict("s0", rig.clock.now).verdict == word
-    assert rig.live() == []
+    assert rig.run(rig.watch.situation).verdict("s0", rig.clock.now).verdict == "measure"
+
+
+@pytest.mark.parametrize(("quantity", "opened"), [("water.ec_raw", [("s0", "fault", None)]), ("water.chloride", [])])
+def test_only_what_salinity_is_worked_out_from_is_its_fault(rig: Rig, quantity: str, opened: list[tuple[str, str, float | None]]) -> None:
+    """Two bad conductivities are a fault; one is none, whatever chloride did before it."""
+    rig.feed(0.2, 0.2, 0.2, end=rig.clock.now - 30 * MIN)
+    rig.look()
+    (good,) = rig.run(lambda: rig.db.states())
+    for age, name in ((15, quantity), (0, "water.ec")):
+        failed, key = Latest(time=rig.clock.now - age * MIN, value=-1.0, flag=Flag.FAIL), good.key._replace(quantity=name)
+        rig.run(lambda failed=failed, key=key: rig.store.write(Batch.of([0], [failed.time], [-1.0], flag=[Flag.FAIL]), [key]))
+        rig.run(lambda failed=failed, key=key: rig.db.replace([replace(good, key=key, newest=failed, judged=failed, good=None)]))
+        rig.look()
+    assert rig.live() == opened
 
 
 def test_a_probe_that_reads_what_has_no_salinity_is_a_fault(rig: Rig) -> None:
