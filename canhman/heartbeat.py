@@ -52,8 +52,8 @@ class Heartbeat:
 
     @property
     def is_fresh(self) -> bool:
-        """Written within the last ten seconds."""
-        return self.age_s < STALE_S
+        """Written within the last ten seconds, by a process that is not gone since."""
+        return self.age_s < STALE_S and self.lives is not False
 
     @property
     def runs(self) -> bool:

@@ -115,6 +115,20 @@ def test_a_process_that_took_the_number_of_another_is_another(tmp_path: Path) ->
     assert grow_old(tmp_path, born="1").lives is False
 
 
+def test_a_process_that_is_gone_is_not_running_whatever_it_said_just_now(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
+    """Killed within the last ten seconds: no light stays green for the rest of them."""
+    settings = Settings(data=tmp_path, broker="mqtt://canhman-ingest@127.0.0.1:1")
+    said = heartbeat.read(tmp_path, "ingest")
+    assert said is not None
+    assert said.is_fresh
+    other.kill()
+    other.wait()
+    assert not said.is_fresh
+    assert not services(tmp_path)["ingest"].fresh
+    assert checks._one_ingest(settings, "ingest", said)[0].text.startswith("no ingest runs")
+    assert not ingest_runs(settings)
+
+
 def test_every_light_tells_a_process_that_cannot_say_how_it_is(
     tmp_path: Path, other: subprocess.Popen[bytes], fill: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
