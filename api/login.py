@@ -19,6 +19,7 @@ WINDOW_MS = 15 * 60_000
 PER_NAME = 5
 PER_ADDRESS = 20
 WAITING = 40  # attempts that wait for their turn, all in all
+CLICK_MS = 60_000  # a second click on a slow phone comes within it; whoever goes back to the form later finds the password spent
 
 
 class LogIns:
@@ -29,7 +30,7 @@ class LogIns:
         self._system = backend.system
         self._hashing = Hashing()
         self._under_way: Counter[str] = Counter()
-        self._spent: dict[tuple[str, int], str] = {}  # which form a one-time password was spent by
+        self._spent: dict[tuple[str, int], tuple[str, int]] = {}  # which form a one-time password was spent by, and when
 
     async def log_in(self, name: str, password: str, address: str, *, form: str = "") -> Person:
         """The person, logged in. Raises Problem: 401 for any wrong pair, 429 for too many of them.
@@ -50,14 +51,15 @@ class LogIns:
             return person
 
     async def _spend(self, person: Person, form: str) -> bool:
-        """Whether the one-time password was unused until now, or was spent by this very form."""
+        """Whether the one-time password was unused until now, or was spent by this very form a moment ago."""
         key = (person.name, person.generation)
         if await self._people.spend_password(*key):
-            self._spent[key] = form
+            self._spent[key] = form, self._system.now_ms()
             while len(self._spent) > WAITING:
                 del self._spent[next(iter(self._spent))]
             return True
-        return bool(form) and self._spent.get(key) == form
+        by, at = self._spent.get(key, ("", 0))
+        return bool(form) and by == form and self._system.now_ms() - at <= CLICK_MS
 
     async def choose(self, person: Person, old: str, new: str, address: str) -> Person:
         """Another password for `person`, who stays logged in by a new cookie while all older ones end. Raises Problem."""

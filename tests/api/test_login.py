@@ -16,7 +16,7 @@ from itsdangerous import URLSafeSerializer
 from servers.backend import NOW, ONE_TIME, PASSWORD, Rig, make_backend, make_rig
 
 from api import passwords
-from api.login import WINDOW_MS, place_of
+from api.login import CLICK_MS, WINDOW_MS, place_of
 from api.session import COOKIE, LIFE_MS, comes_from_us
 from api.web.pages.login import own_path
 from core.errors import UnavailableError
@@ -527,7 +527,7 @@ def test_the_forms_work_without_scripts(rig: Rig) -> None:
 
 
 def test_a_second_click_on_the_form_is_the_same_log_in(rig: Rig) -> None:
-    """A browser drops the answer to the first click: the second one gets the session. Another form, or none, opens nothing with a spent password."""
+    """A browser drops the answer to the first click: the second one gets the session. Another form, none, or a later one opens nothing with a spent password."""
     html = {"Accept": "text/html", "Origin": "http://canhman.test"}
     here, another = (re.findall(r'name="form" value="([^"]{16,})"', rig.get("/login", headers=html).text)[0] for _ in range(2))
     assert here != another
@@ -539,6 +539,9 @@ def test_a_second_click_on_the_form_is_the_same_log_in(rig: Rig) -> None:
     assert rig.post("/login", data=clicked | {"password": "x"}, headers=html).status_code == 401
     assert rig.post("/login", data=clicked, headers=html).headers["location"] == "/password"
     assert rig.get("/api/v1/session").json()["name"] == "moi"
+    rig.client.cookies.clear()
+    rig.system.now += CLICK_MS + 1
+    assert rig.post("/login", data=clicked, headers=html).status_code == 401
 
 
 def test_the_password_page_of_a_stranger_is_the_log_in_form(rig: Rig) -> None:
