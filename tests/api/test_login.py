@@ -527,7 +527,7 @@ def test_the_forms_work_without_scripts(rig: Rig) -> None:
 
 
 def test_a_second_click_on_the_form_is_the_same_log_in(rig: Rig) -> None:
-    """A browser drops the answer to the first click: the second one gets the session. Another form, none, or a later one opens nothing with a spent password."""
+    """A browser drops the answer to the first click: the second gets the session. Another form, none, or a later one opens nothing with a spent password."""
     html = {"Accept": "text/html", "Origin": "http://canhman.test"}
     here, another = (re.findall(r'name="form" value="([^"]{16,})"', rig.get("/login", headers=html).text)[0] for _ in range(2))
     assert here != another
