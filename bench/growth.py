@@ -28,9 +28,11 @@ from bench.growth_plot import picture
 from canhman.configuration import read_qc
 from core.batch import Batch
 from core.ports import SeriesStore
+from core.seawater import salinity_from_ec
 from core.series import SeriesKey
 from core.state import Commit, Latest, Written
 from ingest.run import COMMIT_S, HOUSE_SHARE
+from quality.flagging import flags_of
 from quality.rules import Rules
 from quality.tails import NEVER, Tails
 
@@ -80,7 +82,9 @@ class Line:
         """The next `turns` messages of each of the devices from `first` to `last`."""
         series = np.repeat(np.arange(first * len(QUANTITIES), last * len(QUANTITIES), dtype=np.int32), turns)
         time_ = BEGIN + (self.turn + np.tile(np.arange(turns), (last - first) * len(QUANTITIES))) * STEP_MS + series // len(QUANTITIES)
-        value = self.rng.uniform(1.0, 3.0, len(series)).round(2)
+        values = self.rng.uniform(1.0, 3.0, (last - first, len(QUANTITIES), turns)).round(2)
+        values[:, QUANTITIES.index("water.salinity")] = salinity_from_ec(values[:, QUANTITIES.index("water.ec")])  # one water
+        value = values.ravel()
         return Batch.of(series, time_, value, flag=np.ones(len(series), dtype=np.uint8), received=time_ + 5_000)
 
     async def fill(self, values: int) -> None:
@@ -139,7 +143,7 @@ class Line:
             self.turn += together
 
     async def _commit(self, cursor: int) -> None:
-        settled = await self.tails.settle(self.store)
+        settled = await self.tails.settle(flags_of(self.database, self.store, await self.database.rewriting()))
         at = BEGIN + (self.turn - 1) * STEP_MS
         columns = zip(self.keys, settled.of(np.arange(len(self.keys))), strict=True)
         written = [

@@ -94,10 +94,12 @@ def _data(settings: Settings) -> list[Finding]:
     folder = wiring.data_folder(settings)
     found: list[Finding] = []
     free = shutil.disk_usage(folder).free
+    room = f"only {free >> 20} MiB free" if free < LOW_SPACE else ""
     if trouble := heartbeat.unwritable(folder):
-        found.append(Finding(part="data", mark="red", text=f"nothing can be written into {folder}: {trouble}; nothing is acknowledged until it can"))
-    elif free < LOW_SPACE:
-        found.append(Finding(part="data", mark="red", text=f"{folder}: only {free >> 20} MiB free; the journal stops acknowledging when the disk is full"))
+        why = f"{trouble}, {room}" if room else trouble
+        found.append(Finding(part="data", mark="red", text=f"nothing can be written into {folder}: {why}; nothing is acknowledged until it can"))
+    elif room:
+        found.append(Finding(part="data", mark="red", text=f"{folder}: {room}; the journal stops acknowledging when the disk is full"))
     else:
         found += _ok("data", f"{folder}: {free >> 30} GiB free")
     secret = folder / "secret"

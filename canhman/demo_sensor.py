@@ -17,7 +17,7 @@ def sensor_lines(settings: Settings, user: str, key: str) -> list[str]:
     port = settings.broker_address.port
     body = """'{"age_s": 0, "boot": '$(date +%s)', "seq": '$(date +%s)', "readings": {"water.ec": 0.62, "water.temperature": 28.4}}'"""
     first = f"mosquitto_pub -h 127.0.0.1 -p {port} -u {user} -P {key} -q 1 -t canhman/{ORG}/vuon-toi/telemetry -m {body}"
-    where = f"CANHMAN_DATA={shlex.quote(str(settings.data))} CANHMAN_BROKER=embedded://127.0.0.1:{port} CANHMAN_ENROL=open"
+    where = f"CANHMAN_DATA={shlex.quote(str(settings.data))} CANHMAN_BROKER=embedded://127.0.0.1:{port} CANHMAN_ENROL=open CANHMAN_CLOCK=sim"
     program = ".venv/bin/canhman" if Path(".venv/bin/canhman").exists() else "canhman"
     return [first, "or, where mosquitto-clients is missing:", f"{where} {program} publish vuon-toi water.ec=0.62 water.temperature=28.4"]
 
