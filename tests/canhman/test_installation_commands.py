@@ -97,6 +97,17 @@ def test_doctor_names_a_simulated_clock_that_runs_where_it_was_not_asked_for(fro
     assert "simulated clock" not in findings(front)[1]
 
 
+def test_doctor_tells_of_the_rest_beside_a_simulated_clock_that_never_ran(front: Front) -> None:
+    """It is named with the way out, and what the database holds is told all the same."""
+    front.ok("migrate")
+    assert findings(front)[1]["database"][0] == "ok"
+    _, found = findings(front, CLOCK="sim")
+    assert found["simulated clock"][0] == "red"
+    assert "canhman simulate" in found["simulated clock"][1]
+    assert found["database"][0] == "ok"
+    assert found["judge"][0] == "ok"
+
+
 def test_doctor_is_red_where_space_is_short(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the journal has to stop acknowledging."""
     front.ok("migrate")
