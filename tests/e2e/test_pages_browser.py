@@ -291,7 +291,8 @@ def test_a_table_that_goes_on_beyond_the_screen_says_so(browser: Browser, addres
     def dark(place: Locator) -> list[bool]:
         """Whether the left and the right edge of it are ink, at its lower end, where nothing is written."""
         shot = base64.b64encode(place.screenshot()).decode()
-        return page.evaluate(EDGES, shot)  # type: ignore[no-any-return]
+        edges: list[bool] = page.evaluate(EDGES, shot)
+        return edges
 
     with opened(browser, PHONE, color_scheme="light") as page:
         page.goto(address + "/river?lang=en")
